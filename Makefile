@@ -1,0 +1,65 @@
+# Everything a contributor types. Needs only make and Python 3.11 or newer (with venv);
+# `make test` uses Apache Kafka when java and mvn are there, else the embedded broker.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := $(VENV)/.locked
+STAMP := $(VENV)/.installed
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+CHECKED := stream detectors tests $(wildcard bench)
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format bench lock lock-upgrade clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  PYTHON=python3.12 make venv chooses the interpreter"
+
+venv: $(STAMP) ## create .venv with the locked dependencies (again only when they change)
+
+$(LOCKED): requirements/dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Streamgauge needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) -V 2>&1)." >&2; \
+	  echo "Name a newer one: make $(or $(MAKECMDGOALS),venv) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(STAMP): $(LOCKED) pyproject.toml
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## a simulated data platform, three incidents, three alerts
+	$(BIN)/streamgauge demo
+
+test: $(STAMP) ## all tests; the run prints which Kafka it used
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## ruff, formatting, mypy --strict, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## benchmarks, side by side
+	@test -d bench || { echo "there is no bench/ in this checkout" >&2; exit 1; }
+	$(BIN)/python -m bench
+
+lock: $(STAMP) ## resolve the dependencies of pyproject.toml into requirements/*.lock
+	$(COMPILE) pyproject.toml --output-file requirements/runtime.lock
+	$(COMPILE) pyproject.toml --extra dev --constraint requirements/runtime.lock --output-file requirements/dev.lock
+	$(COMPILE) --group pyproject.toml:build --constraint requirements/dev.lock --output-file requirements/build.lock
+
+lock-upgrade: COMPILE += --upgrade
+lock-upgrade: lock ## the same, to the newest versions allowed
+
+clean: ## remove .venv, caches and builds
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Everything in Streamgauge that decides: pure functions of the records they are given."""

@@ -1,0 +1,92 @@
+"""What the scorer remembers of one series, as one packed little-endian record, and the constants of the scorer."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+HOURS = 24
+WEEK_HOURS = 168
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+
+VALUE_MAX = 1e290
+"""Values beyond are taken as this: leaves room for sums and quotients, so that state stays finite."""
+
+WARM_UP = 100
+"""Samples before the scorer judges."""
+
+FAST, SLOW = 0, 1
+LEVEL_RATES = (0.1, 1 / 250)
+SCALE_RATES = (1 / 500, 1 / 1500)
+CLIP = 3.0
+"""A residual moves the state by at most this many scales."""
+SCALE_FLOOR = 0.01
+"""Least scale, as a share of the usual magnitude: differences below it are noise."""
+MAGNITUDE_GROWTH_MAX = 1e6
+"""One value counts towards the magnitude as at most this many times what is usual."""
+HALF_NORMAL = 1.2533
+"""sqrt(pi/2): mean absolute deviation to standard deviation."""
+PROFILE_SHRINK = 3.0
+PROFILE_DAYS = 17.0
+WEEK_VISITS = 2.0
+PROFILE_ERROR_RATE = 1 / 2000
+MAGNITUDE_RATE = 1 / 500
+
+BLOCK_MS = 2 * HOUR_MS
+BLOCK_RUNS_MIN = 24
+"""A block of runs lasts until it holds this many: peaks of few samples are low, and an ordinary run would pass them."""
+RING = 84
+"""Overlapping four-hour maxima of surprise kept: one week."""
+ROUTINE_SHARE, TAIL_LOW, TAIL_HIGH = 0.66, 0.20, 0.70
+POPULATION_ROUTINE, POPULATION_TAIL, POPULATION_BLOCKS = 3.0, 0.75, 4.0
+ROUTINE_SCORE = 3.0
+HOUR_DAYS_KEPT = 8
+HOUR_DAYS_MIN = 4
+HOUR_SHARE = 0.35
+
+CELLS = 512
+NOVELTY_FULL = 0.06
+NOVELTY_BONUS, NOVELTY_BONUS_HEAVY = 1.2, 0.9
+RANGE_GROWTH_MAX = 1e6
+"""One value stretches the range of known values by at most this factor."""
+
+NEVER = -(2**31)
+
+DEEP = np.dtype(
+    [
+        ("n", "<i8"),
+        ("block", "<i8"),
+        ("block_samples", "<i8"),
+        ("slot_hour", "<i8"),
+        ("ring_filled", "<i8"),
+        ("ring_next", "<i8"),
+        ("magnitude", "<f8"),
+        ("level", "<f8", (2,)),
+        ("scale", "<f8", (2,)),
+        ("day_error", "<f8", (2,)),
+        ("week_error", "<f8", (2,)),
+        ("routine", "<f8"),
+        ("tail", "<f8"),
+        ("hour_routine", "<f8"),
+        ("block_peak", "<f8"),
+        ("block_peak_before", "<f8"),
+        ("least", "<f8"),
+        ("greatest", "<f8"),
+        ("cell_width", "<f8"),
+        ("cell_origin", "<f8"),
+        ("cells", "<u8", (CELLS // 64,)),
+        ("ring", "<f8", (RING,)),
+        ("day_visits", "<f8", (HOURS,)),
+        ("week_visits", "<f8", (WEEK_HOURS,)),
+        ("day_profile", "<f8", (2, HOURS)),
+        ("week_profile", "<f8", (2, WEEK_HOURS)),
+        ("hour_peak", "<f8", (HOURS, HOUR_DAYS_KEPT)),
+        ("hour_day", "<i4", (HOURS, HOUR_DAYS_KEPT)),
+    ]
+)
+"""State of one series. All zero bytes before its first sample, so untouched memory costs nothing."""
+
+Record = Any
+"""One element of a structured array, as kernels see it."""
+Records = npt.NDArray[np.void]

@@ -1,0 +1,128 @@
+"""The parts put together: judge a sample, then learn it."""
+
+from detectors.compiled import inner
+from detectors.core.band import band, tightened
+from detectors.core.filters import Centres, filter_scale, learn_filter, profile, surprise, visits_max
+from detectors.core.layout import (
+    BLOCK_RUNS_MIN,
+    FAST,
+    HOUR_MS,
+    HOURS,
+    MAGNITUDE_GROWTH_MAX,
+    MAGNITUDE_RATE,
+    NOVELTY_BONUS,
+    NOVELTY_BONUS_HEAVY,
+    NOVELTY_FULL,
+    ROUTINE_SCORE,
+    SLOW,
+    WARM_UP,
+    WEEK_HOURS,
+    Record,
+)
+from detectors.core.novelty import learn_novelty, novelty, start_novelty
+from detectors.core.routine import heaviness, hour_routine, learn_routine, roll_routine, start_routine
+
+_EPOCH_WEEK_HOUR = 96
+"""1970-01-01 was a Thursday: hour 96 of a week that starts on Sunday."""
+
+
+@inner
+def hours_of(time_ms: int) -> tuple[int, int]:
+    """Hour of day and hour of week, UTC."""
+    hour = time_ms // HOUR_MS
+    return hour % HOURS, (hour + _EPOCH_WEEK_HOUR) % WEEK_HOURS
+
+
+@inner
+def centres_at(s: Record, time_ms: int, interval_s: float, on_log_scale: bool) -> Centres:
+    """Centre and scale of the fast and of the slow filter at `time_ms`, before its sample is learned."""
+    hour, week_hour = hours_of(time_ms)
+    _, _, fast = profile(s, FAST, hour, week_hour, interval_s)
+    _, _, slow = profile(s, SLOW, hour, week_hour, interval_s)
+    return (
+        s.level[FAST] + fast,
+        filter_scale(s, FAST, on_log_scale),
+        s.level[SLOW] + slow,
+        filter_scale(s, SLOW, on_log_scale),
+    )
+
+
+@inner
+def slow_centre(s: Record, time_ms: int, interval_s: float, on_log_scale: bool) -> tuple[float, float]:
+    """Centre and scale of the slow filter at `time_ms`."""
+    centres = centres_at(s, time_ms, interval_s, on_log_scale)
+    return centres[2], centres[3]
+
+
+@inner
+def surprise_bound(s: Record, hourly: float, threshold: float, bonus: float) -> float:
+    """The surprise at which the score reaches `threshold`, given a novelty bonus and the routine of the hour."""
+    return float(max(s.routine, hourly)) + (threshold - bonus - ROUTINE_SCORE) * heaviness(s)
+
+
+@inner
+def novelty_bonus(s: Record, x: float) -> float:
+    """What the novelty of `x` adds to the score: at most 1.2, on heavy-tailed series up to 2.1."""
+    heavy_share = min(heaviness(s) - 1.0, 1.0)
+    return (NOVELTY_BONUS + NOVELTY_BONUS_HEAVY * heavy_share) * min(novelty(s, x) / NOVELTY_FULL, 1.0)
+
+
+@inner
+def _block_samples_min(on_log_scale: bool) -> int:
+    return BLOCK_RUNS_MIN if on_log_scale else 0
+
+
+@inner
+def judge_core(
+    s: Record, time_ms: int, x: float, interval_s: float, on_log_scale: bool, threshold: float
+) -> tuple[float, float, float, float, float]:
+    """Score, expected, lower, upper and surprise of `x`; only the clock of the routine moves on.
+
+    A score at or above `threshold` means that `x` lies outside [lower, upper]; needs WARM_UP samples.
+    """
+    roll_routine(s, time_ms, _block_samples_min(on_log_scale))
+    centres = centres_at(s, time_ms, interval_s, on_log_scale)
+    surprised = surprise(x, centres)
+    bonus = novelty_bonus(s, x)
+    score = ROUTINE_SCORE + (surprised - max(s.routine, s.hour_routine)) / heaviness(s) + bonus
+    bound = surprise_bound(s, s.hour_routine, threshold, bonus)
+    limits = band(centres, bound)
+    if score >= threshold:
+        limits = tightened(x, limits, centres, bound)
+    return max(score, 0.0), limits[0], limits[1], limits[2], surprised
+
+
+@inner
+def core_limits(
+    s: Record, time_ms: int, interval_s: float, on_log_scale: bool, threshold: float
+) -> tuple[float, float, float]:
+    """Expected, lower and upper for a value at `time_ms` that is not novel. Changes nothing."""
+    centres = centres_at(s, time_ms, interval_s, on_log_scale)
+    hourly = s.hour_routine if time_ms // HOUR_MS == s.slot_hour else hour_routine(s, time_ms)
+    return band(centres, surprise_bound(s, hourly, threshold, 0.0))
+
+
+@inner
+def learn_core(
+    s: Record, time_ms: int, x: float, interval_s: float, on_log_scale: bool, surprised: float
+) -> None:
+    """Learn a sample that has been judged (with `surprised` 0 while warming up)."""
+    if s.n == 0:
+        s.level[FAST] = s.level[SLOW] = x
+        s.magnitude = abs(x)
+        start_routine(s, time_ms)
+        start_novelty(s, x)
+    if s.n < WARM_UP:
+        roll_routine(s, time_ms, _block_samples_min(on_log_scale))
+    hour, week_hour = hours_of(time_ms)
+    usual = s.magnitude + filter_scale(s, SLOW, on_log_scale)
+    for k in (FAST, SLOW):
+        learn_filter(s, k, x, hour, week_hour, interval_s, filter_scale(s, k, on_log_scale))
+    cap = visits_max(interval_s)
+    s.day_visits[hour] = min(s.day_visits[hour] + 1.0, cap)
+    s.week_visits[week_hour] = min(s.week_visits[week_hour] + 1.0, cap)
+    learn_novelty(s, x)
+    learn_routine(s, surprised)
+    magnitude = abs(x) if s.n < WARM_UP else min(abs(x), MAGNITUDE_GROWTH_MAX * usual)
+    s.magnitude += max(MAGNITUDE_RATE, 1.0 / (s.n + 1)) * (magnitude - s.magnitude)
+    s.n += 1

@@ -1,0 +1,77 @@
+"""Episodes: one incident of one series is one episode, from its first anomalous sample to its recovery.
+
+Rules, and why:
+
+- It opens with an anomalous sample.
+- It resolves with the first ordinary sample at least `QUIET_MS` after the last anomalous one, or with one that settles
+  the matter (`conclusive`, such as the run that was missing). Only a sample resolves: missing data never does.
+- While it is open it has worsened when its severity exceeds the one last told by a step, which starts at
+  `WORSENED_STEP` and doubles with each telling, and `WORSENED_GAP_MS` have passed since. So an incident that only goes
+  on is told once, and one that grows k steps about log2(k) times more.
+
+One hour of quiet: within an incident the score sinks below the threshold now and then, as the fast filter follows. On
+the labelled NAB series in tests (29, mostly at five minutes) no quiet time at all gives 275 false alerts and loses 10
+points of NAB's score; 1, 2 and 4 hours lie within 2 points of one another, far below that score's own uncertainty, and
+a day loses 8 points because separate incidents merge. Of those equal choices the shortest lets a second incident two
+hours after the first alert anew.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+QUIET_MS = 3_600_000
+WORSENED_STEP = 1.0
+"""In units of the severity; for the core's score, about as much as four times fewer false alarms."""
+WORSENED_GAP_MS = 1_800_000
+
+
+class Transition(StrEnum):
+    """What a sample changed."""
+
+    OPENED = "opened"
+    WORSENED = "worsened"
+    RESOLVED = "resolved"
+
+
+class Episode(msgspec.Struct, array_like=True):
+    """Where one series stands: in an episode or not. May be used again after it has resolved.
+
+    >>> episode = Episode()
+    >>> episode.advance(0, True, 5.0)
+    <Transition.OPENED: 'opened'>
+    >>> episode.advance(60_000, False, 1.0) is None
+    True
+    >>> episode.advance(3_600_000, False, 1.0)
+    <Transition.RESOLVED: 'resolved'>
+    """
+
+    firing: bool = False
+    anomalous_ms: int = 0
+    """Time of the last anomalous sample."""
+    told_ms: int = 0
+    told_severity: float = 0.0
+    step: float = WORSENED_STEP
+
+    def advance(
+        self, time_ms: int, anomalous: bool, severity: float, *, conclusive: bool = False
+    ) -> Transition | None:
+        """Take in one sample; larger `severity` is worse and only counts for anomalous ones."""
+        if anomalous:
+            return self._anomalous(time_ms, severity)
+        if self.firing and (conclusive or time_ms - self.anomalous_ms >= QUIET_MS):
+            self.firing = False
+            return Transition.RESOLVED
+        return None
+
+    def _anomalous(self, time_ms: int, severity: float) -> Transition | None:
+        if not self.firing:
+            self.firing, self.anomalous_ms, self.step = True, time_ms, WORSENED_STEP
+            self.told_ms, self.told_severity = time_ms, severity
+            return Transition.OPENED
+        self.anomalous_ms = max(self.anomalous_ms, time_ms)
+        if severity < self.told_severity + self.step or time_ms - self.told_ms < WORSENED_GAP_MS:
+            return None
+        self.told_ms, self.told_severity = time_ms, severity
+        self.step *= 2
+        return Transition.WORSENED

@@ -1,0 +1,133 @@
+"""Sample batches: the columnar records that ingest writes and detect reads, and the marks they carry.
+
+One batch holds the rows that one fetched batch of one source partition sends to one samples partition. Text that
+repeats (series, schemas) stands once in the batch's dictionaries; rows name it by index. Every row keeps the offset
+of its source record, and `high_ms`: the greatest event time that ingest had seen in that source partition before
+the record (`NEVER` when none), from which detect tells late rows whatever way the batches were cut.
+"""
+
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.series import Labels
+
+VERSION = 1
+NEVER = -(1 << 62)
+"""An event time (ms) before all others."""
+
+RUNS = "runs"
+"""The dictionary kind of a label set whose rows are run events; other kinds are `Signal` values."""
+
+
+class RunState(IntEnum):
+    """What a run event reports."""
+
+    STARTED = 0
+    RUNNING = 1
+    SUCCEEDED = 2
+    FAILED = 3
+    SKIPPED = 4
+
+
+class Mark(msgspec.Struct, array_like=True, frozen=True):
+    """How far ingest has read one source partition, and what time it is there.
+
+    `first_offset`..`last_offset` is the range this batch covers, counted from the record fetched before it, so that
+    consecutive batches leave no hole; an empty range (`last = first - 1`) repeats where the partition stands.
+    `high_ms` is the greatest event time that ingest has seen; `wall_ms` the wall clock; `idle` that nothing came for
+    the idle timeout though the partition is read to its end; `partitions` names every source topic and its number
+    of partitions, all of which must report before time passes.
+    """
+
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+    high_ms: int
+    idle: bool
+    caught_up: bool
+    wall_ms: int
+    partitions: dict[str, int]
+
+
+class Key(msgspec.Struct, array_like=True, frozen=True):
+    """A dictionary entry: what a row is about. `kind` is `RUNS` or a signal."""
+
+    kind: str
+    labels: Labels
+    unit: str = ""
+    owner: str = ""
+
+
+Field = tuple[str, str, bool | None]
+"""One field of a declared schema: dotted path, type, nullable (None: not said)."""
+
+
+class Rows(msgspec.Struct, array_like=True):
+    """One table's columns as little-endian bytes, in the order of `COLUMNS`."""
+
+    columns: list[bytes]
+
+
+RUN_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("offset", "<i8"),
+    ("time_ms", "<i8"),
+    ("high_ms", "<i8"),
+    ("key", "<i4"),
+    ("run", "<i8"),
+    ("state", "<i1"),
+    ("duration_ms", "<f8"),
+    ("rows", "<f8"),
+    ("bytes", "<f8"),
+)
+VALUE_COLUMNS: tuple[tuple[str, str], ...] = (*RUN_COLUMNS[:4], ("value", "<f8"))
+SCHEMA_COLUMNS: tuple[tuple[str, str], ...] = (*RUN_COLUMNS[:4], ("schema", "<i4"))
+
+
+class SampleBatch(msgspec.Struct, array_like=True):
+    """One record of the samples topic.
+
+    `home` holds the source offsets of records that are counted in this samples partition: each source record is
+    home in exactly one. `dead` pairs the offset of a dead-lettered record with its reason. `errors` maps a row of
+    `runs` to the error text its event carried.
+    """
+
+    version: int
+    mark: Mark
+    keys: list[Key]
+    schemas: list[list[Field]]
+    runs: Rows
+    values: Rows
+    declared: Rows
+    home: bytes
+    dead: list[tuple[int, str]]
+    errors: dict[int, str]
+
+    @staticmethod
+    def from_bytes(payload: bytes) -> "SampleBatch":
+        """Decode one record.
+
+        Raises:
+            ValueError: the payload is no sample batch, or one of another version.
+        """
+        batch = _decoder.decode(payload)
+        if batch.version != VERSION:
+            raise ValueError(f"sample batch of version {batch.version}; this worker reads version {VERSION}")
+        return batch
+
+    def table(self, rows: Rows, layout: tuple[tuple[str, str], ...]) -> dict[str, NDArray[Any]]:
+        """The columns of one table by name, as read-only arrays."""
+        return {
+            name: np.frombuffer(raw, dtype) for (name, dtype), raw in zip(layout, rows.columns, strict=True)
+        }
+
+    def home_offsets(self) -> NDArray[np.int64]:
+        """Source offsets counted here."""
+        return np.frombuffer(self.home, "<i8")
+
+
+_decoder = msgspec.msgpack.Decoder(SampleBatch)

@@ -1,0 +1,111 @@
+"""What a user may tune of the deciding stages, as plain frozen values: thresholds, times, limits, and who owns a series.
+
+Only values and the rule that picks one series' values live here. Reading files, durations and error messages is
+`stream.config`; it ends in a `Settings`. `Settings()` alone holds the defaults.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+Direction = Literal["up", "down", "both"]
+Severity = Literal["critical", "error", "warning", "info"]
+
+FALSE_ALARMS_PER_DAY = 1 / 30
+MIN_EFFECT = 0.20
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One layer of tuning; a key that was not written is None and leaves the layer below in force.
+
+    `min_effect` is a share of the expected value: .2 ignores what differs from it by less than 20 %.
+    `false_alarms_per_day` is the ceiling a user accepts for one series.
+    """
+
+    direction: Direction | None = None
+    min_effect: float | None = None
+    false_alarms_per_day: float | None = None
+    severity: Severity | None = None
+    owner: str | None = None
+    runbook_url: str | None = None
+
+
+class SeriesSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for one series, after all layers: same keys and units as `Tuning`."""
+
+    direction: Direction = "both"
+    min_effect: float = MIN_EFFECT
+    false_alarms_per_day: float = FALSE_ALARMS_PER_DAY
+    severity: Severity = "warning"
+    owner: str | None = None
+    runbook_url: str | None = None
+
+    def under(self, tuning: Tuning) -> SeriesSettings:
+        """These settings with every key that `tuning` sets taken from it."""
+        return msgspec.structs.replace(self, **written(tuning))
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """Tuning for the series that `match` describes: globs by label name, and by `signal` for the signal."""
+
+    match: Mapping[str, str]
+    tuning: Tuning
+
+    def matches(self, signal: str, labels: Mapping[str, str]) -> bool:
+        """Whether every glob matches, case-sensitively; a label that the series lacks never matches."""
+        return all(
+            _matches(glob, signal if key == "signal" else labels.get(key)) for key, glob in self.match.items()
+        )
+
+
+SIGNAL_DEFAULTS: Mapping[str, Tuning] = {
+    "latency": Tuning(direction="up"),
+    "volume": Tuning(),
+    "freshness": Tuning(direction="up"),
+    "failures": Tuning(direction="up"),
+    "duplicates": Tuning(direction="up"),
+    "schema": Tuning(min_effect=0.0),
+    "value": Tuning(min_effect=0.0),
+}
+"""What differs from the general defaults by the nature of a signal: a faster run or fewer failures is no incident."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Everything tunable that the deciding stages read. Times are milliseconds, limits are inclusive."""
+
+    allowed_lateness_ms: int = 30_000
+    allowed_skew_ms: int = 300_000
+    idle_timeout_ms: int = 10_000
+    window_ms: int = 300_000
+    series_max: int = 100_000
+    defaults: Tuning = Tuning()
+    signals: Mapping[str, Tuning] = msgspec.field(default_factory=lambda: SIGNAL_DEFAULTS)
+    rules: tuple[Rule, ...] = ()
+
+    def for_series(self, signal: str, labels: Mapping[str, str]) -> SeriesSettings:
+        """Defaults, then the signal's layer, then every matching rule in order: the last one to set a key wins."""
+        settings = SeriesSettings().under(self.defaults).under(self.signals.get(signal, Tuning()))
+        for rule in self.rules:
+            if rule.matches(signal, labels):
+                settings = settings.under(rule.tuning)
+        return settings
+
+    @cached_property
+    def config_hash(self) -> str:
+        """Twelve hex digits that change when, and only when, a value here changes; the same in every process."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:12]
+
+
+def written(tuning: Tuning) -> dict[str, str | float]:
+    """The keys that `tuning` sets, with their values."""
+    return {key: value for key, value in msgspec.structs.asdict(tuning).items() if value is not None}
+
+
+def _matches(glob: str, text: str | None) -> bool:
+    return text is not None and fnmatchcase(text, glob)

@@ -1,0 +1,146 @@
+"""Verdicts: what detectors say of samples, and the batches in which detect hands them to triage."""
+
+from enum import StrEnum
+
+import msgspec
+
+from detectors.series import Labels, Signal
+
+VERSION = 1
+
+
+class Direction(StrEnum):
+    """The side on which an observation left its range."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class Change(StrEnum):
+    """The form of what happened."""
+
+    POINT = "point"
+    SHIFT = "shift"
+    DRIFT = "drift"
+    SILENCE = "silence"
+    SCHEMA = "schema"
+
+
+class Reason(StrEnum):
+    """Why a verdict came out as it did: one vocabulary for logs, metrics, alerts and tests."""
+
+    ORDINARY = "ordinary"
+    WARMING = "warming"
+    ABOVE_RANGE = "above_range"
+    BELOW_RANGE = "below_range"
+    RUNNING_TOO_LONG = "running_too_long"
+    RUN_OVERDUE = "run_overdue"
+    RUN_ARRIVED = "run_arrived"
+    TOO_MANY_FAILURES = "too_many_failures"
+    TOO_MANY_DUPLICATES = "too_many_duplicates"
+    SCHEMA_CHANGED = "schema_changed"
+    SERIES_CAP = "series_cap"
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether one such ordinary verdict ends an episode without a quiet time."""
+        return self is Reason.RUN_ARRIVED
+
+
+class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_ms": "from", "to_ms": "to"}):
+    """What an observation was compared with: the method, and the samples it rests on."""
+
+    method: str
+    n: int
+    from_ms: int
+    to_ms: int
+    warming: bool = False
+    pooled: bool = False
+
+
+class SourcePosition(msgspec.Struct, frozen=True, order=True):
+    """Where the records behind a verdict lie."""
+
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+
+
+class SchemaChange(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """One difference between a declared schema and the one before it."""
+
+    change: str
+    path: str
+    from_: str | None
+    to: str | None
+    share: float
+    confidence: float
+    first: SourcePosition
+    last: SourcePosition
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A detector's judgement of one sample, window, silence or schema.
+
+    Times are event times in ms. `severity_score` grows with how far the observation lies outside its range (about
+    1 at the border); `unit` names the unit of observed, expected, lower and upper.
+    """
+
+    signal: Signal
+    labels: Labels
+    detector: str
+    time_ms: int
+    window_start_ms: int
+    window_end_ms: int
+    anomalous: bool
+    reason: Reason
+    change: Change
+    baseline: Baseline
+    positions: tuple[SourcePosition, ...]
+    severity_score: float = 0.0
+    unit: str = ""
+    observed: float | None = None
+    expected: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    p_value: float | None = None
+    direction: Direction | None = None
+    schema_change: SchemaChange | None = None
+    owner: str = ""
+    error: str = ""
+
+
+class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True):
+    """One record of the anomalies topic: what one step of one detect shard has to say to one triage partition.
+
+    `shard` and `offset` are the samples partition and offset of the step: the fence against repeats. `now_ms` is the
+    shard's merged event time and `wall_ms` the wall clock that its marks carried.
+    """
+
+    version: int
+    shard: int
+    offset: int
+    now_ms: int
+    wall_ms: int
+    verdicts: tuple[Verdict, ...]
+
+    @staticmethod
+    def from_bytes(payload: bytes) -> "AnomalyBatch":
+        """Decode one record.
+
+        Raises:
+            ValueError: the payload is no anomaly batch, or one of another version.
+        """
+        batch = _decoder.decode(payload)
+        if batch.version != VERSION:
+            raise ValueError(f"anomaly batch of version {batch.version}; this worker reads version {VERSION}")
+        return batch
+
+    def to_bytes(self) -> bytes:
+        """Encode for the topic."""
+        return _encoder.encode(self)
+
+
+_decoder = msgspec.msgpack.Decoder(AnomalyBatch)
+_encoder = msgspec.msgpack.Encoder()

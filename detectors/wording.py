@@ -1,0 +1,128 @@
+"""The sentence that an alert says: what was observed, what was expected, and since when."""
+
+from datetime import UTC, datetime
+
+from detectors.series import Labels
+from detectors.verdicts import Reason, SchemaChange, Verdict
+
+_FIRST = ("pipeline", "task", "dataset", "name")
+_DURATIONS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
+_BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+def summary(verdict: Verdict) -> str:
+    """One sentence a person can act on."""
+    return f"{subject(verdict.labels)}{_predicate(verdict)}"
+
+
+def recovery(verdict: Verdict, starts_at_ms: int) -> str:
+    """One sentence on how it ended."""
+    lasted = duration_text(max(0, verdict.time_ms - starts_at_ms))
+    if verdict.reason is Reason.RUN_ARRIVED:
+        return f"{subject(verdict.labels)} has run again, {lasted} after it was overdue"
+    return f"{subject(verdict.labels)} is back in its usual range after {lasted}{_now(verdict)}"
+
+
+def subject(labels: Labels) -> str:
+    """What the series is about, the best known labels first: `orders/load (region=eu)`."""
+    by_name = dict(labels)
+    names = "/".join(by_name.pop(name) for name in _FIRST if name in by_name)
+    by_name.pop("measure", None)
+    rest = ", ".join(f"{name}={value}" for name, value in sorted(by_name.items()))
+    return " ".join(part for part in (names, rest and f"({rest})") if part)
+
+
+def time_text(time_ms: int) -> str:
+    """An event time as RFC 3339 in UTC, milliseconds kept."""
+    return (
+        datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
+
+
+def duration_text(ms: float) -> str:
+    """A span of time in the unit that suits it."""
+    for size, unit in _DURATIONS:
+        if abs(ms) >= size:
+            return f"{ms / size:.3g} {unit}"
+    return f"{ms:.3g} ms"
+
+
+def amount_text(value: float, unit: str) -> str:
+    """A value with its unit, as people write it."""
+    if unit == "ms":
+        return duration_text(value)
+    if unit == "share":
+        return f"{value:.3g}" if value < 0.0095 else f"{value:.0%}"
+    if unit == "bytes":
+        for size, name in _BYTES:
+            if abs(value) >= size:
+                return f"{value / size:.3g} {name}"
+    number = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{number} {unit}".rstrip()
+
+
+def _predicate(verdict: Verdict) -> str:
+    when, observed = _clock(verdict.time_ms), _amount(verdict.observed, verdict)
+    match verdict.reason:
+        case Reason.RUN_OVERDUE:
+            every = _amount(verdict.expected, verdict)
+            said = f"has not run since {_clock(verdict.window_start_ms)}: a run comes every {every}, the next was due by {when}"
+        case Reason.RUNNING_TOO_LONG:
+            said = f"has been running for {observed} at {when}{_usual(verdict)}"
+        case Reason.TOO_MANY_FAILURES:
+            said = f"failed: {observed} of its latest runs up to {when}{_usual(verdict)}"
+        case Reason.TOO_MANY_DUPLICATES:
+            said = f"reported runs twice: {observed} of the latest up to {when}{_usual(verdict)}"
+        case Reason.SCHEMA_CHANGED if verdict.schema_change is not None:
+            said = f"changed its schema at {when}: {_schema(verdict.schema_change)}"
+        case Reason.SERIES_CAP:
+            said = (
+                f"is full since {when}: series beyond the cap are not watched; raise the cap or drop labels"
+            )
+        case _:
+            verb = {"latency": "took", "volume": "carried"}.get(verdict.signal, "was at")
+            said = f"{verb} {observed} at {when}{_usual(verdict)}"
+    return f" {said}"
+
+
+def _usual(verdict: Verdict) -> str:
+    if verdict.expected is None:
+        return ""
+    low, high = verdict.lower, verdict.upper
+    limits = f", at most {_amount(high, verdict)}" if high is not None else ""
+    if low is not None and low > 0:
+        limits = (
+            f", {_range(low, high, verdict.unit)}"
+            if high is not None
+            else f", at least {_amount(low, verdict)}"
+        )
+    return f"; expected about {_amount(verdict.expected, verdict)}{limits} ({verdict.baseline.n} samples)"
+
+
+def _range(low: float, high: float, unit: str) -> str:
+    if unit in ("ms", "bytes", "share"):
+        return f"{amount_text(low, unit)} to {amount_text(high, unit)}"
+    return f"{amount_text(low, '')} to {amount_text(high, unit)}"
+
+
+def _now(verdict: Verdict) -> str:
+    return "" if verdict.observed is None else f": {_amount(verdict.observed, verdict)}"
+
+
+def _amount(value: float | None, verdict: Verdict) -> str:
+    return "an unknown amount" if value is None else amount_text(value, verdict.unit)
+
+
+def _schema(change: SchemaChange) -> str:
+    match change.change:
+        case "field_added":
+            return f"field {change.path} ({change.to}) was added"
+        case "field_removed":
+            return f"field {change.path} ({change.from_}) was removed"
+        case "type_changed":
+            return f"field {change.path} changed its type from {change.from_} to {change.to}"
+    return f"field {change.path} went from {change.from_} to {change.to}"
+
+
+def _clock(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

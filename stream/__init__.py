@@ -1,0 +1,1 @@
+"""Streamgauge's contact with the world: Kafka, HTTP, files and clocks."""

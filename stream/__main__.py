@@ -1,0 +1,5 @@
+"""`python -m stream` is `streamgauge`."""
+
+from stream.cli import main
+
+main()

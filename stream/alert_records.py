@@ -1,0 +1,50 @@
+"""Alerts as Kafka records: one for the log of transitions, one for the compacted topic of open alerts.
+
+Records are CloudEvents in Kafka's binary mode: the value is the alert, the headers are the event's attributes. Their
+bytes are a function of the alert.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from cloudevents.core.bindings.kafka import to_binary
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+
+from detectors.alerts import Alert, State, encode
+from detectors.outputs import Destination, Output
+from detectors.series import canonical_labels, series_text
+
+SOURCE: Final = "/streamgauge"
+TYPE_PREFIX: Final = "io.streamgauge.alert"
+CONTENT_TYPE: Final = "application/json"
+_FORMAT: Final = JSONFormat()
+_ENDED: Final = (State.RESOLVED, State.EXPIRED)
+
+
+def alert_outputs(alert: Alert) -> list[Output]:
+    """The two records of an alert, both keyed by its `alert_id`.
+
+    The alert topic gets every transition. The state topic gets the latest one while the episode is open, and a
+    tombstone when it has ended, so that compaction leaves the open alerts alone.
+    """
+    key, value, headers = alert.alert_id.encode(), encode(alert), cloudevents_headers(alert)
+    entry = Output(Destination.ALERTS, key, value, headers=headers)
+    if alert.state in _ENDED or alert.ends_at is not None:
+        return [entry, Output(Destination.ALERT_STATE, key, None)]
+    return [entry, Output(Destination.ALERT_STATE, key, value, headers=headers)]
+
+
+def cloudevents_headers(alert: Alert) -> tuple[tuple[str, bytes], ...]:
+    """`ce_*` and `content-type`; `ce_type` is `io.streamgauge.alert.<state>.v<major version>`."""
+    major = alert.schema_version.partition(".")[0]
+    attributes = {
+        "specversion": "1.0",
+        "id": alert.event_id,
+        "source": SOURCE,
+        "type": f"{TYPE_PREFIX}.{alert.state}.v{major}",
+        "time": datetime.fromisoformat(alert.updated_at),
+        "subject": series_text(alert.series.signal, canonical_labels(alert.series.labels)),
+        "datacontenttype": CONTENT_TYPE,
+    }
+    return tuple(to_binary(CloudEvent(attributes), _FORMAT).headers.items())

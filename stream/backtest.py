@@ -1,0 +1,164 @@
+"""Backtest: recorded records through the very stages of the worker, in one process, without Kafka.
+
+Time is the records' own. The wall clock that marks carry is the greatest time read so far, a partition counts as idle
+after its last record, and the end of the recording is when all that is still pending is judged.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby, islice
+from typing import NamedTuple
+
+import msgspec
+
+from detectors.alerts import Alert, Mode
+from detectors.detect import Detect
+from detectors.outputs import Destination, Output
+from detectors.samples import NEVER, SampleBatch
+from detectors.settings import Settings
+from detectors.stage import Count
+from detectors.triage import Triage
+from stream.formats import guess_format
+from stream.ingest import Ingest
+
+BATCH_RECORDS_MAX = 1000
+SHARD = 0
+
+
+class Place(NamedTuple):
+    """A source partition."""
+
+    topic: str
+    partition: int
+
+
+class Recorded(NamedTuple):
+    """One recorded record; `timestamp_ms` is 0 and `offset` -1 where the recording does not say."""
+
+    place: Place
+    value: bytes | None
+    timestamp_ms: int
+    offset: int
+
+
+class _Wrapped(msgspec.Struct):
+    topic: str
+    value: str | None
+    timestamp: int = 0
+    partition: int = 0
+    offset: int = -1
+
+
+_wrapped = msgspec.json.Decoder(_Wrapped)
+
+
+def read_lines(lines: Iterable[bytes], formats: Mapping[str, str]) -> Iterator[Recorded]:
+    """One record a line: `{"topic", "key", "value", "timestamp"}` with key and value as strings, or a bare Kafka value.
+
+    A bare value belongs to the source (`formats`: topic to format) whose format it looks like, or else to the first.
+    Blank lines are passed over.
+    """
+    topics = {name: topic for topic, name in reversed(formats.items())}
+    first = next(iter(formats))
+    for raw in lines:
+        line = raw.strip()
+        if not line:
+            continue
+        try:
+            record = _wrapped.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            topic = topics.get(guess_format(line) or "", first)
+            yield Recorded(Place(topic, 0), line, 0, -1)
+            continue
+        value = None if record.value is None else record.value.encode("utf-8", "surrogatepass")
+        yield Recorded(Place(record.topic, record.partition), value, record.timestamp, record.offset)
+
+
+class Backtest:
+    """The three stages, back to back. `left` says how many records of each partition are still to come."""
+
+    def __init__(self, settings: Settings, ingest: Ingest, left: Counter[Place], now_ms: int) -> None:
+        self._settings, self._ingest, self._left, self._now_ms = settings, ingest, left, now_ms
+        self._detect = Detect(settings, SHARD, triage_partitions=1)
+        self._triage = Triage(settings, Mode.BACKTEST)
+        self._previous: dict[Place, int] = {}
+        self._wall_ms = 0
+        self._samples = 0
+        self._anomalies = 0
+        self.counts: Counter[Count] = Counter()
+        self.dead_letters: list[Output] = []
+
+    def run(self, records: Iterable[Recorded]) -> Iterator[Alert]:
+        """The alerts of the whole recording, in the order in which a worker would have published them."""
+        for place, group in groupby(records, key=lambda record: record.place):
+            while batch := list(islice(group, BATCH_RECORDS_MAX)):
+                yield from self._batch(place, batch)
+        self._wall_ms += self._settings.allowed_lateness_ms + 1
+        for place in self._previous:
+            yield from self._fold(self._mark(place))
+
+    def _batch(self, place: Place, batch: list[Recorded]) -> Iterator[Alert]:
+        previous = self._previous.get(place)
+        offsets = self._offsets(previous, batch)
+        timestamps = [record.timestamp_ms for record in batch]
+        self._wall_ms = max(self._wall_ms, *timestamps)
+        outputs = self._ingest.batch(
+            place.topic,
+            place.partition,
+            offsets,
+            [record.value for record in batch],
+            timestamps,
+            previous,
+            self._now_ms,
+            caught_up=False,
+        )
+        self._previous[place] = offsets[-1]
+        self._left[place] -= len(batch)
+        yield from self._fold(outputs)
+        if not self._left[place]:
+            yield from self._fold(self._mark(place))
+
+    def _offsets(self, previous: int | None, batch: list[Recorded]) -> list[int]:
+        offsets, last = [], -1 if previous is None else previous
+        for record in batch:
+            last = max(record.offset, last + 1)
+            offsets.append(last)
+        return offsets
+
+    def _mark(self, place: Place) -> list[Output]:
+        return self._ingest.mark(
+            place.topic, place.partition, self._previous[place] + 1, self._wall_ms, caught_up=True, idle=True
+        )
+
+    def _fold(self, outputs: list[Output]) -> Iterator[Alert]:
+        for output in outputs:
+            if output.destination is Destination.DEAD_LETTERS:
+                self.dead_letters.append(output)
+            elif output.value is not None:
+                yield from self._detect_and_triage(output.value)
+
+    def _detect_and_triage(self, payload: bytes) -> Iterator[Alert]:
+        anomalies = self._detect.step(self._samples, self._on_record_time(payload))
+        self._samples += 1
+        for output in anomalies:
+            if output.value is not None:
+                yield from self._triage.step(self._anomalies, output.value)
+                self._anomalies += 1
+        self.counts.update(self._detect.take_counts())
+
+    def _on_record_time(self, payload: bytes) -> bytes:
+        """The batch with a mark that tells the recording's time instead of today's."""
+        batch = SampleBatch.from_bytes(payload)
+        if batch.mark.high_ms > NEVER:
+            self._wall_ms = max(self._wall_ms, batch.mark.high_ms)
+        mark = msgspec.structs.replace(batch.mark, wall_ms=self._wall_ms)
+        return msgspec.msgpack.encode(msgspec.structs.replace(batch, mark=mark))
+
+    def gauges(self) -> dict[str, float]:
+        """Sizes at the end: series, open runs, episodes."""
+        return {**self._detect.gauges(), **self._triage.gauges()}
+
+
+def count_places(records: Iterable[Recorded]) -> Counter[Place]:
+    """How many records each source partition has in the recording."""
+    return Counter(record.place for record in records)

@@ -1,0 +1,259 @@
+"""The whole configuration as one pydantic model: names, types, defaults, and what each key means.
+
+A field that ends in a unit has an alias without it, because to users the unit is part of the value: they write
+`window: 5m`, code reads `window_ms`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from detectors.settings import Settings
+from stream.config.faults import Fault, FaultsError, Path
+from stream.config.kafka_rules import Properties, parse_properties
+from stream.config.properties import SUPPORTED
+from stream.config.tuning import Defaults, Section, SeriesEntry, Signals
+from stream.config.units import DurationMs, PositiveDurationMs
+from stream.formats.limits import Limits as IngestLimits
+
+TOPIC_PATTERN = "^[a-zA-Z0-9._-]+$"
+TOPIC_LENGTH_MAX = 249
+NAME_LENGTH_MAX = 200
+SERIES_ENTRIES_MAX = 1_000
+SOURCES_MAX = 1_000
+PARTITIONS_MAX = 10_000
+
+_DEFAULTS = Settings()
+_INGEST_LIMITS = IngestLimits()
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number")  # noqa: TRY004  pydantic reports ValueError only
+    return value
+
+
+def _not_dots(value: str) -> str:
+    if value in (".", ".."):
+        raise ValueError(f"Kafka does not allow the name {value!r}")
+    return value
+
+
+Format = Literal["events", "openlineage", "metrics"]
+WHOLE = BeforeValidator(_whole)
+TopicName = Annotated[
+    str, Field(min_length=1, max_length=TOPIC_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)
+]
+Prefix = Annotated[
+    str, Field(min_length=1, max_length=NAME_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)
+]
+Partitions = Annotated[int, Field(ge=1, le=PARTITIONS_MAX), WHOLE]
+Kafka = Annotated[
+    Properties,
+    PlainValidator(parse_properties),
+    PlainSerializer(lambda properties: {name: str(value) for name, value in properties.items()}),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {name: {"type": ["string", "number", "boolean"]} for name in sorted(SUPPORTED)},
+            "additionalProperties": False,
+        }
+    ),
+]
+
+
+class Source(Section):
+    """A Kafka topic and the format its records are read in."""
+
+    topic: TopicName
+    """Topic to read. Its records need no particular key."""
+    format: Format
+    """How its records are read."""
+
+
+SOURCES_DEFAULT = (
+    Source(topic="pipeline.events", format="events"),
+    Source(topic="pipeline.metrics", format="metrics"),
+    Source(topic="openlineage.events", format="openlineage"),
+)
+
+
+class Alerts(Section):
+    """Where alerts go."""
+
+    topic: TopicName = "pipeline.alerts"
+    """Append-only log of every state transition of every episode."""
+    state_topic: TopicName = Field(default_factory=lambda data: f"{data['topic']}.state")
+    """Compacted topic with the latest state of each open alert; `<topic>.state` unless written."""
+
+
+class DeadLetters(Section):
+    """Where records go that cannot be read."""
+
+    topic: TopicName
+    """Undecodable records, each with its reason, topic, partition and offset."""
+
+
+class Time(Section):
+    """How event time passes."""
+
+    allowed_lateness_ms: DurationMs = Field(_DEFAULTS.allowed_lateness_ms, alias="allowed_lateness")
+    """A record is late when its time is further than this behind the greatest time in its partition."""
+    allowed_skew_ms: DurationMs = Field(_DEFAULTS.allowed_skew_ms, alias="allowed_skew")
+    """A record whose time is further than this in the future is dead-lettered."""
+    idle_timeout_ms: PositiveDurationMs = Field(_DEFAULTS.idle_timeout_ms, alias="idle_timeout")
+    """A partition without records for this long no longer holds time back."""
+    window_ms: PositiveDurationMs = Field(_DEFAULTS.window_ms, alias="window")
+    """Length of the windows in which events are counted."""
+
+
+class Http(Section):
+    """The server of `/metrics`, `/healthz` and `/readyz`."""
+
+    host: Annotated[str, Field(min_length=1, max_length=255)] = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 to be reached from other machines."""
+    port: Annotated[int, Field(ge=0, le=65_535), WHOLE] = 8080
+    """Port to listen on; 0 takes a free one."""
+
+
+class Limits(Section):
+    """Caps on memory and on what one record may do. Whatever goes over is counted."""
+
+    record_bytes_max: Annotated[int, Field(ge=1_024, le=64 << 20), WHOLE] = _INGEST_LIMITS.record_bytes_max
+    """Larger records are dead-lettered."""
+    depth_max: Annotated[int, Field(ge=1, le=256), WHOLE] = _INGEST_LIMITS.nesting_max
+    """Records nested deeper are dead-lettered."""
+    labels_max: Annotated[int, Field(ge=1, le=1_000), WHOLE] = _INGEST_LIMITS.labels_max
+    """Labels of one series; what goes over is left out."""
+    label_length_max: Annotated[int, Field(ge=8, le=65_536), WHOLE] = _INGEST_LIMITS.label_chars_max
+    """Characters of a label's value; what goes over is cut."""
+    schema_fields_max: Annotated[int, Field(ge=1, le=100_000), WHOLE] = _INGEST_LIMITS.schema_fields_max
+    """Fields of one declared schema; what goes over is left out."""
+    series_max: Annotated[int, Field(ge=1, le=100_000_000), WHOLE] = _DEFAULTS.series_max
+    """Series that one partition of the samples topic follows; more are not followed, and that alarms once."""
+
+
+class Topics(Section):
+    """How `streamgauge topics create` makes topics that do not exist."""
+
+    samples_partitions: Partitions = 4
+    """Partitions of the samples topic: the most workers that can detect side by side."""
+    anomalies_partitions: Partitions = 1
+    """Partitions of the anomalies topic: the most workers that can triage side by side."""
+    replication_factor: Annotated[int, Field(ge=1, le=100), WHOLE] = 1
+    """Copies of every topic; 3 on a cluster that must survive the loss of a broker."""
+
+
+class Config(Section):
+    """Streamgauge's configuration."""
+
+    name: Prefix = "streamgauge"
+    """Consumer group, and prefix of the internal topics."""
+    kafka: Kafka = Field(default_factory=dict)
+    """librdkafka properties of the connection, by their own names; secrets as env:NAME or file:PATH."""
+    sources: tuple[Source, ...] = Field(SOURCES_DEFAULT, min_length=1, max_length=SOURCES_MAX)
+    """What is read."""
+    alerts: Alerts = Field(default_factory=Alerts)
+    """Where alerts go."""
+    dead_letters: DeadLetters = Field(
+        default_factory=lambda data: DeadLetters(topic=f"{data['name']}.dead-letters")
+    )
+    """Where undecodable records go; the topic `<name>.dead-letters` unless written."""
+    defaults: Defaults = Defaults()
+    """Tuning of every series."""
+    signals: Signals = Field(default_factory=Signals)
+    """Tuning by signal, over `defaults`."""
+    series: tuple[SeriesEntry, ...] = Field((), max_length=SERIES_ENTRIES_MAX)
+    """Tuning of the series that match, over `signals`."""
+    time: Time = Field(default_factory=Time)
+    """How event time passes."""
+    http: Http = Http()
+    """The server of `/metrics`, `/healthz` and `/readyz`."""
+    limits: Limits = Limits()
+    """Caps on memory and on what one record may do."""
+    topics: Topics = Topics()
+    """How missing topics are made."""
+    snapshot_interval_ms: PositiveDurationMs = Field(5_000, alias="snapshot_interval")
+    """How often state is stored: after a crash, at most this much is read again."""
+
+    @model_validator(mode="after")
+    def _each_topic_has_one_purpose(self) -> Config:
+        uses = Counter(topic for _, topic in self._topic_keys())
+        internal = set(self.internal_topics())
+        faults = [
+            Fault(path, f"the topic {topic} has another purpose already")
+            for path, topic in self._topic_keys()
+            if uses[topic] > 1 or topic in internal
+        ]
+        if faults:
+            raise FaultsError(faults)
+        return self
+
+    def _topic_keys(self) -> list[tuple[Path, str]]:
+        sources: list[tuple[Path, str]] = [
+            (("sources", n, "topic"), s.topic) for n, s in enumerate(self.sources)
+        ]
+        return [
+            *sources,
+            (("alerts", "topic"), self.alerts.topic),
+            (("alerts", "state_topic"), self.alerts.state_topic),
+            (("dead_letters", "topic"), self.dead_letters.topic),
+        ]
+
+    @property
+    def samples_topic(self) -> str:
+        """From ingest to detect."""
+        return f"{self.name}.samples"
+
+    @property
+    def anomalies_topic(self) -> str:
+        """From detect to triage."""
+        return f"{self.name}.anomalies"
+
+    @property
+    def detect_state_topic(self) -> str:
+        """Snapshots of detect's shards, one partition each."""
+        return f"{self.name}.detect-state"
+
+    @property
+    def triage_state_topic(self) -> str:
+        """Snapshots of triage's shards, one partition each."""
+        return f"{self.name}.triage-state"
+
+    def internal_topics(self) -> tuple[str, ...]:
+        """The topics that only Streamgauge itself reads and writes."""
+        return self.samples_topic, self.anomalies_topic, self.detect_state_topic, self.triage_state_topic
+
+    def settings(self) -> Settings:
+        """What the deciding stages get of it."""
+        return Settings(
+            allowed_lateness_ms=self.time.allowed_lateness_ms,
+            allowed_skew_ms=self.time.allowed_skew_ms,
+            idle_timeout_ms=self.time.idle_timeout_ms,
+            window_ms=self.time.window_ms,
+            defaults=self.defaults.tuning(),
+            signals=self.signals.tunings(),
+            rules=tuple(entry.rule() for entry in self.series),
+            series_max=self.limits.series_max,
+        )
+
+    def limits_for_ingest(self) -> IngestLimits:
+        """The caps on one record, as ingest's decoders take them."""
+        return IngestLimits(
+            record_bytes_max=self.limits.record_bytes_max,
+            nesting_max=self.limits.depth_max,
+            labels_max=self.limits.labels_max,
+            label_chars_max=self.limits.label_length_max,
+            schema_fields_max=self.limits.schema_fields_max,
+        )

@@ -1,0 +1,118 @@
+"""How people write amounts in the configuration: durations `30s`, rates `1 per 30d`, shares `20%`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+PERIODS_MS = {"hour": UNITS_MS["h"], "day": UNITS_MS["d"], "week": 7 * UNITS_MS["d"]}
+DURATION_MS_MAX = 3_650 * UNITS_MS["d"]
+
+_DURATION = re.compile(r"([0-9]{1,12})\s*([smhd])")
+_RATE = re.compile(r"([0-9]{1,9})\s+per\s+(.+)")
+_SHARE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%")
+
+
+class Rate(NamedTuple):
+    """`times` occurrences in `period_ms` milliseconds."""
+
+    times: int
+    period_ms: int
+
+    @property
+    def per_day(self) -> float:
+        """Occurrences in 24 hours."""
+        return self.times * UNITS_MS["d"] / self.period_ms
+
+
+def parse_duration_ms(written: Any) -> int:
+    """Milliseconds of a duration such as `15m`; ValueError says how one is written."""
+    match = _DURATION.fullmatch(written.strip()) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError(
+            f"{shown(written)} is not a duration: write a whole number and s, m, h or d, like 30s or 15m"
+        )
+    duration_ms = int(match[1]) * UNITS_MS[match[2]]
+    if duration_ms > DURATION_MS_MAX:
+        raise ValueError(f"{shown(written)} is longer than {format_duration(DURATION_MS_MAX)}")
+    return duration_ms
+
+
+def parse_positive_duration_ms(written: Any) -> int:
+    """As `parse_duration_ms`, and zero is refused."""
+    duration_ms = parse_duration_ms(written)
+    if duration_ms == 0:
+        raise ValueError("must be longer than 0s")
+    return duration_ms
+
+
+def format_duration(duration_ms: int) -> str:
+    """The shortest way to write whole seconds of `duration_ms`: 90000 is `90s`, 120000 is `2m`."""
+    for unit, unit_ms in reversed(UNITS_MS.items()):
+        if duration_ms >= unit_ms and duration_ms % unit_ms == 0:
+            return f"{duration_ms // unit_ms}{unit}"
+    return f"{duration_ms // UNITS_MS['s']}s"
+
+
+def parse_rate(written: Any) -> Rate:
+    """A rate such as `1 per 30d` or `5 per week`; ValueError says how one is written."""
+    match = _RATE.fullmatch(written.strip()) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError(f"{shown(written)} is not a rate: write N per DURATION, like 1 per 30d")
+    rate = Rate(int(match[1]), PERIODS_MS.get(match[2]) or parse_positive_duration_ms(match[2]))
+    if rate.times == 0:
+        raise ValueError(
+            "no detector can promise 0 false alarms: write a long period instead, like 1 per 365d"
+        )
+    return rate
+
+
+def format_rate(rate: Rate) -> str:
+    """`1 per 30d`."""
+    return f"{rate.times} per {format_duration(rate.period_ms)}"
+
+
+def parse_share(written: Any) -> float:
+    """A share such as `20%` as .2; ValueError says how one is written."""
+    match = _SHARE.fullmatch(written.strip()) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError(f"{shown(written)} is not a share: write a number and %, like 20%")
+    return float(match[1]) / 100
+
+
+def format_share(share: float) -> str:
+    """`20%` for .2."""
+    return f"{share * 100:.10g}%"
+
+
+def shown(written: Any) -> str:
+    """`written` as an error message quotes it: short, on one line, and readable as what was typed."""
+    text = repr(written)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _written_as(pattern: re.Pattern[str], example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern.pattern}$", "examples": [example]})
+
+
+_duration_text = PlainSerializer(format_duration, return_type=str)
+
+DurationMs = Annotated[int, BeforeValidator(parse_duration_ms), _duration_text, _written_as(_DURATION, "30s")]
+PositiveDurationMs = Annotated[
+    int, BeforeValidator(parse_positive_duration_ms), _duration_text, _written_as(_DURATION, "30s")
+]
+FalseAlarmRate = Annotated[
+    Rate,
+    BeforeValidator(parse_rate),
+    PlainSerializer(format_rate, return_type=str),
+    _written_as(_RATE, "1 per 30d"),
+]
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    PlainSerializer(format_share, return_type=str),
+    _written_as(_SHARE, "20%"),
+]

@@ -1,0 +1,69 @@
+"""The formats in which source topics are read: each turns a fetched batch of values into a table of rows.
+
+`events`, `openlineage` and `metrics` hold one format each; the other modules what they share: limits, times, labels,
+declared schemas, dead letters, the table.
+"""
+
+from enum import StrEnum
+
+import msgspec
+from msgspec import Raw, Struct
+
+from stream.formats.caps import Caps
+from stream.formats.decoding import DECODE_ERRORS
+from stream.formats.events import Events
+from stream.formats.limits import Limits
+from stream.formats.metrics import Metrics
+from stream.formats.openlineage import OpenLineage
+from stream.formats.table import Reader
+
+
+class Format(StrEnum):
+    """How the records of a source are read."""
+
+    EVENTS = "events"
+    OPENLINEAGE = "openlineage"
+    METRICS = "metrics"
+
+
+_READERS: dict[Format, type[Events | OpenLineage | Metrics]] = {
+    Format.EVENTS: Events,
+    Format.OPENLINEAGE: OpenLineage,
+    Format.METRICS: Metrics,
+}
+_ABSENT = Raw(b"")
+
+
+class _Outline(Struct, rename="camel"):
+    event_time: Raw = _ABSENT
+    pipeline: Raw = _ABSENT
+    state: Raw = _ABSENT
+    name: Raw = _ABSENT
+    value: Raw = _ABSENT
+
+
+_outline = msgspec.json.Decoder(_Outline)
+
+
+def reader_for(name: str, limits: Limits, caps: Caps, shards: int) -> Reader:
+    """The reader of a format; `shards` is the number of samples partitions.
+
+    Raises:
+        ValueError: no such format.
+    """
+    return _READERS[Format(name)](limits, caps, shards)
+
+
+def guess_format(value: bytes) -> Format | None:
+    """The format that a value seems to be in, by the fields it has; None when it looks like none of them."""
+    try:
+        outline = _outline.decode(value)
+    except DECODE_ERRORS:
+        return None
+    if outline.event_time is not _ABSENT:
+        return Format.OPENLINEAGE
+    if outline.pipeline is not _ABSENT and outline.state is not _ABSENT:
+        return Format.EVENTS
+    if outline.name is not _ABSENT and outline.value is not _ABSENT:
+        return Format.METRICS
+    return None

@@ -1,0 +1,64 @@
+"""Decoding a fetched batch: all values at once when all are good, one by one as soon as one is not."""
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from msgspec import DecodeError
+
+from stream.formats.dead import UnreadableError
+from stream.formats.limits import Guard
+
+T = TypeVar("T")
+
+DECODE_ERRORS = (DecodeError, UnicodeDecodeError, RecursionError)
+"""What a msgspec decoder raises on bytes that it cannot take."""
+
+
+class Decoded(Generic[T]):
+    """The records that could be decoded: `records[i]` is the place of `items[i]` in the batch. The others are `dead`."""
+
+    def __init__(self) -> None:
+        self.records: list[int] = []
+        self.items: list[T] = []
+        self.dead: dict[int, UnreadableError] = {}
+
+
+def decode_all(
+    values: Sequence[bytes | None],
+    guard: Guard,
+    decode: Callable[[bytes], T],
+    recover: Callable[[bytes, Exception], T],
+) -> Decoded[T]:
+    """Decode a batch; tombstones are left out.
+
+    `recover` is asked when `decode` fails: it reads the value in a slower way, or raises `UnreadableError`.
+    """
+    batch: Decoded[T] = Decoded()
+    records = [record for record, value in enumerate(values) if value is not None]
+    present = values if len(records) == len(values) else [values[record] for record in records]
+    if guard.passes_all(present):  # type: ignore[arg-type]
+        try:
+            batch.items, batch.records = list(map(decode, present)), records  # type: ignore[arg-type]
+        except DECODE_ERRORS:
+            pass
+        else:
+            return batch
+    for record, value in zip(records, present, strict=True):
+        try:
+            item = _decode_one(value, guard, decode, recover)  # type: ignore[arg-type]
+        except UnreadableError as why:
+            batch.dead[record] = why
+        else:
+            batch.records.append(record)
+            batch.items.append(item)
+    return batch
+
+
+def _decode_one(
+    value: bytes, guard: Guard, decode: Callable[[bytes], T], recover: Callable[[bytes, Exception], T]
+) -> T:
+    guard.check(value)
+    try:
+        return decode(value)
+    except DECODE_ERRORS as error:
+        return recover(value, error)

@@ -1,0 +1,130 @@
+"""Placement: a table's rows, put into one sample batch for each samples partition."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.samples import RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, VERSION, Mark, Rows, SampleBatch
+from stream.formats.table import RunRows, SchemaRows, Table, ValueRows
+
+Ints = NDArray[np.int64]
+_OWN: Final = 4
+"""The first columns of every table: offset, time, high and key; the others are the table's own."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Records:
+    """What is known of the records of a batch: offsets, event times, highs before each, and which are alive."""
+
+    def __init__(self, offsets: Ints, times: Ints, highs: Ints, alive: NDArray[np.bool_]) -> None:
+        self.offsets = offsets
+        self.times = times
+        self.highs = highs
+        self.alive = alive
+
+
+class Placement:
+    """Distributes one table over the samples partitions.
+
+    A row goes where its key's labels belong. A record is home where its first run row lies, else its first value,
+    else its first schema; a record without rows by its offset.
+    """
+
+    def __init__(self, table: Table, records: Records, shards: int) -> None:
+        self._table = table
+        self._records = records
+        self._shards = shards
+        self._key_shard = np.array([placed.shard for placed in table.keys], np.int64)
+        self._runs = self._sorted(table.runs, ("run", "state", "duration_ms", "rows", "bytes"))
+        self._values = self._sorted(table.values, ("value",))
+        self._declared = self._sorted(table.declared, ("schema",))
+        self._home = self._homes()
+
+    def encode(self, shard: int, mark: Mark) -> bytes:
+        """The sample batch for one samples partition."""
+        runs, values, declared = (part.of(shard) for part in (self._runs, self._values, self._declared))
+        keys = np.unique(np.concatenate([part["key"] for part in (runs, values, declared)]))
+        schemas = np.unique(declared["schema"])
+        declared["schema"] = np.searchsorted(schemas, declared["schema"])
+        for part in (runs, values, declared):
+            part["key"] = np.searchsorted(keys, part["key"])
+        home = np.flatnonzero(self._home == shard)
+        table, offsets = self._table, self._records.offsets
+        return _encode(
+            SampleBatch(
+                version=VERSION,
+                mark=mark,
+                keys=[table.keys[key].key for key in keys.tolist()],
+                schemas=[list(table.schemas[schema]) for schema in schemas.tolist()],
+                runs=_rows(runs, RUN_COLUMNS),
+                values=_rows(values, VALUE_COLUMNS),
+                declared=_rows(declared, SCHEMA_COLUMNS),
+                home=offsets[home].astype("<i8").tobytes(),
+                dead=self._dead(shard),
+                errors=self._errors(runs["row"]),
+            )
+        )
+
+    def _sorted(self, rows: RunRows | ValueRows | SchemaRows, own: Sequence[str]) -> "_Sorted":
+        record, key = np.array(rows.record, np.int64), np.array(rows.key, np.int64)
+        alive = np.flatnonzero(self._records.alive[record])
+        shard = self._key_shard[key[alive]]
+        order = np.argsort(shard, kind="stable")
+        chosen = alive[order]
+        columns = {"row": chosen, "record": record[chosen], "key": key[chosen]}
+        for name in own:
+            columns[name] = np.array(getattr(rows, name), _DTYPES[name])[chosen]
+        columns["offset"] = self._records.offsets[columns["record"]]
+        columns["time_ms"] = self._records.times[columns["record"]]
+        columns["high_ms"] = self._records.highs[columns["record"]]
+        bounds = np.searchsorted(shard[order], np.arange(self._shards + 1))
+        return _Sorted(columns, shard[order], bounds)
+
+    def _homes(self) -> Ints:
+        home = self._records.offsets % self._shards
+        for part in (self._declared, self._values, self._runs):
+            first = np.argsort(part.columns["row"], kind="stable")[::-1]
+            home[part.columns["record"][first]] = part.shard[first]
+        return home
+
+    def _dead(self, shard: int) -> list[tuple[int, str]]:
+        offsets = self._records.offsets
+        dead = self._table.dead
+        return [
+            (int(offsets[record]), str(dead[record].reason))
+            for record in sorted(dead)
+            if self._home[record] == shard
+        ]
+
+    def _errors(self, rows: Ints) -> dict[int, str]:
+        errors = self._table.errors
+        if not errors:
+            return {}
+        return {index: errors[row] for index, row in enumerate(rows.tolist()) if row in errors}
+
+
+class _Sorted:
+    """One table's columns, sorted by samples partition."""
+
+    def __init__(self, columns: dict[str, NDArray[Any]], shard: Ints, bounds: Ints) -> None:
+        self.columns = columns
+        self.shard = shard
+        self._bounds = bounds
+
+    def of(self, shard: int) -> dict[str, NDArray[Any]]:
+        """The columns of the rows that go to one samples partition."""
+        chosen = slice(self._bounds[shard], self._bounds[shard + 1])
+        return {name: column[chosen] for name, column in self.columns.items()}
+
+
+_DTYPES = {
+    name: dtype for layout in (RUN_COLUMNS, VALUE_COLUMNS, SCHEMA_COLUMNS) for name, dtype in layout[_OWN:]
+}
+
+
+def _rows(columns: dict[str, NDArray[Any]], layout: tuple[tuple[str, str], ...]) -> Rows:
+    return Rows([columns[name].astype(dtype, copy=False).tobytes() for name, dtype in layout])

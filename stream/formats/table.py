@@ -1,0 +1,135 @@
+"""The table: all rows that one fetched batch gives, column by column, before they are placed on samples partitions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol
+
+from detectors.samples import NEVER, Key
+from detectors.series import shard_of
+from stream.formats.dead import UnreadableError
+from stream.formats.declared import Fields
+
+MEMO_ENTRIES_MAX: Final = 50_000
+MEMO_CHARS_MAX: Final = 1_024
+
+Ident = tuple[Any, ...]
+"""What a record says of a series, as it stands there: the hashable thing that is looked up for every row."""
+
+
+class Placed(NamedTuple):
+    """A dictionary entry and the samples partition that owns its labels."""
+
+    key: Key
+    shard: int
+
+
+class Memo(dict[Ident, Placed]):
+    """Remembers from batch to batch which key an ident means; forgets all when full, long idents at once."""
+
+    def __init__(self, make: Callable[..., Key], shards: int) -> None:
+        super().__init__()
+        self._make = make
+        self._shards = shards
+
+    def __missing__(self, ident: Ident) -> Placed:
+        key = self._make(*ident)
+        placed = Placed(key, shard_of(key.labels, self._shards))
+        if len(str(ident)) <= MEMO_CHARS_MAX:
+            if len(self) >= MEMO_ENTRIES_MAX:
+                self.clear()
+            self[ident] = placed
+        return placed
+
+
+@dataclass(slots=True)
+class RunRows:
+    """Columns of `RUN_COLUMNS`; `record` is the place of the source record in its batch."""
+
+    record: list[int] = field(default_factory=list)
+    key: list[int] = field(default_factory=list)
+    run: list[int] = field(default_factory=list)
+    state: list[int] = field(default_factory=list)
+    duration_ms: list[float | None] = field(default_factory=list)
+    rows: list[float | None] = field(default_factory=list)
+    bytes: list[float | None] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ValueRows:
+    """Columns of `VALUE_COLUMNS`."""
+
+    record: list[int] = field(default_factory=list)
+    key: list[int] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+
+    def append(self, record: int, key: int, value: float) -> None:
+        """Add a row."""
+        self.record.append(record)
+        self.key.append(key)
+        self.value.append(value)
+
+
+@dataclass(slots=True)
+class SchemaRows:
+    """Columns of `SCHEMA_COLUMNS`."""
+
+    record: list[int] = field(default_factory=list)
+    key: list[int] = field(default_factory=list)
+    schema: list[int] = field(default_factory=list)
+
+    def append(self, record: int, key: int, schema: int) -> None:
+        """Add a row."""
+        self.record.append(record)
+        self.key.append(key)
+        self.schema.append(schema)
+
+
+class Table:
+    """What a format's reader fills.
+
+    `times` has an event time (ms) for each record, `NEVER` where there is none; `dead` says which records are
+    unreadable: rows that they have already given do not count. `errors` maps a row of `runs` to its error text.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.times: list[int] = [NEVER] * size
+        self.dead: dict[int, UnreadableError] = {}
+        self.runs = RunRows()
+        self.values = ValueRows()
+        self.declared = SchemaRows()
+        self.errors: dict[int, str] = {}
+        self.keys: list[Placed] = []
+        self.schemas: list[Fields] = []
+        self._schema_index: dict[int, int] = {}
+
+    def slots(self, memo: Memo) -> "Slots":
+        """The index of a key in this table's dictionary, by ident."""
+        return Slots(memo, self.keys)
+
+    def schema(self, fields: Fields) -> int:
+        """Index of a declared schema in this table's dictionary; equal objects that are not the same stand twice."""
+        index = self._schema_index.setdefault(id(fields), len(self.schemas))
+        if index == len(self.schemas):
+            self.schemas.append(fields)
+        return index
+
+
+class Slots(dict[Ident, int]):
+    """Key indices of one table, by ident."""
+
+    def __init__(self, memo: Memo, keys: list[Placed]) -> None:
+        super().__init__()
+        self._memo = memo
+        self._keys = keys
+
+    def __missing__(self, ident: Ident) -> int:
+        self._keys.append(self._memo[ident])
+        index = self[ident] = len(self._keys) - 1
+        return index
+
+
+class Reader(Protocol):
+    """One format."""
+
+    def read(self, values: Sequence[bytes | None]) -> Table:
+        """The rows of a fetched batch. A value of None (a tombstone) gives none and is no error."""

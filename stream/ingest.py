@@ -1,0 +1,185 @@
+"""Ingest: fetched batches of source records in, columnar sample batches and dead letters out.
+
+Stateless but for one thing: the greatest event time seen in each source partition since reading there began.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.outputs import Destination, Output
+from detectors.samples import NEVER, Mark
+from detectors.stage import Count
+from stream.formats import reader_for
+from stream.formats.caps import Caps
+from stream.formats.dead import DeadReason, Position, UnreadableError, dead_letter
+from stream.formats.limits import Limits
+from stream.formats.placement import Ints, Placement, Records
+from stream.formats.table import Table
+
+
+class _Standing:
+    """Where ingest stands in one source partition."""
+
+    def __init__(self) -> None:
+        self.last_offset = -1
+        self.high_ms = NEVER
+
+
+class Ingest:
+    """Turns the records of all sources into samples; reads no clock and does no I/O.
+
+    Args:
+        formats: the format of each source topic: `events`, `openlineage` or `metrics`.
+        samples_partitions: number of partitions of the samples topic.
+        source_partitions: every source topic and its number of partitions.
+        limits: caps on records and on what is kept of them.
+        allowed_skew_ms: how far an event time may lie ahead of the wall clock and of the record's Kafka timestamp.
+
+    Raises:
+        ValueError: a format that does not exist.
+    """
+
+    def __init__(
+        self,
+        formats: Mapping[str, str],
+        samples_partitions: int,
+        source_partitions: Mapping[str, int],
+        limits: Limits,
+        allowed_skew_ms: int,
+    ) -> None:
+        self._caps = Caps(limits)
+        self._readers = {
+            topic: reader_for(name, limits, self._caps, samples_partitions) for topic, name in formats.items()
+        }
+        self._shards = samples_partitions
+        self._partitions = dict(source_partitions)
+        self._letter_bytes_max = limits.dead_letter_bytes_max
+        self._skew_ms = allowed_skew_ms
+        self._standings: dict[tuple[str, int], _Standing] = {}
+
+    def batch(  # noqa: PLR0913 - the columns of a fetched batch and where it comes from
+        self,
+        topic: str,
+        partition: int,
+        offsets: Sequence[int],
+        values: Sequence[bytes | None],
+        timestamps_ms: Sequence[int],
+        previous_offset: int | None,
+        wall_ms: int,
+        caught_up: bool,
+    ) -> list[Output]:
+        """The sample batches of one fetched batch, one for each samples partition, and its dead letters.
+
+        Args:
+            topic: the source topic.
+            partition: its partition.
+            offsets: of the records, ascending, at least one.
+            values: what they hold; None is a tombstone.
+            timestamps_ms: their Kafka timestamps, 0 or less when unknown.
+            previous_offset: offset of the record fetched before these, None when there is none.
+            wall_ms: the wall clock.
+            caught_up: the partition is read to its end.
+
+        Raises:
+            ValueError: no records, or columns of different lengths.
+        """
+        if not offsets or not len(offsets) == len(values) == len(timestamps_ms):
+            raise ValueError("ingest needs at least one record, and a value and a timestamp for each offset")
+        standing = self._standings.setdefault((topic, partition), _Standing())
+        if previous_offset is None or previous_offset != standing.last_offset:
+            standing.high_ms = NEVER
+        table = self._readers[topic].read(values)
+        kafka_ms = np.array(timestamps_ms, np.int64)
+        records = self._records(table, np.array(offsets, np.int64), kafka_ms, standing, wall_ms)
+        standing.last_offset = offsets[-1]
+        mark = Mark(
+            topic,
+            partition,
+            first_offset=offsets[0] if previous_offset is None else previous_offset + 1,
+            last_offset=offsets[-1],
+            high_ms=standing.high_ms,
+            idle=False,
+            caught_up=caught_up,
+            wall_ms=wall_ms,
+            partitions=self._partitions,
+        )
+        placement = Placement(table, records, self._shards)
+        outputs = [self._samples(shard, placement.encode(shard, mark)) for shard in range(self._shards)]
+        for record, why in sorted(table.dead.items()):
+            position = Position(topic, partition, offsets[record], timestamps_ms[record])
+            outputs.append(dead_letter(position, values[record] or b"", why, self._letter_bytes_max))
+        return outputs
+
+    def mark(
+        self, topic: str, partition: int, next_offset: int, wall_ms: int, caught_up: bool, idle: bool
+    ) -> list[Output]:
+        """A mark without rows for each samples partition: reading stands before `next_offset`.
+
+        A partition that is read again from an earlier offset, or for the first time, has seen no event time.
+        """
+        standing = self._standings.get((topic, partition))
+        high_ms = standing.high_ms if standing and next_offset > standing.last_offset else NEVER
+        mark = Mark(
+            topic,
+            partition,
+            next_offset,
+            next_offset - 1,
+            high_ms,
+            idle,
+            caught_up,
+            wall_ms,
+            self._partitions,
+        )
+        nothing = np.empty(0, np.int64)
+        placement = Placement(
+            Table(0), Records(nothing, nothing, nothing, nothing.astype(bool)), self._shards
+        )
+        return [self._samples(shard, placement.encode(shard, mark)) for shard in range(self._shards)]
+
+    def take_counts(self) -> Counter[Count]:
+        """Which caps bit how often since the last call: `("limited", name of the limit)`.
+
+        Names count when they are first met, not for every record that repeats them.
+        """
+        counts = self._caps.counts
+        self._caps.counts = Counter()
+        return counts
+
+    def _samples(self, shard: int, payload: bytes) -> Output:
+        return Output(Destination.SAMPLES, key=None, value=payload, partition=shard)
+
+    def _records(
+        self, table: Table, offsets: Ints, kafka_ms: Ints, standing: _Standing, wall_ms: int
+    ) -> Records:
+        """Refuse impossible times, and carry `high_ms` forward over the records that are alive.
+
+        A publisher's fast clock moves it no further than the Kafka timestamp of its record.
+        """
+        times = np.array(table.times, np.int64)
+        timed = times != NEVER
+        self._refuse_times(table, times, timed, kafka_ms, wall_ms)
+        alive = np.ones(len(times), bool)
+        alive[list(table.dead)] = False
+        reached = np.where(kafka_ms > 0, np.minimum(times, kafka_ms), times)
+        highs = np.maximum.accumulate(np.append(standing.high_ms, np.where(alive & timed, reached, NEVER)))
+        standing.high_ms = int(highs[-1])
+        return Records(offsets, times, highs[:-1], alive)
+
+    def _refuse_times(
+        self, table: Table, times: Ints, timed: NDArray[np.bool_], kafka_ms: Ints, wall_ms: int
+    ) -> None:
+        clock_ms = np.where(kafka_ms > 0, np.minimum(kafka_ms, wall_ms), wall_ms)
+        for record in np.flatnonzero(timed & ((times < 0) | (times > clock_ms + self._skew_ms))).tolist():
+            if record in table.dead:
+                continue
+            if times[record] < 0:
+                why = UnreadableError(DeadReason.BAD_TIME, "the event time lies before 1970")
+            else:
+                ahead = f"{int(times[record] - clock_ms[record])} ms ahead of the wall clock or the Kafka timestamp"
+                why = UnreadableError(
+                    DeadReason.FUTURE_TIME, f"the event time is {ahead}; {self._skew_ms} ms are allowed"
+                )
+            table.dead[record] = why

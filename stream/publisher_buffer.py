@@ -1,0 +1,220 @@
+"""The buffer between a pipeline and Kafka: bounded, never blocking, and its own in every process.
+
+librdkafka keeps records and sends them from a thread of its own, in order, for as long as Kafka is away. What finds
+the buffer full, and what the broker refuses for good, is dropped, counted, and said in the log once per interval.
+"""
+
+import ctypes
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+BUFFER_BYTES_MAX: Final = 32 << 20
+LOG_INTERVAL_S: Final = 60.0
+_PURGE_TIMEOUT_S: Final = 0.5
+_KINDS_MAX: Final = 20
+
+log = logging.getLogger("streamgauge.publisher")
+
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "client.id": "streamgauge-publisher",
+    "partitioner": "murmur2_random",
+    "linger.ms": 5,
+    "compression.type": "lz4",
+    "queue.buffering.max.kbytes": BUFFER_BYTES_MAX >> 10,
+    "message.timeout.ms": 0,
+    "log_level": 0,
+}
+_PROMISED: Final[Mapping[str, Any]] = {"enable.idempotence": True, "acks": "all"}
+
+
+class Buffer:
+    """Takes records for Kafka; no call raises, and none but `flush` and `close` waits.
+
+    Args:
+        properties: of the librdkafka producer.
+        records_max: how many records are kept while Kafka is away.
+        clock: seconds that never run backwards; says when the log may speak again.
+    """
+
+    def __init__(
+        self, properties: Mapping[str, Any], records_max: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._properties = {
+            **_DEFAULTS,
+            "queue.buffering.max.messages": records_max,
+            **properties,
+            **_PROMISED,
+            "error_cb": self._on_error,
+        }
+        self._clock = clock
+        self._made_by = os.getpid()
+        self._reset()
+        _buffers.add(self)
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()
+        self._producer: Producer | None = None
+        self._closed = False
+        self._retry_at_s = float("-inf")
+        self._speak_at_s = float("-inf")
+        self._unsaid: Counter[str] = Counter()
+        self._away_reason = ""
+        self.delivered = 0
+        self.dropped = 0
+
+    @property
+    def forked(self) -> bool:
+        """Whether this process is a fork of the one that made the buffer."""
+        return os.getpid() != self._made_by
+
+    @property
+    def pending(self) -> int:
+        """Records that are kept and not yet on the broker."""
+        producer = self._producer
+        return len(producer) if producer is not None else 0
+
+    def put(self, topic: str, key: bytes, value: bytes) -> None:
+        """Takes a record; it is dropped when there is no room."""
+        producer = self._opened()
+        if producer is None:
+            self.drop("the publisher is closed" if self._closed else f"there is no producer{self._because()}")
+            return
+        producer.poll(0)
+        try:
+            producer.produce(topic, value, key, on_delivery=self._on_delivery)
+        except BufferError:
+            self.drop(f"the buffer is full{self._because()}")
+        except KafkaException as error:
+            self._refused(producer, error.args[0])
+        producer.poll(0)
+
+    def drop(self, reason: str) -> None:
+        """Counts a record that cannot be taken."""
+        with self._lock:
+            self.dropped += 1
+        self.mention(f"an event was dropped: {reason}")
+
+    def mention(self, what: str) -> None:
+        """Puts something into the log: at once, or with all that comes up until the interval is over."""
+        with self._lock:
+            self._unsaid[
+                what if what in self._unsaid or len(self._unsaid) < _KINDS_MAX else "and other things"
+            ] += 1
+            if self._clock() < self._speak_at_s:
+                return
+            self._speak_at_s = self._clock() + LOG_INTERVAL_S
+        self._speak()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Waits, at most so long, until every record is on the broker or dropped; whether that is so."""
+        producer = self._producer
+        if producer is None:
+            return True
+        return producer.flush(max(0.0, timeout_s)) == 0
+
+    def close(self, timeout_s: float) -> bool:
+        """Flushes, then drops what is left; records that come later are dropped."""
+        with self._lock:
+            self._closed = True
+            producer = self._producer
+        flushed = self.flush(timeout_s)
+        if producer is not None:
+            producer.purge()
+            producer.flush(_PURGE_TIMEOUT_S)
+            with self._lock:
+                self._producer = None
+        self._speak()
+        return flushed
+
+    def after_fork(self) -> None:
+        """Starts afresh in a forked child: librdkafka's threads, and the records they hold, stayed with the parent."""
+        if self._producer is not None:
+            self._inherited.append(
+                self._producer
+            )  # never used and never freed: its threads do not exist here
+        self._reset()
+
+    def _opened(self) -> Producer | None:
+        with self._lock:
+            if self._producer is None and not self._closed and self._clock() >= self._retry_at_s:
+                self._open()
+            return self._producer
+
+    def _open(self) -> None:
+        try:
+            self._producer = Producer(self._properties)
+        except (KafkaException, TypeError, ValueError) as error:
+            self._retry_at_s = self._clock() + LOG_INTERVAL_S
+            cause = error.args[0] if error.args else error
+            self._away_reason = cause.str() if isinstance(cause, KafkaError) else str(cause)
+
+    def _refused(self, producer: Producer, error: KafkaError) -> None:
+        self.drop(error.str())
+        if error.fatal():
+            self._replace(producer)
+
+    def _replace(self, producer: Producer) -> None:
+        """Gives up a producer that librdkafka has declared dead; the next record opens another."""
+        with self._lock:
+            if self._producer is producer:
+                self._producer = None
+        producer.purge()
+        producer.poll(0)
+
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            with self._lock:
+                self.delivered += 1
+        elif error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):  # noqa: SLF001  public constants
+            self.drop(f"it was still waiting when the publisher closed{self._because()}")
+        elif error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001  as above
+            self.drop(f"there is no topic {message.topic()}")
+        else:
+            self.drop(error.str())
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._away_reason = error.str()
+        self.mention(f"Kafka cannot be reached, events are kept: {_without_node(error.str())}")
+
+    def _because(self) -> str:
+        return f" ({_without_node(self._away_reason)})" if self._away_reason else ""
+
+    def _speak(self) -> None:
+        with self._lock:
+            unsaid, self._unsaid = self._unsaid, Counter()
+        for what, times in unsaid.items():
+            log.warning(
+                "%s%s [delivered %d, waiting %d, dropped %d]",
+                what,
+                f" ({times} times)" if times > 1 else "",
+                self.delivered,
+                self.pending,
+                self.dropped,
+            )
+
+
+def _without_node(reason: str) -> str:
+    """The error without the broker's node number and the time it took, which differ every time."""
+    return reason.partition(" (after ")[0]
+
+
+def _keep_for_ever(producer: Producer) -> None:
+    """Never frees a producer, not even at interpreter exit: freeing it would wait for threads that do not exist here."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(producer))
+
+
+def _after_fork() -> None:
+    for buffer in list(_buffers):
+        buffer.after_fork()
+
+
+_buffers: "weakref.WeakSet[Buffer]" = weakref.WeakSet()
+os.register_at_fork(after_in_child=_after_fork)

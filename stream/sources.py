@@ -1,0 +1,188 @@
+"""Sources: the data plane of the source topics. librdkafka fetches in batches what Faust's group was assigned.
+
+A stock Faust agent pays two asyncio tasks for every record. Here a record is never alone: what librdkafka has
+queued for a partition becomes one batch, and a batch is one message to the agent. Each batch knows the offset that
+was fetched before it, so whoever handles it can tell that nothing was skipped, whatever holes transactions and
+compaction leave between offsets.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+BATCH_RECORDS_MAX: Final = 5_000
+QUEUED_RECORDS_MAX: Final = 10_000
+FETCH_WAIT_S: Final = 0.02
+TUNING: Final[Mapping[str, Any]] = {
+    # Its default of 1 s throttles fetching to a small part of what the broker can give.
+    "fetch.queue.backoff.ms": 5,
+    "fetch.wait.max.ms": 50,
+    "fetch.message.max.bytes": 4 << 20,
+    "queued.min.messages": 50_000,
+    "queued.max.messages.kbytes": 32 << 10,
+    "enable.partition.eof": True,
+}
+_FINAL_ERRORS: Final = frozenset({
+    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001  librdkafka's local errors are named so
+    KafkaError.OFFSET_OUT_OF_RANGE,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError._AUTHENTICATION,  # noqa: SLF001
+})  # fmt: skip
+_OUT_OF_RANGE: Final = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001
+
+log = structlog.get_logger(__name__)
+
+
+class SourceError(Exception):
+    """A source partition cannot be read on without losing records."""
+
+
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Batch(NamedTuple):
+    """Consecutive records of one source partition. `previous_offset` is that of the record fetched before them."""
+
+    place: Place
+    previous_offset: int
+    records: list[Message]
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last record."""
+        return int(self.records[-1].offset() or 0) + 1
+
+
+@dataclass(slots=True)
+class Feed:
+    """How far one owned source partition is fetched and handled.
+
+    `fetched` and `handled` are next offsets. `end` is where librdkafka last reached the end of the partition, which
+    may lie behind the last record (transaction markers). `busy` while a batch is being written; `touched_s` is when
+    something was last written for it and `arrived_s` when a record last came, on the monotonic clock.
+    """
+
+    fetched: int
+    handled: int
+    end: int = -1
+    busy: bool = False
+    touched_s: float = field(default_factory=time.monotonic)
+    arrived_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def position(self) -> int:
+        """The next offset that is not handled, past holes at the partition's end."""
+        return max(self.handled, self.end) if self.handled == self.fetched else self.handled
+
+
+class Sources:
+    """Fetches the source partitions of this worker, in one thread, while few enough records are under way.
+
+    Args:
+        properties: of the librdkafka consumer, which is assigned by hand and never joins the group.
+        topics: the source topics.
+    """
+
+    def __init__(self, properties: Mapping[str, Any], topics: frozenset[str]) -> None:
+        self.topics = topics
+        self.feeds: dict[Place, Feed] = {}
+        self.open = True
+        self._consumer = Consumer({**TUNING, **properties}, logger=logging.getLogger("librdkafka"))
+        self._thread = ThreadPoolExecutor(1, "sources")
+        self._epoch = 0
+        self._assigned_epoch = 0
+
+    @property
+    def assigned(self) -> bool:
+        """Whether the partitions of the present assignment are being fetched."""
+        return self._assigned_epoch == self._epoch
+
+    @property
+    def records_under_way(self) -> int:
+        """Upper bound of the records fetched and not handled."""
+        return sum(feed.fetched - feed.handled for feed in self.feeds.values())
+
+    def forget(self) -> None:
+        """Drop everything fetched: the partitions are revoked. It is fetched again from the committed offset."""
+        self._epoch += 1
+        self.feeds.clear()
+
+    def assign(self, positions: Mapping[Place, int]) -> None:
+        """Fetch these partitions from these offsets, and no others."""
+        self.feeds = {place: Feed(offset, offset) for place, offset in positions.items()}
+        self._consumer.assign([TopicPartition(*place, offset) for place, offset in positions.items()])
+        self._assigned_epoch = self._epoch
+
+    async def fetch(self) -> list[Batch]:
+        """What librdkafka has queued, one batch per partition; empty when the partitions changed meanwhile.
+
+        Raises:
+            SourceError: a partition cannot be read on.
+        """
+        if not self.open or self.records_under_way >= QUEUED_RECORDS_MAX:
+            return []
+        epoch = self._epoch
+        loop = asyncio.get_running_loop()
+        messages = await loop.run_in_executor(
+            self._thread, self._consumer.consume, BATCH_RECORDS_MAX, FETCH_WAIT_S
+        )
+        return self._batches(messages) if epoch == self._epoch else []
+
+    def handled(self, batch: Batch) -> None:
+        """The batch's records are delivered."""
+        feed = self.feeds.get(batch.place)
+        if feed is not None:
+            feed.handled = batch.next_offset
+
+    def close(self) -> None:
+        """Stop fetching for good."""
+        self.open = False
+        self._thread.shutdown(wait=True)
+        self._consumer.close()
+
+    def _batches(self, messages: list[Message]) -> list[Batch]:
+        records: dict[Place, list[Message]] = {}
+        for message in messages:
+            place = Place(message.topic() or "", message.partition() or 0)
+            error = message.error()
+            if error is not None:
+                self._noted(place, error, message)
+            elif place in self.feeds:
+                records.setdefault(place, []).append(message)
+        return [self._batch(place, run) for place, run in records.items()]
+
+    def _batch(self, place: Place, records: list[Message]) -> Batch:
+        feed = self.feeds[place]
+        batch = Batch(place, feed.fetched - 1, records)
+        feed.fetched = batch.next_offset
+        feed.arrived_s = time.monotonic()
+        return batch
+
+    def _noted(self, place: Place, error: KafkaError, message: Message) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            if place in self.feeds:
+                self.feeds[place].end = int(message.offset() or 0)
+        elif error.code() in _OUT_OF_RANGE:
+            raise SourceError(
+                f"topic {place.topic} partition {place.partition} has no records left at offset "
+                f"{self.feeds[place].fetched if place in self.feeds else '?'}: its retention removed them before they "
+                "were read. To go on from the oldest record that is left, and lose those, stop all workers and run "
+                f"kafka-consumer-groups.sh --reset-offsets --to-earliest for topic {place.topic} of the group."
+            )
+        elif error.fatal() or error.code() in _FINAL_ERRORS:
+            raise SourceError(f"topic {place.topic} partition {place.partition}: {error.str()}")
+        else:
+            log.warning("source.unavailable", topic=place.topic, partition=place.partition, error=error.str())

@@ -1,0 +1,57 @@
+"""The deciding stages as the worker and the backtest run them: built from the configuration, their alerts as records."""
+
+from collections import Counter
+
+from detectors.alerts import Mode
+from detectors.detect import Detect
+from detectors.outputs import Output
+from detectors.settings import Settings
+from detectors.stage import Count, Stage
+from detectors.triage import Triage
+from stream.alert_records import alert_outputs
+
+
+def detect_stage(settings: Settings, shard: int, triage_partitions: int) -> Stage:
+    """The detect stage of one samples partition."""
+    return Detect(settings, shard, triage_partitions)
+
+
+def triage_stage(settings: Settings, mode: Mode = Mode.LIVE) -> Stage:
+    """The triage stage of one anomalies partition."""
+    return TriageStage(Triage(settings, mode))
+
+
+class TriageStage:
+    """Triage whose alerts leave as records of the alert topics."""
+
+    def __init__(self, triage: Triage) -> None:
+        self._triage = triage
+
+    @property
+    def covered_offset(self) -> int:
+        """Offset of the last record folded in; -1 before the first."""
+        return self._triage.covered_offset
+
+    def step(self, offset: int, payload: bytes) -> list[Output]:
+        """Fold in one record of the anomalies topic; the outputs go to the alert topics.
+
+        Raises:
+            ValueError: the payload is no anomaly batch of this version.
+        """
+        return [output for alert in self._triage.step(offset, payload) for output in alert_outputs(alert)]
+
+    def dump(self) -> dict[str, bytes]:
+        """The state as chunks."""
+        return self._triage.dump()
+
+    def load(self, chunks: dict[str, bytes]) -> None:
+        """Take over a dumped state."""
+        self._triage.load(chunks)
+
+    def take_counts(self) -> Counter[Count]:
+        """What was counted since the last call."""
+        return self._triage.take_counts()
+
+    def gauges(self) -> dict[str, float]:
+        """Sizes now."""
+        return self._triage.gauges()

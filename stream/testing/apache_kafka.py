@@ -1,0 +1,121 @@
+"""Apache Kafka for tests: the real server, one node in KRaft mode, started on loopback within seconds.
+
+Needs Java and, the first time, Maven to fetch the jars; no Docker.
+"""
+
+import base64
+import subprocess
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from stream.exits import Exit, Refused
+from stream.local_broker import LOOPBACK, READY_TIMEOUT_S, LocalBroker, free_ports, new_run_folder
+from stream.testing.apache_kafka_jars import KAFKA_VERSION, apache_kafka_jars
+
+HEAP_MB: Final = 512
+FORMAT_TIMEOUT_S: Final = 60
+
+_LOG4J2: Final = """\
+Configuration:
+  status: warn
+  Appenders:
+    Console:
+      name: out
+      PatternLayout: {pattern: "%d{ISO8601} %-5p %c{1.} %m%n"}
+  Loggers:
+    Root: {level: info, AppenderRef: {ref: out}}
+"""
+
+
+class ApacheKafka(LocalBroker):
+    """Runs one Apache Kafka node, broker and controller in one, with its data in a temporary folder.
+
+        with ApacheKafka() as kafka:
+            Producer({"bootstrap.servers": kafka.bootstrap_servers})
+
+    `stop()` or `kill()` and then `start()` bring it back on the same port with the same data. Topics are not
+    created by using them. Groups rebalance at once and may have sessions from 1 s on.
+
+    Args:
+        properties: server properties on top of, or instead of, the ones set here.
+        version: of Apache Kafka, 4.0 or newer.
+        heap_mb: the Java heap.
+
+    Raises:
+        Refused: something it needs is missing, or it did not start; the message says what.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, str] | None = None,
+        *,
+        version: str = KAFKA_VERSION,
+        heap_mb: int = HEAP_MB,
+    ) -> None:
+        libs = apache_kafka_jars(version)
+        broker_port, controller_port = free_ports(2)
+        folder = new_run_folder("kafka")
+        self._java = [
+            "java",
+            f"-Xmx{heap_mb}m",
+            f"-Dlog4j2.configurationFile={folder / 'log4j2.yaml'}",
+            "-cp",
+            f"{libs}/*",
+        ]
+        self._server_properties = folder / "server.properties"
+        self._settings = _single_node(broker_port, controller_port, folder / "data") | dict(properties or {})
+        super().__init__(
+            f"Apache Kafka {version}",
+            f"{LOOPBACK}:{broker_port}",
+            folder,
+            [*self._java, "kafka.Kafka", str(self._server_properties)],
+        )
+
+    def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Starts it, formatting its storage the first time, and returns when it answers."""
+        if not self._server_properties.exists():
+            self._format()
+        super().start(timeout_s)
+
+    def _format(self) -> None:
+        (self.folder / "log4j2.yaml").write_text(_LOG4J2)
+        self._server_properties.write_text(
+            "".join(f"{key}={value}\n" for key, value in self._settings.items())
+        )
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        tool = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}"]
+        tool += ["--standalone", f"--config={self._server_properties}"]
+        done = subprocess.run(tool, capture_output=True, text=True, check=False, timeout=FORMAT_TIMEOUT_S)
+        if done.returncode != 0:
+            self._server_properties.unlink()
+            raise Refused(
+                f"{self.name} could not format its storage:\n{done.stdout}{done.stderr}", Exit.KAFKA
+            )
+
+
+def _single_node(broker_port: int, controller_port: int, data: Path) -> dict[str, str]:
+    broker, controller = f"{LOOPBACK}:{broker_port}", f"{LOOPBACK}:{controller_port}"
+    return {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.bootstrap.servers": controller,
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{broker}",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "log.dirs": str(data),
+        "auto.create.topics.enable": "false",
+        "offsets.topic.num.partitions": "4",
+        "offsets.topic.replication.factor": "1",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        # After a kill the node may register again only when its old session is over.
+        "broker.session.timeout.ms": "2000",
+        "broker.heartbeat.interval.ms": "500",
+        "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "1000",
+    }

@@ -1,0 +1,66 @@
+"""Wiring: how a configuration becomes the topology of a worker."""
+
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import version
+from typing import Final
+
+from detectors.outputs import Destination
+from stream.config import Config, faust_broker, librdkafka_properties
+from stream.ingest import Ingest
+from stream.stages import detect_stage, triage_stage
+from stream.topology import Clients, StageSpec, Topology
+
+DELIVERY_MS: Final = 30_000
+RECORD_BYTES_MAX: Final = 8 << 20
+
+
+def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
+    """What `config` asks for, on a broker whose source topics have so many partitions."""
+    settings = config.settings()
+    formats = {source.topic: source.format for source in config.sources}
+    shards, triage_partitions = config.topics.samples_partitions, config.topics.anomalies_partitions
+    limits = config.limits_for_ingest()
+    return Topology(
+        group=config.name,
+        version=version("streamgauge"),
+        source_topics=frozenset(formats),
+        make_ingest=partial(Ingest, formats, shards, source_partitions, limits, settings.allowed_skew_ms),
+        stages=(
+            StageSpec(
+                "detect",
+                config.samples_topic,
+                config.detect_state_topic,
+                lambda shard: detect_stage(settings, shard, triage_partitions),
+            ),
+            StageSpec(
+                "triage", config.anomalies_topic, config.triage_state_topic, lambda _: triage_stage(settings)
+            ),
+        ),
+        destinations={
+            Destination.SAMPLES: config.samples_topic,
+            Destination.ANOMALIES: config.anomalies_topic,
+            Destination.ALERTS: config.alerts.topic,
+            Destination.ALERT_STATE: config.alerts.state_topic,
+            Destination.DEAD_LETTERS: config.dead_letters.topic,
+        },
+        clients=clients(config),
+        snapshot_interval_s=config.snapshot_interval_ms / 1000,
+        idle_timeout_s=config.time.idle_timeout_ms / 1000,
+        http_host=config.http.host,
+        http_port=config.http.port,
+    )
+
+
+def clients(config: Config) -> Clients:
+    """The connections that `config` describes."""
+    return Clients(
+        consumer=librdkafka_properties(config, "consumer"),
+        producer={
+            "delivery.timeout.ms": DELIVERY_MS,
+            "message.max.bytes": RECORD_BYTES_MAX,
+            **librdkafka_properties(config, "producer"),
+        },
+        admin=librdkafka_properties(config, "admin"),
+        faust=faust_broker(config),
+    )

@@ -1,0 +1,179 @@
+"""Detect and triage on scripted records: what each signal says, and what it keeps quiet about."""
+
+import pytest
+
+from detectors.alerts import Alert, State
+from detectors.samples import RunState
+from detectors.settings import Settings, Tuning
+from detectors.stage import HoleError
+from tests.detectors.scripted_log import Event, Pipeline, batch, ending, whole
+
+HOUR_MS = 3_600_000
+START_MS = 1_780_000_000_000
+
+
+def hourly(hours: range, **said: float) -> list[Event]:
+    """A run of `orders` every hour: it takes 100 s and writes 1,000 rows, give or take a few per cent."""
+    events = []
+    for hour in hours:
+        wobble = 1 + 0.03 * ((hour * 7) % 5 - 2)
+        start_ms = START_MS + hour * HOUR_MS
+        events.append(Event(start_ms, "orders", RunState.STARTED, f"run-{hour}"))
+        end_ms = start_ms + int(100_000 * wobble * said.get("slower", 1))
+        rows = 1000 * wobble * said.get("share", 1)
+        events.append(Event(end_ms, "orders", RunState.SUCCEEDED, f"run-{hour}", rows=rows))
+    return events
+
+
+def alerts_of(events: list[Event], settings: Settings | None = None) -> list[Alert]:
+    """The alerts of one partition's records."""
+    return Pipeline(settings).run(whole([events]))
+
+
+def test_ordinary_runs_give_no_alert() -> None:
+    assert alerts_of(hourly(range(200))) == []
+
+
+def test_a_slow_run_is_reported_while_it_runs_and_resolved_by_an_ordinary_one() -> None:
+    alerts = alerts_of(hourly(range(50)) + hourly(range(50, 51), slower=10) + hourly(range(51, 53)))
+    assert [alert.kind for alert in alerts] == ["latency"] * len(alerts)
+    assert alerts[0].transition_reason == "opened: running_too_long"
+    assert [alert.state for alert in alerts][-1] is State.RESOLVED
+    assert len({alert.alert_id for alert in alerts}) == 1
+    opened = alerts[0]
+    assert opened.observed is not None
+    assert opened.upper is not None
+    assert opened.expected == pytest.approx(100_000, rel=0.1)
+    assert opened.observed >= opened.upper
+    assert opened.starts_at < "2026-05-30T22:56"
+
+
+def test_the_second_day_of_an_incident_is_not_normal() -> None:
+    alerts = alerts_of(hourly(range(50)) + hourly(range(50, 78), share=0.1))
+    assert alerts[0].state is State.FIRING
+    assert State.RESOLVED not in {alert.state for alert in alerts}
+    assert {alert.kind for alert in alerts} == {"volume"}
+
+
+def test_a_drop_in_rows_names_what_was_observed_and_expected() -> None:
+    (alert,) = alerts_of(hourly(range(60)) + hourly(range(60, 61), share=0.2))
+    assert alert.kind == "volume"
+    assert alert.series.labels == {"pipeline": "orders", "measure": "rows"}
+    assert alert.direction == "down"
+    assert alert.observed == pytest.approx(200, rel=0.1)
+    assert alert.expected == pytest.approx(1000, rel=0.1)
+    assert alert.source_positions[0].last_offset == 121
+    assert "orders carried" in alert.summary
+
+
+def test_an_effect_below_the_least_one_is_kept_quiet() -> None:
+    events = hourly(range(60)) + hourly(range(60, 61), share=0.2)
+    assert alerts_of(events, Settings(defaults=Tuning(min_effect=0.9))) == []
+
+
+def test_only_the_direction_that_matters_alarms() -> None:
+    faster = hourly(range(60)) + hourly(range(60, 61), slower=0.05)
+    assert [alert for alert in alerts_of(faster) if alert.kind == "latency"] == []
+
+
+def test_a_run_that_does_not_come_is_reported_when_it_was_due_and_resolved_when_it_comes() -> None:
+    alerts = alerts_of(hourly(range(40)) + hourly(range(45, 47)))
+    assert [(alert.kind, alert.state) for alert in alerts] == [
+        ("freshness", "firing"),
+        ("freshness", "resolved"),
+    ]
+    late_ms = alerts[0].observed
+    assert late_ms is not None
+    assert HOUR_MS < late_ms < 2 * HOUR_MS
+    assert alerts[1].ends_at is not None
+
+
+def test_silence_is_judged_by_the_wall_time_of_marks_once_all_is_read() -> None:
+    pipeline, log = Pipeline(), [hourly(range(40))]
+    assert pipeline.run(whole(log)) == []
+    assert [alert.kind for alert in pipeline.run(ending(log, after_ms=3 * HOUR_MS))] == ["freshness"]
+
+
+def test_missing_data_resolves_nothing() -> None:
+    pipeline, log = Pipeline(), [hourly(range(60)) + hourly(range(60, 61), share=0.1)]
+    pipeline.run(whole(log))
+    pipeline.run(ending(log, after_ms=100 * HOUR_MS))
+    assert State.RESOLVED not in {alert.state for alert in pipeline.alerts}
+
+
+def test_failures_in_a_row_are_one_incident_with_the_error_that_came_along() -> None:
+    events = hourly(range(60))
+    for hour in range(60, 64):
+        events.append(
+            Event(START_MS + hour * HOUR_MS, "orders", RunState.FAILED, f"run-{hour}", error="disk full")
+        )
+    alerts = [alert for alert in alerts_of(events) if alert.kind == "failures"]
+    assert alerts[0].state is State.FIRING
+    assert alerts[0].annotations == {"error": "disk full"}
+    assert len({alert.alert_id for alert in alerts}) == 1
+
+
+def test_a_run_that_is_reported_twice_is_a_duplicate_and_counts_once() -> None:
+    events = hourly(range(60))
+    for hour in range(54, 60):
+        events.append(
+            Event(START_MS + 60 * HOUR_MS + hour, "orders", RunState.SUCCEEDED, f"run-{hour}", rows=5.0)
+        )
+    assert {alert.kind for alert in alerts_of(events)} == {"duplicates"}
+
+
+def test_each_difference_between_declared_schemas_is_an_alert() -> None:
+    before = (("id", "long", False), ("amount", "int", None), ("old", "string", None))
+    after = (("id", "long", True), ("amount", "decimal", None), ("new", "string", None))
+    events = [Event(START_MS + n * HOUR_MS, "orders", fields=before if n < 5 else after) for n in range(6)]
+    changes = {
+        alert.schema_change.change: alert.schema_change for alert in alerts_of(events) if alert.schema_change
+    }
+    assert {change: said.path for change, said in changes.items()} == {
+        "field_added": "new",
+        "field_removed": "old",
+        "type_changed": "amount",
+        "nullability_changed": "id",
+    }
+    assert (changes["type_changed"].from_, changes["type_changed"].to) == ("int", "decimal")
+    assert changes["field_added"].first.first_offset == 5
+
+
+def test_the_order_of_fields_is_no_change() -> None:
+    fields = (("id", "long", False), ("name", "string", None))
+    events = [Event(START_MS, "orders", fields=fields), Event(START_MS + 1000, "orders", fields=fields[::-1])]
+    assert alerts_of(events) == []
+
+
+def test_late_rows_are_counted_and_not_judged() -> None:
+    events = hourly(range(60))
+    events.append(Event(START_MS + 50 * HOUR_MS + 5, "orders", RunState.SUCCEEDED, "other", rows=1.0))
+    pipeline = Pipeline()
+    assert pipeline.run(whole([events])) == []
+    assert pipeline.detect.take_counts()["late", "pipeline.events"] == 1
+
+
+def test_a_hole_in_the_source_offsets_is_an_error() -> None:
+    pipeline, log = Pipeline(), [hourly(range(10))]
+    pipeline.feed(batch(log, 0, 0, 4))
+    with pytest.raises(HoleError, match=r"offsets 5\.\.6 of pipeline\.events\[0\] never arrived"):
+        pipeline.feed(batch(log, 0, 7, 9))
+
+
+def test_series_beyond_the_cap_are_counted_and_said_once() -> None:
+    events = [Event(START_MS + n, f"pipeline-{n}", rows=1.0) for n in range(10)]
+    pipeline = Pipeline(Settings(series_max=3))
+    alerts = pipeline.run(whole([events]))
+    assert [alert.kind for alert in alerts] == ["detector_health"]
+    counts = pipeline.detect.take_counts()
+    assert counts["series_refused",] == 7
+    assert counts["records", "pipeline.events"] == 10
+
+
+def test_every_record_is_counted_once_however_often_it_is_sent() -> None:
+    pipeline, log = Pipeline(), [hourly(range(10))]
+    for first, last in ((0, 4), (0, 4), (3, 12), (5, 19), (0, 19)):
+        pipeline.feed(batch(log, 0, first, last))
+    counts = pipeline.detect.take_counts()
+    assert counts["records", "pipeline.events"] == 20
+    assert counts["fenced", "pipeline.events"] == (5 + 5 + 10 + 15 + 20) - 20

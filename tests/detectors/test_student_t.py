@@ -1,0 +1,22 @@
+"""Student's t in kernels agrees with scipy's."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest import approx
+from scipy.stats import t as student_t
+
+from detectors.student_t import upper_quantile, upper_tail
+
+
+@given(t=st.floats(-1e4, 1e4), df=st.floats(1, 200))
+def test_the_upper_tail_is_that_of_students_t(t: float, df: float) -> None:
+    assert upper_tail(t, df) == approx(float(student_t.sf(t, df)), rel=1e-9, abs=1e-300)
+
+
+@given(tail=st.floats(1e-9, 0.5), df=st.floats(1, 200))
+def test_the_quantile_has_that_tail(tail: float, df: float) -> None:
+    assert float(student_t.sf(upper_quantile(tail, df), df)) == approx(tail, rel=1e-8)
+
+
+def test_far_out_the_tail_is_small_and_positive() -> None:
+    assert 0 < upper_tail(1e30, 8.0) < 1e-100

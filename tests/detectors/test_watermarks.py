@@ -1,0 +1,82 @@
+"""The merged clock of a shard."""
+
+import pytest
+
+from detectors.samples import NEVER, Mark
+from detectors.stage import HoleError
+from detectors.watermarks import Watermarks
+
+LATENESS_MS = 10
+IDLE_TIMEOUT_MS = 100
+
+
+def mark(
+    partition: int, first: int, last: int, high_ms: int = NEVER, idle: bool = False, wall_ms: int = 0
+) -> Mark:
+    return Mark("events", partition, first, last, high_ms, idle, idle, wall_ms, {"events": 2})
+
+
+def test_time_stands_still_until_every_partition_has_reported() -> None:
+    watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 0, 9, high_ms=1000))
+    assert watermarks.now_ms == NEVER
+    watermarks.take(mark(1, 0, 9, high_ms=500))
+    assert watermarks.now_ms == 500 - LATENESS_MS
+
+
+def test_an_idle_partition_holds_nothing_back() -> None:
+    watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 0, 9, high_ms=1000))
+    watermarks.take(mark(1, 0, -1, idle=True, wall_ms=700))
+    assert watermarks.now_ms == 1000 - LATENESS_MS
+
+
+def test_a_burst_after_a_pause_waits_for_partitions_that_were_idle_to_prove_it_again() -> None:
+    watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 0, -1, idle=True, wall_ms=5000))
+    watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5000))
+    paused_ms = watermarks.now_ms
+    watermarks.take(mark(0, 0, 9, high_ms=9000, wall_ms=5010))
+    watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5050))
+    assert watermarks.now_ms == paused_ms
+    watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5010 + IDLE_TIMEOUT_MS))
+    assert watermarks.now_ms == 9000 - LATENESS_MS
+
+
+def test_when_all_are_idle_time_is_the_wall_clock_of_the_marks() -> None:
+    watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 0, 9, high_ms=1000, idle=True, wall_ms=5000))
+    watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5002))
+    assert watermarks.now_ms == 5000 - LATENESS_MS
+
+
+def test_time_never_goes_back() -> None:
+    watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 0, 9, high_ms=1000, idle=True, wall_ms=5000))
+    watermarks.take(mark(1, 0, 0, high_ms=900, idle=True, wall_ms=5000))
+    watermarks.take(mark(1, 1, 1, high_ms=950))
+    assert watermarks.now_ms == 5000 - LATENESS_MS
+
+
+def test_a_repeated_mark_changes_nothing() -> None:
+    watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 0, 9, high_ms=1000))
+    watermarks.take(mark(1, 0, 9, high_ms=2000))
+    before = watermarks.dump()
+    assert watermarks.take(mark(1, 0, 4, high_ms=1500)).fence == 9
+    assert watermarks.dump() == before
+
+
+def test_a_gap_between_marks_is_a_hole() -> None:
+    watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 5, 9))
+    with pytest.raises(HoleError, match=r"offsets 10\.\.11 of events\[0\]"):
+        watermarks.take(mark(0, 12, 15))
+
+
+def test_the_state_is_carried_over() -> None:
+    watermarks, other = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS), Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 0, 9, high_ms=1000))
+    watermarks.take(mark(1, 0, 9, high_ms=2000, idle=True, wall_ms=3000))
+    other.load(watermarks.dump())
+    assert other.dump() == watermarks.dump()

@@ -1,0 +1,3 @@
+from tests.faults.scenario import scenario
+
+__all__ = ["scenario"]

@@ -1,0 +1,199 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detectors.settings import Settings
+from stream.config import Config, ConfigError, Override, load
+from stream.config.loading import load_with_places
+from stream.exits import Exit
+
+
+def _write(folder: Path, text: str) -> Path:
+    file = folder / "c.yaml"
+    file.write_text(text)
+    return file
+
+
+def _lines(folder: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        load(_write(folder, text), environ=environ or {})
+    assert refused.value.code == Exit.CONFIG
+    return [line.replace(f"{folder}/", "") for line in refused.value.lines]
+
+
+def test_without_a_file_the_defaults_watch_three_topics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    config = load(environ={})
+    assert [(source.topic, source.format) for source in config.sources] == [
+        ("pipeline.events", "events"),
+        ("pipeline.metrics", "metrics"),
+        ("openlineage.events", "openlineage"),
+    ]
+    assert (config.alerts.topic, config.alerts.state_topic) == ("pipeline.alerts", "pipeline.alerts.state")
+    assert config.dead_letters.topic == "streamgauge.dead-letters"
+    assert (config.http.host, config.http.port) == ("127.0.0.1", 8080)
+    assert config.settings().for_series("latency", {}) == Settings().for_series("latency", {})
+
+
+def test_the_file_in_the_working_directory_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "streamgauge.yaml").write_text("name: found")
+    monkeypatch.chdir(tmp_path)
+    assert load(environ={}).name == "found"
+
+
+def test_what_a_file_says_reaches_the_settings(tmp_path: Path):
+    text = """
+    defaults: {false_alarms: 1 per 30d, direction: both, severity: error}
+    signals:
+      latency: {min_effect: 35%}
+    series:
+      - match: {pipeline: "orders*", signal: volume}
+        false_alarms: 1 per 90d
+        owner: data-platform
+        runbook_url: https://runbooks.example/orders
+    time: {window: 1m, allowed_lateness: 0s}
+    limits: {series_max: 7, depth_max: 9}
+    """
+    config = load(_write(tmp_path, text), environ={})
+    settings = config.settings()
+    assert (settings.window_ms, settings.allowed_lateness_ms, settings.series_max) == (60_000, 0, 7)
+    assert config.limits_for_ingest().nesting_max == 9
+    latency = settings.for_series("latency", {"pipeline": "orders"})
+    assert (latency.direction, latency.min_effect, latency.severity) == ("up", 0.35, "error")
+    volume = settings.for_series("volume", {"pipeline": "orders_eu"})
+    assert (volume.owner, volume.runbook_url) == ("data-platform", "https://runbooks.example/orders")
+    assert volume.false_alarms_per_day == pytest.approx(1 / 90)
+
+
+def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
+    config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
+    assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
+    assert config.samples_topic == "mine.samples"
+
+
+def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
+    assert load(_write(tmp_path, "defaults:\nhttp: {port: }\n"), environ={}).http.port == 8080
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, dead_letters, defaults, http, kafka, "
+         "limits, name, series, signals, snapshot_interval, sources, time, topics)")),
+        ("http:\n  prot: 1", "c.yaml:2: http.prot: unknown key, did you mean port? (allowed: host, port)"),
+        ("http: {zzz: 1}", "c.yaml:1: http.zzz: unknown key (allowed: host, port)"),
+        ("http: {port: true}", "c.yaml:1: http.port: must be a whole number"),
+        ("http: {port: 70000}", "c.yaml:1: http.port: must be at most 65535, not 70000"),
+        ("http: 5", "c.yaml:1: http: must be a section of keys and values, not 5"),
+        ("name: a b", "c.yaml:1: name: may have letters, digits, dot, dash and underscore only, not 'a b'"),
+        ("name: ..", "c.yaml:1: name: Kafka does not allow the name '..'"),
+        ("sources: []", "c.yaml:1: sources: must not be empty, not []"),
+        ("sources: {topic: a}", "c.yaml:1: sources: must be a list, not {'topic': 'a'}"),
+        ("sources:\n- topic: a", "c.yaml:2: sources[0].format: is required"),
+        ("sources:\n- topic: a\n  format: avro", ("c.yaml:3: sources[0].format: 'avro' is not one of them "
+         "(allowed: events, openlineage, metrics)")),
+        ("sources:\n- topic: a\n  format: records", ("c.yaml:3: sources[0].format: 'records' is not supported yet "
+         "(allowed: events, openlineage, metrics)")),
+        ("alerts: {fleet_false_alarms: 5 per week}", "c.yaml:1: alerts.fleet_false_alarms: not supported yet"),
+        ("defaults: {season: auto}", "c.yaml:1: defaults.season: not supported yet"),
+        ("signals: {nulls: {}}", "c.yaml:1: signals.nulls: not supported yet"),
+        ("defaults: {severity: high}", ("c.yaml:1: defaults.severity: 'high' is not one of them "
+         "(allowed: critical, error, warning, info)")),
+        ("defaults: {min_effect: 0.2}", "c.yaml:1: defaults.min_effect: 0.2 is not a share: write a number and %, like 20%"),
+        ("time: {window: 0s}", "c.yaml:1: time.window: must be longer than 0s"),
+        ("series:\n- owner: me", "c.yaml:2: series[0].match: is required"),
+        ("series:\n- match: {}", "c.yaml:2: series[0].match: must not be empty, not {}"),
+        ("series:\n- match: {pipeline: 3}", "c.yaml:2: series[0].match.pipeline: must be text: put it in quotes, not 3"),
+        ("series:\n- match: {signal: lag}", ("c.yaml:2: series[0].match: no signal is named 'lag'; signals are latency, "
+         "volume, freshness, failures, duplicates, schema, value")),
+        ("kafka: {linger.sm: 1}", "c.yaml:1: kafka.linger.sm: unknown key, did you mean linger.ms?"),
+    ],
+)  # fmt: skip
+def test_a_wrong_key_is_named_with_line_reason_and_what_is_allowed(tmp_path: Path, text: str, line: str):
+    assert _lines(tmp_path, text) == [line]
+
+
+def test_all_faults_come_at_once_duplicates_included(tmp_path: Path):
+    lines = _lines(tmp_path, "http: {port: x}\nname: a\nname: b c\ntime: {windw: 1m}\nkafka: {acks: 1}\n")
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["c.yaml:3", "name"],
+        ["c.yaml:3", "name"],
+        ["c.yaml:5", "kafka.acks"],
+        ["c.yaml:4", "time.windw"],
+        ["c.yaml:1", "http.port"],
+    ]
+
+
+def test_one_topic_cannot_have_two_purposes(tmp_path: Path):
+    text = "sources:\n- {topic: pipeline.alerts, format: events}\n- {topic: streamgauge.samples, format: events}\n"
+    assert _lines(tmp_path, text) == [
+        "c.yaml:2: sources[0].topic: the topic pipeline.alerts has another purpose already",
+        "c.yaml:3: sources[1].topic: the topic streamgauge.samples has another purpose already",
+        "c.yaml:1: alerts.topic: the topic pipeline.alerts has another purpose already",
+    ]
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path):
+    file = _write(tmp_path, "http: {port: 1, host: 127.0.0.2}\nname: file\nkafka: {linger.ms: 3}\n")
+    environ = {
+        "STREAMGAUGE__HTTP__PORT": "2",
+        "STREAMGAUGE__NAME": "env",
+        "STREAMGAUGE__KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:2",
+        "OTHER": "x",
+        "STREAMGAUGE_HOME": "x",
+    }
+    option = Override(("http", "port"), 3, "--http-port")
+    loaded = load_with_places(file, [option], environ)
+    config = loaded.config
+    assert (config.http.port, config.http.host, config.name) == (3, "127.0.0.2", "env")
+    assert config.kafka == {"linger.ms": "3", "bootstrap.servers": "127.0.0.1:2"}
+    assert loaded.places["http", "port"] == "--http-port"
+    assert loaded.places["name",] == "STREAMGAUGE__NAME"
+    assert loaded.places["http", "host"] == f"{file}:1"
+
+
+@pytest.mark.parametrize(
+    ("environ", "read"),
+    [
+        (
+            {"STREAMGAUGE__KAFKA": '{"bootstrap.servers": "127.0.0.1:7"}'},
+            {"kafka": {"bootstrap.servers": "127.0.0.1:7"}},
+        ),
+        (
+            {"STREAMGAUGE__KAFKA": '{"linger.ms": 1, "batch.size": 9}', "STREAMGAUGE__KAFKA__LINGER_MS": "2"},
+            {"kafka": {"linger.ms": "2", "batch.size": "9"}},
+        ),
+        ({"STREAMGAUGE__SIGNALS__LATENCY__MIN_EFFECT": "5%"}, {"signals": {"latency": {"min_effect": "5%"}}}),
+        ({"streamgauge__http__port": "5"}, {"http": {"port": 5}}),
+        ({"STREAMGAUGE__NAME": "7"}, {"name": "7"}),
+    ],
+)
+def test_variables_say_nested_keys_and_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], read: dict[str, Any]
+):
+    monkeypatch.chdir(tmp_path)
+    assert load(environ=environ) == Config.model_validate(read)
+
+
+def test_sources_from_a_variable_replace_those_of_the_file(tmp_path: Path):
+    file = _write(tmp_path, "sources:\n- {topic: a, format: events}\n- {topic: b, format: events}\n")
+    config = load(file, environ={"STREAMGAUGE__SOURCES": '[{"topic": "c", "format": "metrics"}]'})
+    assert [source.topic for source in config.sources] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("STREAMGAUGE__HTTP__PORT", "x", "STREAMGAUGE__HTTP__PORT: http.port: must be a whole number, not 'x'"),
+        ("STREAMGAUGE__HTTP__PRT", "1", "STREAMGAUGE__HTTP__PRT: http.prt: unknown key, did you mean port? (allowed: host, port)"),
+        ("STREAMGAUGE__SOURCES", "[x", "STREAMGAUGE__SOURCES: begins like JSON and is none"),
+        ("STREAMGAUGE__SOURCES", "[" * 100_000, "STREAMGAUGE__SOURCES: begins like JSON and is none"),
+        ("STREAMGAUGE__KAFKA__ACKS", "0", ("STREAMGAUGE__KAFKA__ACKS: kafka.acks: an alert counts as sent when all in-sync "
+         "replicas have it (allowed: all, -1)")),
+        ("STREAMGAUGE__KAFKA", '{"acks": 0}', ("STREAMGAUGE__KAFKA: kafka.acks: an alert counts as sent when all in-sync "
+         "replicas have it (allowed: all, -1)")),
+    ],
+)  # fmt: skip
+def test_a_wrong_variable_is_named(tmp_path: Path, variable: str, value: str, line: str):
+    assert _lines(tmp_path, "http: {port: 5}", {variable: value}) == [line]
