@@ -7,7 +7,7 @@ import msgspec
 from detectors.interest import Interest
 from detectors.samples import Field, Key
 from detectors.series import Signal
-from detectors.shard import Position, Shard, source_positions
+from detectors.shard import Followed, Position, Shard, source_positions
 from detectors.verdicts import Baseline, Change, Reason, SchemaChange, Verdict
 
 DETECTOR = "declared_schema"
@@ -34,9 +34,11 @@ class DeclaredSchemaFollower:
         self._shard = shard
         self._state = _State()
 
-    def apply(self, time_ms: int, position: Position, fields: list[Field]) -> None:
-        """Compare one declaration, then learn it."""
+    def apply(self, time_ms: int, position: Position, fields: list[Field], *, late: bool) -> None:
+        """Compare one declaration, then learn it; a late one may be older than what is known, and says nothing."""
         state = self._state
+        if late:
+            return
         if not state.seen:
             state.first_ms = time_ms
         elif changes := schema_changes(state.fields, fields, position):
@@ -66,6 +68,11 @@ class DeclaredSchemaFollower:
             schema_change=change,
             owner=self.key.owner,
         )
+
+    def followed(self) -> list[Followed]:
+        """What is known of the series; the latest is the number of fields."""
+        state = self._state
+        return [Followed(Signal.SCHEMA, self.key.labels, "fields", state.seen, float(len(state.fields)))]
 
     def dump(self) -> Any:
         """The state as plain values."""

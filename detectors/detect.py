@@ -1,8 +1,9 @@
 """Detect: the second stage. Folds sample batches into the state of one shard and says what is out of the ordinary.
 
 Everything here is a function of the samples log: rows wait until the merged watermark has passed them, are applied in
-the order of event time, source topic, partition and offset, and timers run in between at their own event time. So
-neither the way batches were cut nor the way partitions interleave can change a verdict.
+the order of event time, source topic, partition and offset, and timers run in between at their own event time. A late
+row takes its place where the watermark of its own source partition stood. So neither the way batches were cut nor the
+way partitions interleave can change a verdict.
 """
 
 from bisect import bisect_left
@@ -27,7 +28,7 @@ from detectors.samples import (
 )
 from detectors.series import Signal, shard_of
 from detectors.settings import Settings
-from detectors.shard import Position, Shard
+from detectors.shard import Followed, Position, Shard
 from detectors.stage import Count
 from detectors.values import ValueFollower
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
@@ -36,10 +37,13 @@ from detectors.watermarks import Progress, Watermarks
 FORMAT = 1
 BLOCK_FOLLOWERS = 256
 MARK_EVERY_MS = 1000
+RUN_OUTCOMES = 3
+"""Series of each run follower that need no slot in the bank: failures, duplicates, freshness."""
 
 Follower = RunFollower | ValueFollower | DeclaredSchemaFollower
-Row = tuple[int, str, int, int, int, Follower, Any]
-"""Event time, source topic, partition, offset, place within the record, who follows it, and what it says."""
+Row = tuple[int, str, int, int, int, int, Follower, Any]
+"""Time at which it is applied, source topic, partition, offset, place in its batch, event time, who follows it, and what
+it says."""
 
 _order = itemgetter(0, 1, 2, 3, 4)
 
@@ -69,7 +73,7 @@ class Detect:
         self._count(batch, before.fence)
         for row in self._rows(batch, before):
             self._pending.append(row)
-        self._apply(self._watermarks.now_ms)
+        self._apply(self._watermarks.rows_ms, self._watermarks.timers_ms)
         self.covered_offset = offset
         return self._outputs(offset)
 
@@ -83,7 +87,7 @@ class Detect:
             counts["dead_letters", reason] += offset > fence
 
     def _rows(self, batch: SampleBatch, before: Progress) -> Iterator[Row]:
-        """The batch's rows that are neither repeats nor late, each with its follower."""
+        """The batch's rows that are no repeats, each with its follower."""
         mark = batch.mark
         if mark.last_offset <= before.fence:
             return
@@ -92,26 +96,20 @@ class Detect:
             follower = followers[key]
             if offset <= before.fence or follower is None:
                 continue
-            if self._watermarks.is_late(time_ms, max(high_ms, before.high_ms)):
-                self._late(mark.topic, follower, content)
-            else:
-                yield (time_ms, mark.topic, mark.partition, offset, place, follower, content)
+            order_ms = max(time_ms, self._watermarks.least_timely_ms(max(high_ms, before.high_ms)))
+            self._shard.counts["late", mark.topic] += order_ms > time_ms
+            yield (order_ms, mark.topic, mark.partition, offset, place, time_ms, follower, content)
 
-    def _late(self, topic: str, follower: Follower, content: Any) -> None:
-        self._shard.counts["late", topic] += 1
-        if isinstance(follower, RunFollower):
-            follower.close_late(content)
-
-    def _apply(self, now_ms: int) -> None:
-        """Apply every pending row and timer before `now_ms`, in the order of event time."""
+    def _apply(self, rows_ms: int, timers_ms: int) -> None:
+        """Apply every pending row before `rows_ms` and run every timer before `timers_ms`, in order."""
         pending, timers = self._pending, self._shard.timers
         pending.sort(key=_order)
-        ready = bisect_left(pending, now_ms, key=itemgetter(0))
-        for time_ms, topic, partition, offset, _, follower, content in pending[:ready]:
-            timers.run_until(time_ms)
-            follower.apply(time_ms, Position(topic, partition, offset), content)
+        ready = bisect_left(pending, rows_ms, key=itemgetter(0))
+        for order_ms, topic, partition, offset, _, time_ms, follower, content in pending[:ready]:
+            timers.run_until(order_ms)
+            follower.apply(time_ms, Position(topic, partition, offset), content, late=order_ms > time_ms)
         del pending[:ready]
-        timers.run_until(now_ms - 1)
+        timers.run_until(timers_ms - 1)
 
     def _follower(self, key: Key) -> Follower | None:
         """Who follows these series; None when the shard is full."""
@@ -160,7 +158,7 @@ class Detect:
 
     def _outputs(self, offset: int) -> list[Output]:
         """The step's verdicts for each triage partition, and a mark to each once time has moved on by a second."""
-        now_ms = self._watermarks.now_ms
+        now_ms = self._watermarks.timers_ms
         due = now_ms >= self._marked_ms + MARK_EVERY_MS
         if due:
             self._marked_ms = now_ms
@@ -176,7 +174,11 @@ class Detect:
 
     def _batch(self, offset: int, verdicts: list[Verdict]) -> AnomalyBatch:
         marks = self._watermarks
-        return AnomalyBatch(VERSION, self._index, offset, marks.now_ms, marks.wall_ms, tuple(verdicts))
+        return AnomalyBatch(VERSION, self._index, offset, marks.timers_ms, marks.wall_ms, tuple(verdicts))
+
+    def followed(self) -> list[Followed]:
+        """What is known of every series of the shard."""
+        return [known for follower in self._followers.values() for known in follower.followed()]
 
     def take_counts(self) -> Counter[Count]:
         """What was counted since the last call."""
@@ -187,8 +189,9 @@ class Detect:
     def gauges(self) -> dict[str, float]:
         """Sizes now."""
         runs = [follower for follower in self._followers.values() if isinstance(follower, RunFollower)]
+        schemas = sum(isinstance(follower, DeclaredSchemaFollower) for follower in self._followers.values())
         return {
-            "series": len(self._shard.bank) + 3 * len(runs),
+            "series": len(self._shard.bank) + RUN_OUTCOMES * len(runs) + schemas,
             "open_runs": sum(follower.open_runs for follower in runs),
             "pending_rows": len(self._pending),
         }
@@ -204,7 +207,7 @@ class Detect:
             self._marked_ms,
             self._full,
             self._watermarks.dump(),
-            [[*row[:5], row[5].key, row[6]] for row in self._pending],
+            [[*row[:6], row[6].key, row[7]] for row in self._pending],
         ]
         blocks = range(0, len(followers), BLOCK_FOLLOWERS)
         return {
@@ -251,11 +254,21 @@ class Detect:
         return follower
 
     def _pending_row(self, row: list[Any]) -> Row:
-        time_ms, topic, partition, offset, place, raw_key, content = row
+        *order, time_ms, raw_key, content = row
         key = msgspec.convert(raw_key, Key)
         if key.kind == RUNS:
             content = RunEvent(*content)
-        return (time_ms, topic, partition, offset, place, self._followers[key.kind, key.labels], content)
+        order_ms, topic, partition, offset, place = order
+        return (
+            order_ms,
+            topic,
+            partition,
+            offset,
+            place,
+            time_ms,
+            self._followers[key.kind, key.labels],
+            content,
+        )
 
 
 def _contents(batch: SampleBatch) -> Iterator[tuple[int, int, int, int, Any]]:

@@ -7,7 +7,7 @@ import msgspec
 from detectors.numeric import Kind
 from detectors.numeric_series import NumericSeries
 from detectors.series import Labels, Signal
-from detectors.shard import Position, Shard
+from detectors.shard import Followed, Position, Shard
 
 EVENTS_PER_WINDOW_MIN = 10.0
 MEAN_WEIGHT = 0.1
@@ -82,6 +82,10 @@ class EventCounts:
     def _set_timer(self) -> None:
         window = self._state.window
         self._shard.timers.set((window + 1) * self._window_ms, self._labels, PURPOSE, window, self)
+
+    def followed(self) -> list[Followed]:
+        """What is known of the series, once windows are judged."""
+        return [] if self._series is None else [self._series.followed()]
 
     def dump(self) -> Any:
         """The state as plain values."""

@@ -7,7 +7,7 @@ import msgspec
 from detectors.budget import coarse_alpha_for
 from detectors.interest import Interest
 from detectors.series import Labels, Signal
-from detectors.shard import Position, Shard, source_positions
+from detectors.shard import Followed, Position, Shard, source_positions
 from detectors.silence import Cadence
 from detectors.verdicts import Baseline, Change, Direction, Reason, Verdict
 
@@ -103,6 +103,13 @@ class FreshnessSeries:
                 direction=Direction.UP if overdue else None,
                 owner=self._owner,
             )
+        )
+
+    def followed(self) -> Followed:
+        """What is known of the series; the latest is the gap before the last arrival, ms."""
+        gaps = self._state.cadence.gaps
+        return Followed(
+            Signal.FRESHNESS, self._labels, "ms", self._state.arrivals, float(gaps[-1]) if gaps else None
         )
 
     def dump(self) -> Any:

@@ -56,7 +56,7 @@ class Judgement(NamedTuple):
     """What a bank thinks of one sample, before having learned it. NaN stands for "not known"."""
 
     score: float
-    """0 upwards; the series' threshold (4.4 with the default budget) makes it anomalous."""
+    """0 upwards; from the series' threshold on (4.4 with the default budget, up to 1 more in its first two days) anomalous."""
     expected: float
     lower: float
     """Least value that would not be anomalous; NaN while warming up and when only `Direction.UP` counts."""

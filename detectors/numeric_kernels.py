@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from detectors.budget import alpha_for, score_of_p_value
+from detectors.budget import alpha_for, score_of_p_value, young_markup
 from detectors.compiled import entry, inner
 from detectors.core.layout import VALUE_MAX, WARM_UP, Record, Records
 from detectors.core.scorer import core_limits, judge_core, learn_core, slow_centre
@@ -49,6 +49,11 @@ def _edges_for(s: Record, expected: float, lower: float, upper: float) -> tuple[
 
 
 @inner
+def _threshold_at(s: Record, time_ms: int) -> float:
+    return float(s.threshold) + young_markup(time_ms - s.first_ms)
+
+
+@inner
 def _outside(x: float, lower: float, upper: float) -> bool:
     return x < lower or x > upper
 
@@ -69,17 +74,11 @@ def _judge_value(s: Record, core: Record, time_ms: int, x: float) -> Verdict:
     if core.n < WARM_UP:
         expected = core.level[1] if core.n > 0 else math.nan
         return 0.0, expected, math.nan, math.nan, math.nan, False, 0.0
-    score, expected, lower, upper, surprised = judge_core(core, time_ms, x, s.interval_s, False, s.threshold)
+    threshold = _threshold_at(s, time_ms)
+    score, expected, lower, upper, surprised = judge_core(core, time_ms, x, s.interval_s, False, threshold)
     lower, upper = _edges_for(s, expected, lower, upper)
-    return (
-        score,
-        expected,
-        lower,
-        upper,
-        math.nan,
-        score >= s.threshold and _outside(x, lower, upper),
-        surprised,
-    )
+    anomalous = score >= threshold and _outside(x, lower, upper)
+    return score, expected, lower, upper, math.nan, anomalous, surprised
 
 
 @inner
@@ -96,13 +95,14 @@ def _judge_routine_run(s: Record, core: Record, time_ms: int, x: float) -> Verdi
     y = to_log_scale(x)
     centre, scale = slow_centre(core, time_ms, s.interval_s, True)
     p_value = p_value_of(s, (y - centre) / scale, _CORE_FREEDOM)
-    score, expected, lower, upper, surprised = judge_core(core, time_ms, y, s.interval_s, True, s.threshold)
+    threshold = _threshold_at(s, time_ms)
+    score, expected, lower, upper, surprised = judge_core(core, time_ms, y, s.interval_s, True, threshold)
     alpha = alpha_for(s.false_alarms_per_day, s.interval_s)
-    score = min(score, score_of_p_value(p_value, alpha, s.threshold))
+    score = min(score, score_of_p_value(p_value, alpha, threshold))
     lower, upper = _widened(s, core, time_ms, lower, upper)
     expected = from_log_scale(expected)
     lower, upper = _edges_for(s, expected, lower, upper)
-    anomalous = score >= s.threshold and _outside(x, lower, upper)
+    anomalous = score >= threshold and _outside(x, lower, upper)
     return score, expected, lower, upper, p_value, anomalous, surprised
 
 
@@ -196,7 +196,8 @@ def limits(light: Records, deep: Records, slot: int, time_ms: int) -> tuple[floa
         raise IndexError("no series has this slot")
     s, core = light[slot], deep[slot]
     if core.n >= WARM_UP:
-        expected, lower, upper = core_limits(core, time_ms, s.interval_s, s.kind == RUNS, s.threshold)
+        threshold = _threshold_at(s, time_ms)
+        expected, lower, upper = core_limits(core, time_ms, s.interval_s, s.kind == RUNS, threshold)
         if s.kind == RUNS:
             lower, upper = _widened(s, core, time_ms, lower, upper)
             expected = from_log_scale(expected)

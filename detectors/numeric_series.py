@@ -10,7 +10,7 @@ from detectors.interest import Interest
 from detectors.numeric import Direction as Side
 from detectors.numeric import Judgement, Kind, Method
 from detectors.series import Labels, Signal
-from detectors.shard import Position, Shard, source_positions
+from detectors.shard import Followed, Position, Shard, source_positions
 from detectors.verdicts import Baseline, Change, Direction, Reason, SourcePosition, Verdict
 
 TOO_LONG_FACTOR_MIN = 1.5
@@ -22,6 +22,7 @@ class _State(msgspec.Struct, array_like=True):
     n: int = 0
     since_ms: int = -1
     last_ms: int = -1
+    latest: float = 0.0
     interest: Interest = msgspec.field(default_factory=Interest)
 
 
@@ -43,6 +44,7 @@ class NumericSeries:
             places = source_positions(*positions)
             self._shard.verdicts.append(self._verdict(time_ms, value, start_ms, places, judgement))
         state.n, state.since_ms, state.last_ms = judgement.n + 1, judgement.since_ms, time_ms
+        state.latest = value
 
     def upper_limit(self, time_ms: int) -> float | None:
         """The greatest value that is ordinary at `time_ms`, and at least half above the expected; None: not known."""
@@ -136,6 +138,11 @@ class NumericSeries:
             )
             self._state = _State(slot)
         return self._state
+
+    def followed(self) -> Followed:
+        """What is known of the series."""
+        state = self._slot()
+        return Followed(self._signal, self._labels, self._unit, state.n, state.latest)
 
     def dump(self) -> Any:
         """The state as plain values; the numbers themselves lie in the bank."""

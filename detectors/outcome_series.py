@@ -8,7 +8,7 @@ from detectors.budget import coarse_alpha_for
 from detectors.interest import Interest
 from detectors.rates import Rate, RateJudgement
 from detectors.series import Labels, Signal
-from detectors.shard import Position, Shard, source_positions
+from detectors.shard import Followed, Position, Shard, source_positions
 from detectors.verdicts import Baseline, Change, Direction, Reason, Verdict
 
 DETECTOR = "beta_binomial_rate"
@@ -71,6 +71,12 @@ class OutcomeSeries:
             owner=self._owner,
             error=error,
         )
+
+    def followed(self) -> Followed:
+        """What is known of the series; the latest outcome is 1 for yes."""
+        rate = self._state.rate
+        latest = float(rate.recent[-1] > 0) if rate.recent else None
+        return Followed(self._signal, self._labels, "share", rate.n, latest)
 
     def dump(self) -> Any:
         """The state as plain values."""

@@ -54,6 +54,11 @@ class Rate(msgspec.Struct, array_like=True):
         self._learn((FLAGGED_WEIGHT if anomalous else 1.0) if outcome else 0.0)
         return judgement
 
+    @property
+    def n(self) -> int:
+        """Outcomes learned, fading with the memory."""
+        return round(self.yes + self.no) + len(self.recent)
+
     def _judgement(self, outcome: bool, alpha: float) -> RateJudgement:
         outcomes = [weight > 0 for weight in self.recent[1 - RECENT_MAX :]]
         outcomes.append(outcome)
@@ -65,7 +70,7 @@ class Rate(msgspec.Struct, array_like=True):
             upper=_upper_share(span, a, b, alpha / len(SPANS)),
             p_value=p_value,
             anomalous=p_value <= alpha,
-            n=round(self.yes + self.no) + len(self.recent),
+            n=self.n,
         )
 
     def _learn(self, weight: float) -> None:

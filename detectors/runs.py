@@ -12,7 +12,7 @@ from detectors.numeric_series import NumericSeries
 from detectors.outcome_series import OutcomeSeries
 from detectors.samples import Key, RunState
 from detectors.series import Labels, Signal
-from detectors.shard import Position, Shard
+from detectors.shard import Followed, Position, Shard
 
 OPEN_RUNS_MAX = 256
 ENDED_RUNS_MAX = 64
@@ -65,19 +65,15 @@ class RunFollower:
         self._open: dict[int, _OpenRun] = {}
         self._ended: list[int] = []
 
-    def apply(self, time_ms: int, position: Position, event: RunEvent) -> None:
-        """Fold in one run event, in the order of event time."""
-        self._counts.count(time_ms, position)
+    def apply(self, time_ms: int, position: Position, event: RunEvent, *, late: bool) -> None:
+        """Fold in one run event; a late one counts in no window, and its run is not waited for."""
+        if not late:
+            self._counts.count(time_ms, position)
         if event.state in ENDED:
             self._end(time_ms, position, event)
         elif event.run not in self._open or (event.run == 0 and event.state == RunState.STARTED):
             self._freshness.arrive(time_ms, position)
-            self._start(time_ms, position, event.run)
-
-    def close_late(self, event: RunEvent) -> None:
-        """A late event cannot be judged in its place any more; all it does is end its run."""
-        if event.state in ENDED:
-            self._open.pop(event.run, None)
+            self._start(time_ms, position, event.run, late=late)
 
     def expire(self, purpose: str, token: int, due_ms: int) -> None:
         """Report the run `token` when it is still open."""
@@ -87,11 +83,11 @@ class RunFollower:
         run.reported = True
         self._latency.report_too_long(due_ms, run.start_ms, run.position)
 
-    def _start(self, time_ms: int, position: Position, run_id: int) -> None:
+    def _start(self, time_ms: int, position: Position, run_id: int, *, late: bool) -> None:
         if len(self._open) >= OPEN_RUNS_MAX:
             self._open.pop(next(iter(self._open)))
             self._shard.counts["open_runs_forgotten",] += 1
-        limit_ms = None if self._latency is None else self._latency.upper_limit(time_ms)
+        limit_ms = None if late or self._latency is None else self._latency.upper_limit(time_ms)
         run = _OpenRun(time_ms, -1, False, *position)
         if limit_ms is not None:
             run.due_ms = time_ms + int(limit_ms)
@@ -149,6 +145,17 @@ class RunFollower:
     def open_runs(self) -> int:
         """Runs that started and have not ended."""
         return len(self._open)
+
+    def followed(self) -> list[Followed]:
+        """What is known of the series that these runs feed."""
+        numeric = [series for series in (self._latency, *self._measures.values()) if series is not None]
+        outcomes = [series.followed() for series in (self._failures, self._duplicates)]
+        return [
+            *(series.followed() for series in numeric),
+            *self._counts.followed(),
+            *(known for known in outcomes if known.n),
+            self._freshness.followed(),
+        ]
 
     def dump(self) -> Any:
         """The state as plain values."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from detectors.numeric import NumericBank
+from detectors.series import Labels, Signal
 from detectors.settings import Settings
 from detectors.stage import Count
 from detectors.timers import Timers
@@ -30,6 +31,16 @@ class Shard:
     counts: Counter[Count] = field(default_factory=Counter)
     retuned: bool = False
     """Whether the loaded state was written under another configuration."""
+
+
+class Followed(NamedTuple):
+    """What is known of one series: samples seen, and the latest of them (None: it has no number)."""
+
+    signal: Signal
+    labels: Labels
+    unit: str
+    n: int
+    latest: float | None
 
 
 def source_positions(*positions: Position | None) -> tuple[SourcePosition, ...]:

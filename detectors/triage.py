@@ -112,7 +112,7 @@ class Triage:
             transition_reason=f"{transition}: {verdict.reason}",
             starts_at=time_text(known.starts_at_ms),
             updated_at=time_text(verdict.time_ms),
-            ends_at=time_text(verdict.time_ms) if resolved else None,
+            ends_at=time_text(max(verdict.time_ms, known.starts_at_ms)) if resolved else None,
             detected_at=time_text(wall_ms),
             detection_delay_ms=max(0, wall_ms - verdict.time_ms),
             kind=kind,

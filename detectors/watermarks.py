@@ -28,10 +28,16 @@ class Progress(NamedTuple):
 
 
 class Watermarks:
-    """The merged clock of one shard: a fold of the marks of every source partition.
+    """The clocks of one shard: a fold of the marks of every source partition.
 
-    While any partition is active, it is the least of the active ones' greatest event times, less the allowed
-    lateness; when all are idle and read to their end, it is the wall time that their marks carry, less the same.
+    `rows_ms` is event time, and only moves forward: rows before it are applied. While any partition is active, it is
+    the least of the active ones' greatest event times, less the allowed lateness; when all are idle and read to their
+    end, nothing is under way, and it reaches the greatest event time seen.
+
+    `timers_ms` is the time by which runs that have not come or not ended are judged. It equals `rows_ms` while there is something to read,
+    and is the wall time that marks carry, less the allowed lateness, when all partitions are idle. So a backlog that
+    arrives late is read in its own time, and raises no false silence.
+
     When records come again after all were idle, an idle partition has to stay idle for the idle timeout once more
     before time passes without it: a burst that reaches one partition first must not look like silence in the others.
     """
@@ -41,7 +47,8 @@ class Watermarks:
         self._busy_since_ms = NEVER
         self._partitions: dict[tuple[str, int], PartitionTime] = {}
         self._expected: dict[str, int] = {}
-        self.now_ms = NEVER
+        self.rows_ms = NEVER
+        self.timers_ms = NEVER
         self.wall_ms = 0
 
     def take(self, mark: Mark) -> Progress:
@@ -68,27 +75,32 @@ class Watermarks:
             known.wall_ms = max(known.wall_ms, mark.wall_ms)
         self._expected.update(mark.partitions)
         self.wall_ms = max(self.wall_ms, mark.wall_ms)
-        self.now_ms = max(self.now_ms, self._merged_ms())
+        self._pass_time()
         return before
 
-    def is_late(self, time_ms: int, high_ms: int) -> bool:
-        """Whether an event came later than allowed behind `high_ms`, the greatest event time before it."""
-        return time_ms < high_ms - self._lateness_ms
+    def least_timely_ms(self, high_ms: int) -> int:
+        """The least event time that is not late, when `high_ms` is the greatest seen before it in its partition."""
+        return high_ms - self._lateness_ms
 
-    def _merged_ms(self) -> int:
-        if len(self._partitions) < sum(self._expected.values()):
-            return NEVER
+    def _pass_time(self) -> None:
         partitions = self._partitions.values()
+        if len(partitions) < sum(self._expected.values()):
+            return
         if all(known.idle for known in partitions):
-            return min(known.wall_ms for known in partitions) - self._lateness_ms
+            self.timers_ms = min(known.wall_ms for known in partitions) - self._lateness_ms
+            seen_ms = max(known.high_ms for known in partitions) + 1
+            self.rows_ms = max(self.rows_ms, min(seen_ms, self.timers_ms))
+            return
         proven_ms = self._busy_since_ms + self._idle_timeout_ms
         held = [known.high_ms for known in partitions if not known.idle or known.wall_ms < proven_ms]
-        return min(held) - self._lateness_ms
+        self.rows_ms = max(self.rows_ms, min(held) - self._lateness_ms)
+        self.timers_ms = self.rows_ms
 
     def dump(self) -> list[object]:
         """The state as plain values."""
         return [
-            self.now_ms,
+            self.rows_ms,
+            self.timers_ms,
             self.wall_ms,
             self._busy_since_ms,
             self._expected,
@@ -100,15 +112,11 @@ class Watermarks:
 
     def load(self, state: list[object]) -> None:
         """Take over a dumped state."""
-        now_ms, wall_ms, busy_since_ms, expected, partitions = msgspec.convert(
-            state, tuple[int, int, int, dict[str, int], list[tuple[str, int, int, int, bool, int]]]
+        *clocks, expected, partitions = msgspec.convert(
+            state, tuple[int, int, int, int, dict[str, int], list[tuple[str, int, int, int, bool, int]]]
         )
-        self.now_ms, self.wall_ms, self._busy_since_ms, self._expected = (
-            now_ms,
-            wall_ms,
-            busy_since_ms,
-            expected,
-        )
+        self.rows_ms, self.timers_ms, self.wall_ms, self._busy_since_ms = clocks
+        self._expected = expected
         self._partitions = {
             (topic, partition): PartitionTime(fence, high, idle, wall_ms)
             for topic, partition, fence, high, idle, wall_ms in partitions

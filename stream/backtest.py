@@ -16,6 +16,7 @@ from detectors.detect import Detect
 from detectors.outputs import Destination, Output
 from detectors.samples import NEVER, SampleBatch
 from detectors.settings import Settings
+from detectors.shard import Followed
 from detectors.stage import Count
 from detectors.triage import Triage
 from stream.formats import guess_format
@@ -153,6 +154,10 @@ class Backtest:
             self._wall_ms = max(self._wall_ms, batch.mark.high_ms)
         mark = msgspec.structs.replace(batch.mark, wall_ms=self._wall_ms)
         return msgspec.msgpack.encode(msgspec.structs.replace(batch, mark=mark))
+
+    def followed(self) -> list[Followed]:
+        """What is known of every series at the end."""
+        return self._detect.followed()
 
     def gauges(self) -> dict[str, float]:
         """Sizes at the end: series, open runs, episodes."""

@@ -30,6 +30,8 @@ OVERDUE_AFTER_MS = 22_000
 READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
 LOG_LINES_SHOWN = 30
+GROUP = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1500}
+"""The embedded broker lets a group wait for half the session timeout before it begins."""
 SETTINGS = {
     "name": "streamgauge-demo",
     "sources": [{"topic": "pipeline.events", "format": "events"}],
@@ -75,7 +77,7 @@ def write_config(folder: Path, bootstrap_servers: str) -> Path:
     """The demo's configuration as a file."""
     path = folder / "streamgauge.yaml"
     path.write_text(
-        yaml.safe_dump({"kafka": {"bootstrap.servers": bootstrap_servers}, **SETTINGS}, sort_keys=False)
+        yaml.safe_dump({"kafka": {"bootstrap.servers": bootstrap_servers, **GROUP}, **SETTINGS}, sort_keys=False)
     )
     return path
 

@@ -55,7 +55,9 @@ async def watch_for_freezes(stopper: Stopper, session_s: float) -> None:
         await asyncio.sleep(TICK_S)
         now = time.monotonic()
         if now - before > limit_s:
-            stopper.stop(FreezeError(f"the process stood still for {now - before:.1f} s of a {session_s:g} s session"))
+            stopper.stop(
+                FreezeError(f"the process stood still for {now - before:.1f} s of a {session_s:g} s session")
+            )
         before = now
 
 

@@ -15,7 +15,12 @@ LogFormat = Literal["console", "json"]
 
 LINES_PER_PERIOD: Final = 20
 PERIOD_S: Final = 10.0
-_QUIET: Final = {"faust": logging.WARNING, "mode": logging.WARNING, "aiokafka": logging.WARNING, "asyncio": logging.WARNING}
+_QUIET: Final = {
+    "faust": logging.WARNING,
+    "mode": logging.WARNING,
+    "aiokafka": logging.WARNING,
+    "asyncio": logging.WARNING,
+}
 _LIMITED: Final = ("aiokafka", "faust", "mode", "librdkafka", "stream.sources")
 
 

@@ -41,7 +41,9 @@ class DeliveryError(Exception):
 class Delivery:
     """The broker's answers to a group of records; awaiting it returns when all are stored."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, size: int, failed: Callable[[DeliveryError], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, size: int, failed: Callable[[DeliveryError], None]
+    ) -> None:
         self._loop, self._left, self._failed = loop, size, failed
         self._future: asyncio.Future[None] = loop.create_future()
         if not size:
@@ -95,7 +97,8 @@ class Outbox:
         on_failure: Callable[[DeliveryError], None],
     ) -> None:
         self._producer = Producer(
-            {"linger.ms": LINGER_MS, **properties, "partitioner": "murmur2_random"}, logger=logging.getLogger("librdkafka")
+            {"linger.ms": LINGER_MS, **properties, "partitioner": "murmur2_random"},
+            logger=logging.getLogger("librdkafka"),
         )
         self._topics = topics
         self._on_failure = on_failure

@@ -11,9 +11,10 @@ import structlog
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from stream.agents import Ends, StageAgent
 from stream.guards import ProgressWatch, StallError, Stopper
+from stream.ingest_agent import Ends
 from stream.sources import Place, Sources
+from stream.stage_agent import StageAgent
 from stream.telemetry import Telemetry
 from stream.transport import Membership
 
@@ -21,6 +22,9 @@ INTERVAL_S: Final = 1.0
 ANSWER_S_MAX: Final = 5.0
 LOOP_SILENCE_S_MAX: Final = 15.0
 ENDS_SILENCE_S_MAX: Final = 15.0
+
+_FIRST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_NEXT: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 log = structlog.get_logger(__name__)
 
@@ -43,12 +47,14 @@ class Progress:
         telemetry: Telemetry,
         stall_s: float,
     ) -> None:
-        self._admin = AdminClient(dict(admin), logger=logging.getLogger("librdkafka"))
+        self._admin_properties = admin
+        self._admin = self._new_admin()
         self._ends, self._sources, self._agents = ends, sources, {agent.topic: agent for agent in agents}
         self._membership, self._telemetry, self._stall_s = membership, telemetry, stall_s
         self._watch = ProgressWatch()
         self._unsettled_since_s = time.monotonic()
-        self._lag: dict[str, int] = {}
+        self._lag: dict[str, int] | None = None
+        self._begins: dict[Place, int] | None = None
         self._unloaded: list[Place] = []
         self._ticked_s = time.monotonic()
         self.consumer: Any = None
@@ -57,6 +63,7 @@ class Progress:
 
     def _on_change(self) -> None:
         self._unsettled_since_s = time.monotonic()
+        self._lag = self._begins = None
         self._ends.offsets, self._ends.asked_s = {}, float("-inf")
         if self._membership.assigned:
             self._telemetry.rebalances.inc()
@@ -66,22 +73,28 @@ class Progress:
         while True:
             await self.look()
             if self._watch.stalled_s > self._stall_s:
-                stopper.stop(StallError(f"records wait, and nothing was handled for {self._watch.stalled_s:.0f} s"))
+                stopper.stop(
+                    StallError(f"records wait, and nothing was handled for {self._watch.stalled_s:.0f} s")
+                )
             await asyncio.sleep(INTERVAL_S)
 
-    async def look(self) -> None:
-        """Ask for the ends, and bring lag and the metrics up to date."""
+    async def look(self) -> bool:
+        """Ask for the ends, and bring lag and the metrics up to date; returns whether Kafka answered in time."""
         self._ticked_s = time.monotonic()
         places, epoch = sorted(self._membership.assigned), self._membership.epoch
-        ends = await asyncio.get_running_loop().run_in_executor(None, self._ask, places)
-        positions = await self._positions(places)
+        loop = asyncio.get_running_loop()
+        begins = self._begins or await loop.run_in_executor(None, self._ask, places, _FIRST)
+        ends = await loop.run_in_executor(None, self._ask, places, _NEXT)
         if epoch != self._membership.epoch:
-            return
+            return False
+        self._begins = begins
         if ends is not None:
             self._ends.offsets, self._ends.asked_s = ends, time.monotonic()
+        positions = self._positions(places)
         settled = self.settled and not self.draining
         self._watch.observe(positions, self._ends.offsets, time.monotonic(), settled=settled)
         self._show(positions)
+        return ends is not None
 
     @property
     def settled(self) -> bool:
@@ -89,9 +102,9 @@ class Progress:
         return self._membership.generation >= 0 and self._sources.assigned and self.consumer.flow_active
 
     async def caught_up(self, topic: str) -> bool:
-        """Whether a stage has folded in its topic up to the end as it is now."""
-        await self.look()
-        return not self._lag.get(topic, 0)
+        """Whether a stage has folded in its topic up to the end as it is now; True when nothing is owned any more."""
+        answered = await self.look()
+        return not self.settled or (answered and self._lag is not None and not self._lag.get(topic, 0))
 
     def unhealthy(self) -> list[str]:
         """Why the process should be restarted. Called from the HTTP threads."""
@@ -104,38 +117,48 @@ class Progress:
         if self.draining:
             reasons.append("shutting down")
         elif not self.settled:
-            reasons.append(f"no assignment in the consumer group for {time.monotonic() - self._unsettled_since_s:.0f} s")
+            reasons.append(
+                f"no assignment in the consumer group for {time.monotonic() - self._unsettled_since_s:.0f} s"
+            )
         elif time.monotonic() - self._ends.asked_s > ENDS_SILENCE_S_MAX:
             reasons.append("Kafka does not answer")
-        reasons += [f"the state of {place.topic} partition {place.partition} is not loaded" for place in self._unloaded]
+        reasons += [
+            f"the state of {place.topic} partition {place.partition} is not loaded"
+            for place in self._unloaded
+        ]
         if self._watch.stalled_s > self._stall_s / 2:
             reasons.append(f"records wait, and nothing was handled for {self._watch.stalled_s:.0f} s")
         return reasons
 
-    def _ask(self, places: Sequence[Place]) -> dict[Place, int] | None:
-        """The ends, as seen by a reader of committed records; None when Kafka does not answer."""
+    def _ask(self, places: Sequence[Place], spec: OffsetSpec) -> dict[Place, int] | None:
+        """First or next offsets, as seen by a reader of committed records; None when Kafka does not answer."""
         if not places:
             return {}
         try:
             asked = self._admin.list_offsets(
-                {TopicPartition(*place): OffsetSpec.latest() for place in places},
+                {TopicPartition(*place): spec for place in places},
                 isolation_level=IsolationLevel.READ_COMMITTED,
                 request_timeout=ANSWER_S_MAX,
             )
             return {Place(it.topic, it.partition): future.result().offset for it, future in asked.items()}
         except KafkaException as error:
-            log.warning("ends.unknown", error=error.args[0].str())
+            log.warning("offsets.unknown", error=error.args[0].str())
+            self._admin = self._new_admin()
             return None
 
-    async def _positions(self, places: Sequence[Place]) -> dict[Place, int]:
-        """The next offsets that are not handled; where nothing was handled yet, those that will be read next."""
+    def _new_admin(self) -> AdminClient:
+        """A client without memories: after a leader moved, an old one goes on asking with the epoch it knew."""
+        return AdminClient(dict(self._admin_properties), logger=logging.getLogger("librdkafka"))
+
+    def _positions(self, places: Sequence[Place]) -> dict[Place, int]:
+        """The next offsets that are not handled; where nothing was handled yet, those from which is read."""
         positions: dict[Place, int] = {}
         for place in places:
             agent = self._agents.get(place.topic)
             feed = self._sources.feeds.get(place)
             position = agent.position(place.partition) if agent else feed.position if feed else None
-            if position is None and self.settled:
-                position = await self.consumer.position_or_none(place)
+            if position is None:
+                position = self.consumer.committed(place) or (self._begins or {}).get(place)
             if position is not None:
                 positions[place] = position
         return positions

@@ -90,6 +90,7 @@ class Publisher:
             raise ValueError(f"buffer_records_max is {buffer_records_max}; it must be 1 or more")
         self._topic, self._metrics_topic = topic, metrics_topic
         self._buffer = Buffer(connection, buffer_records_max)
+        self._delivered_when_away: int | None = None
         self._at_exit = weakref.finalize(self, self._buffer.close, EXIT_TIMEOUT_S)
 
     def __enter__(self) -> Self:
@@ -156,9 +157,13 @@ class Publisher:
         return self._buffer.close(timeout_s)
 
     def run_ended(self) -> None:
-        """Called when a run has been reported: a forked worker may end without exit handlers, so it sends now."""
-        if self._buffer.forked:
-            self.flush(EXIT_TIMEOUT_S)
+        """Called when a run has been reported: a forked worker may end without exit handlers, so it sends now.
+
+        While Kafka is away only the first run waits for it.
+        """
+        if self._buffer.forked and self._buffer.delivered != self._delivered_when_away:
+            flushed = self.flush(EXIT_TIMEOUT_S)
+            self._delivered_when_away = None if flushed else self._buffer.delivered
 
     def _publish(self, topic: str, make: Callable[[], publications.Publication]) -> None:
         try:

@@ -67,6 +67,7 @@ class Buffer:
         self._speak_at_s = float("-inf")
         self._unsaid: Counter[str] = Counter()
         self._away_reason = ""
+        self._taken = self._answered = 0
         self.delivered = 0
         self.dropped = 0
 
@@ -78,8 +79,7 @@ class Buffer:
     @property
     def pending(self) -> int:
         """Records that are kept and not yet on the broker."""
-        producer = self._producer
-        return len(producer) if producer is not None else 0
+        return self._taken - self._answered
 
     def put(self, topic: str, key: bytes, value: bytes) -> None:
         """Takes a record; it is dropped when there is no room."""
@@ -88,9 +88,12 @@ class Buffer:
             self.drop("the publisher is closed" if self._closed else f"there is no producer{self._because()}")
             return
         producer.poll(0)
+        with self._lock:
+            self._taken += 1
         try:
             producer.produce(topic, value, key, on_delivery=self._on_delivery)
         except BufferError:
+            self._count_answer()
             self.drop(f"the buffer is full{self._because()}")
         except KafkaException as error:
             self._refused(producer, error.args[0])
@@ -118,7 +121,8 @@ class Buffer:
         producer = self._producer
         if producer is None:
             return True
-        return producer.flush(max(0.0, timeout_s)) == 0
+        producer.flush(max(0.0, timeout_s))
+        return self.pending == 0
 
     def close(self, timeout_s: float) -> bool:
         """Flushes, then drops what is left; records that come later are dropped."""
@@ -137,9 +141,7 @@ class Buffer:
     def after_fork(self) -> None:
         """Starts afresh in a forked child: librdkafka's threads, and the records they hold, stayed with the parent."""
         if self._producer is not None:
-            self._inherited.append(
-                self._producer
-            )  # never used and never freed: its threads do not exist here
+            _keep_for_ever(self._producer)
         self._reset()
 
     def _opened(self) -> Producer | None:
@@ -157,6 +159,7 @@ class Buffer:
             self._away_reason = cause.str() if isinstance(cause, KafkaError) else str(cause)
 
     def _refused(self, producer: Producer, error: KafkaError) -> None:
+        self._count_answer()
         self.drop(error.str())
         if error.fatal():
             self._replace(producer)
@@ -170,17 +173,24 @@ class Buffer:
         producer.poll(0)
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        self._count_answer(delivered=error is None)
         if error is None:
-            with self._lock:
-                self.delivered += 1
-        elif error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):  # noqa: SLF001  public constants
+            return
+        if error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):  # noqa: SLF001  public constants
             self.drop(f"it was still waiting when the publisher closed{self._because()}")
         elif error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001  as above
             self.drop(f"there is no topic {message.topic()}")
         else:
             self.drop(error.str())
 
+    def _count_answer(self, *, delivered: bool = False) -> None:
+        with self._lock:
+            self._answered += 1
+            self.delivered += delivered
+
     def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  as above; said already, with the reason
+            return
         self._away_reason = error.str()
         self.mention(f"Kafka cannot be reached, events are kept: {_without_node(error.str())}")
 

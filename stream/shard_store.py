@@ -61,7 +61,9 @@ class ShardStore:
                 f"no snapshot of shard {partition} in topic {state_topic} can be used: {error}", Exit.DATA
             ) from None
         except KafkaException as error:
-            raise Refused(f"topic {state_topic} partition {partition}: {error.args[0].str()}", Exit.KAFKA) from None
+            raise Refused(
+                f"topic {state_topic} partition {partition}: {error.args[0].str()}", Exit.KAFKA
+            ) from None
         finally:
             consumer.close()
         return Loaded(snapshot, frozenset(snapshots.entries))

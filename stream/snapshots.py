@@ -87,14 +87,18 @@ class SnapshotLog:
             SnapshotError: there are snapshots, and none is complete and readable.
         """
         flaws: list[str] = []
-        manifests = [_read_manifest(key, value) for key, value in self.entries.items() if key.endswith(MANIFEST)]
+        manifests = [
+            _read_manifest(key, value) for key, value in self.entries.items() if key.endswith(MANIFEST)
+        ]
         flaws += [found for found in manifests if isinstance(found, str)]
         readable = [found for found in manifests if isinstance(found, Manifest)]
         for manifest in sorted(readable, key=lambda it: (it.covered_offset, it.generation), reverse=True):
             chunks = self._chunks(manifest)
             if isinstance(chunks, dict):
                 return Snapshot(manifest.covered_offset, manifest.generation, chunks), flaws
-            flaws.append(f"the snapshot of generation {manifest.generation} at {manifest.covered_offset}: {chunks}")
+            flaws.append(
+                f"the snapshot of generation {manifest.generation} at {manifest.covered_offset}: {chunks}"
+            )
         if flaws:
             raise SnapshotError("; ".join(flaws))
         return None, []

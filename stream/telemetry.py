@@ -28,28 +28,50 @@ class Telemetry:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self.records = Counter(
-            "streamgauge_records", "Source records whose rows are in detector state, or dead-lettered.", ["topic"], registry=registry
+            "streamgauge_records",
+            "Source records whose rows are in detector state, or dead-lettered.",
+            ["topic"],
+            registry=registry,
         )
         self.dead_letters = Counter(
-            "streamgauge_dead_letters", "Source records that could not be read.", ["reason"], registry=registry
+            "streamgauge_dead_letters",
+            "Source records that could not be read.",
+            ["reason"],
+            registry=registry,
         )
         self.late_records = Counter(
-            "streamgauge_late_records", "Source records behind the allowed lateness.", ["topic"], registry=registry
+            "streamgauge_late_records",
+            "Source records behind the allowed lateness.",
+            ["topic"],
+            registry=registry,
         )
-        self.alerts = Counter("streamgauge_alerts", "Alert events written.", ["kind", "state"], registry=registry)
+        self.alerts = Counter(
+            "streamgauge_alerts", "Alert events written.", ["kind", "state"], registry=registry
+        )
         self.fenced_rows = Counter(
-            "streamgauge_fenced_rows", "Records read again after a restart, and left out.", ["topic"], registry=registry
+            "streamgauge_fenced_rows",
+            "Records read again after a restart, and left out.",
+            ["topic"],
+            registry=registry,
         )
-        self.limited = Counter("streamgauge_limited", "Times that a cap on a record bit.", ["limit"], registry=registry)
+        self.limited = Counter(
+            "streamgauge_limited", "Times that a cap on a record bit.", ["limit"], registry=registry
+        )
         self.stage_events = Counter(
             "streamgauge_stage_events", "Other things that the stages counted.", ["event"], registry=registry
         )
         self.stage_size = Gauge(
-            "streamgauge_stage_size", "Sizes in a stage's state, summed over its shards.", ["stage", "name"], registry=registry
+            "streamgauge_stage_size",
+            "Sizes in a stage's state, summed over its shards.",
+            ["stage", "name"],
+            registry=registry,
         )
         self.series = Gauge("streamgauge_series", "Series followed by this worker.", registry=registry)
         self.lag_records = Gauge(
-            "streamgauge_lag_records", "Records of owned partitions that are not handled.", ["topic"], registry=registry
+            "streamgauge_lag_records",
+            "Records of owned partitions that are not handled.",
+            ["topic"],
+            registry=registry,
         )
         self.event_to_alert_seconds = Histogram(
             "streamgauge_event_to_alert_seconds",
@@ -58,14 +80,25 @@ class Telemetry:
             registry=registry,
         )
         self.step_seconds = Histogram(
-            "streamgauge_step_seconds", "Time to fold in one record.", ["stage"], buckets=STEP_BUCKETS_S, registry=registry
+            "streamgauge_step_seconds",
+            "Time to fold in one record.",
+            ["stage"],
+            buckets=STEP_BUCKETS_S,
+            registry=registry,
         )
         self.snapshots = Counter("streamgauge_snapshots", "Snapshots stored.", ["stage"], registry=registry)
         self.snapshot_bytes = Gauge(
-            "streamgauge_snapshot_bytes", "Size of the latest snapshots, summed over shards.", ["stage"], registry=registry
+            "streamgauge_snapshot_bytes",
+            "Size of the latest snapshots, summed over shards.",
+            ["stage"],
+            registry=registry,
         )
         self.snapshot_seconds = Histogram(
-            "streamgauge_snapshot_seconds", "Time to dump and store a snapshot.", ["stage"], buckets=SNAPSHOT_BUCKETS_S, registry=registry
+            "streamgauge_snapshot_seconds",
+            "Time to dump and store a snapshot.",
+            ["stage"],
+            buckets=SNAPSHOT_BUCKETS_S,
+            registry=registry,
         )
         self.assigned_partitions = Gauge(
             "streamgauge_assigned_partitions", "Partitions owned, by topic.", ["topic"], registry=registry

@@ -1,12 +1,37 @@
 """Topology: what a worker needs to know, as plain values; `stream.wiring` makes one of a configuration."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter as Tally
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from detectors.outputs import Destination
-from detectors.stage import Stage
-from stream.agents import Ingesting
+from detectors.outputs import Destination, Output
+from detectors.stage import Count, Stage
+
+
+class Ingesting(Protocol):
+    """What the ingest agent uses of `stream.ingest.Ingest`."""
+
+    def batch(  # noqa: PLR0913  the columns of a fetched batch and where it comes from
+        self,
+        topic: str,
+        partition: int,
+        offsets: Sequence[int],
+        values: Sequence[bytes | None],
+        timestamps_ms: Sequence[int],
+        previous_offset: int,
+        wall_ms: int,
+        caught_up: bool,
+    ) -> list[Output]:
+        """The outputs of one batch."""
+
+    def mark(
+        self, topic: str, partition: int, next_offset: int, wall_ms: int, caught_up: bool, idle: bool
+    ) -> list[Output]:
+        """The outputs that say where a partition stands."""
+
+    def take_counts(self) -> Tally[Count]:
+        """What was counted since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +70,6 @@ class Topology:
     clients: Clients
     snapshot_interval_s: float
     idle_timeout_s: float
-    stall_s: float = 120.0
+    stall_s: float = 300.0
     http_host: str = "127.0.0.1"
     http_port: int = 0

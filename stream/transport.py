@@ -1,6 +1,7 @@
-"""Transport: how Faust reaches Kafka. Its aiokafka driver keeps the group and the internal topics, librdkafka
-fetches the source topics, and the driver's known ways to lose records are closed.
+"""Transport: how Faust reaches Kafka.
 
+Its aiokafka driver keeps the group and the internal topics, librdkafka fetches the source topics, and the driver's
+known ways to lose records are closed.
 The subclasses lean on private names of faust-streaming, mode-streaming and aiokafka, which is why those three are
 pinned to exact versions.
 """
@@ -96,8 +97,11 @@ class SeekFirstTableManager(TableManager):
 
 
 class _NoReadOffsets(dict[TP, Any]):
-    """Faust drops what lies below the highest offset it has read, which would undo a rewind; the agents, which know
-    what they have handled, leave repeats out themselves."""
+    """Nothing that was read.
+
+    Faust drops what lies below the highest offset it has read, which would undo a rewind; the agents, which know what
+    they have handled, leave repeats out themselves.
+    """
 
     def __missing__(self, tp: TP) -> None:
         return None
@@ -141,14 +145,11 @@ class BatchConsumer(driver.Consumer):
         """Read an internal partition again from `offset`."""
         await self.seek_wait({TP(*place): offset})
 
-    async def position_or_none(self, place: Place) -> int | None:
-        """The offset that is read next, or None while the partition is not assigned."""
-        try:
-            return await self.position(TP(*place))
-        except IllegalStateError:
-            return None
+    def committed(self, place: Place) -> int | None:
+        """The committed offset as of this assignment, or None."""
+        return self._committed_offset.get(TP(*place))
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  Faust's signature
         """The next records: batches of the source topics, single records of the others.
 
         aiokafka comes last and nothing is awaited after it: what it has drained is lost to it, so it must reach
@@ -200,7 +201,7 @@ class BatchConsumer(driver.Consumer):
             timestamp_type=0,
             headers=[],
             key=None,
-            value=record,
+            value=cast("bytes", record),
             checksum=None,
             serialized_key_size=0,
             serialized_value_size=0,
@@ -235,7 +236,7 @@ class BatchTransport(driver.Transport):
     Consumer = BatchConsumer
 
     def __init__(
-        self, url: list[URL], app: AppT[Any], sources: Sources, membership: Membership, stopper: Stopper
+        self, url: list[URL], app: AppT, sources: Sources, membership: Membership, stopper: Stopper
     ) -> None:
         super().__init__(url, app)
         self.sources = sources

@@ -1,7 +1,7 @@
 """The numeric scorer: how surprising is this sample, given what this series routinely does?
 
 What it detects: points, bursts and shifts in one regularly sampled series, with one threshold for all series.
-A strictly causal, O(1) scorer after the design in docs/explanation (peak-normalised seasonal Huber filters with a
+A strictly causal, O(1) scorer (peak-normalised seasonal Huber filters with a
 bounded novelty bonus). The parts, in the order a sample meets them:
 
 - `layout`   what is remembered of one series, and the constants;

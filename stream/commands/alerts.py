@@ -8,17 +8,17 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from confluent_kafka import Consumer
 from rich.console import Console
 
 from detectors.alerts import Kind, State
 from stream.alert_stream import Received, assign, follow, open_consumer
 from stream.alert_text import render
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
+from stream.config import bootstrap_servers as bootstrap_servers_of
 from stream.config import librdkafka_properties, load
 from stream.config.units import parse_duration_ms
 from stream.exits import Exit, Refused
-
-__all__ = ["alerts", "follow", "render"]
 
 
 def alerts(  # noqa: PLR0913  one option for each way to choose
@@ -34,10 +34,16 @@ def alerts(  # noqa: PLR0913  one option for each way to choose
         bool, typer.Option("--follow/--no-follow", help="Wait for more, or stop at the end of the topic.")
     ] = True,
     state: Annotated[
-        list[State] | None, typer.Option(help="Only this state; may be repeated.", show_default=False)
+        list[State] | None,
+        typer.Option(
+            metavar="STATE", help="Only this state, like firing; may be repeated.", show_default=False
+        ),
     ] = None,
     kind: Annotated[
-        list[Kind] | None, typer.Option(help="Only this kind; may be repeated.", show_default=False)
+        list[Kind] | None,
+        typer.Option(
+            metavar="KIND", help="Only this kind, like latency; may be repeated.", show_default=False
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One alert a line, as it is on the topic.")] = False,
     topic: Annotated[
@@ -55,7 +61,7 @@ def alerts(  # noqa: PLR0913  one option for each way to choose
     name = topic or settings.alerts.topic
     consumer = open_consumer(librdkafka_properties(settings, "consumer"))
     try:
-        partitions = assign(consumer, name, since_ms)
+        partitions = _assigned(consumer, name, since_ms, bootstrap_servers_of(settings))
         received = follow(consumer, partitions, stop_at_end=not go_on, complain=_complain)
         chosen = (one for one in received if _is_wanted(one, state, kind))
         shown = _show(chosen, _json_writer() if as_json else _text_writer())
@@ -68,6 +74,13 @@ def alerts(  # noqa: PLR0913  one option for each way to choose
         consumer.close()
     if not shown:
         _complain(f"no such alerts on {name}" if state or kind or since else f"no alerts on {name}")
+
+
+def _assigned(consumer: Consumer, topic: str, since_ms: int | None, servers: str) -> int:
+    try:
+        return assign(consumer, topic, since_ms)
+    except Refused as refused:
+        raise Refused(f"{refused} (Kafka at {servers})", refused.code) from None
 
 
 def _since_ms(from_beginning: bool, since: str | None, go_on: bool) -> int | None:

@@ -25,6 +25,7 @@ from stream.topics import Broker, create, wanted
 
 WANTED = frozenset({Kind.LATENCY, Kind.VOLUME, Kind.FRESHNESS})
 ALERTS_TIMEOUT_S = 60.0
+PIPED_WIDTH = 160
 
 
 def demo(
@@ -37,7 +38,9 @@ def demo(
 
     Without --bootstrap-servers an embedded broker is started, in memory and on loopback only.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PIPED_WIDTH)
     started = time.monotonic()
 
     def say(text: str) -> None:

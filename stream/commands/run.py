@@ -18,7 +18,9 @@ def run(
     bootstrap_servers: BootstrapServersOption = None,
     http_port: HttpPortOption = None,
     log_level: Annotated[Level, typer.Option("--log-level", help="Least severity that is logged.")] = "info",
-    log_format: Annotated[logs.LogFormat, typer.Option("--log-format", help="For people or machines.")] = "console",
+    log_format: Annotated[
+        logs.LogFormat, typer.Option("--log-format", help="For people or machines.")
+    ] = "console",
 ) -> None:
     """Run a worker: read the sources, detect, publish alerts. Start more of them to share the work.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.core.layout import DEEP, WARM_UP, Records
@@ -57,7 +57,9 @@ def test_there_are_recorded_scores() -> None:
     assert len(RECORDED) == 2
 
 
-@pytest.mark.skipif(not (NAB and REFERENCE.exists()), reason="the shared fixtures are not beside this repository")
+@pytest.mark.skipif(
+    not (NAB and REFERENCE.exists()), reason="the shared fixtures are not beside this repository"
+)
 @pytest.mark.parametrize("path", NAB[::4], ids=lambda path: path.stem)
 def test_scores_are_those_of_the_plain_version_itself(path: Path) -> None:
     spec = importlib.util.spec_from_file_location("plain_core", REFERENCE)
@@ -77,8 +79,9 @@ def test_a_sample_is_anomalous_exactly_when_its_score_reaches_the_threshold_and_
     path: Path,
 ) -> None:
     times_ms, values, _ = columns(path)
-    said = judge_all(times_ms, values)[WARM_UP:]
-    outside = (values[WARM_UP:] < said["lower"]) | (values[WARM_UP:] > said["upper"])
+    grown = (times_ms >= times_ms[0] + 2 * DAY_MS) & (np.arange(len(times_ms)) >= WARM_UP)
+    said, values = judge_all(times_ms, values)[grown], values[grown]
+    outside = (values < said["lower"]) | (values > said["upper"])
     assert said["anomalous"].any()
     assert (said["anomalous"] == (said["score"] >= 4.4)).all()
     assert outside[said["anomalous"]].all()
@@ -108,6 +111,16 @@ def test_at_the_edges_of_the_limits_a_seen_value_is_just_not_or_just_anomalous()
     assert verdict(upper + 1e-6 * width)
     assert not verdict(lower + 1e-6 * width)
     assert verdict(lower - 1e-6 * width)
+
+
+def test_in_its_first_two_days_a_series_has_to_exceed_the_threshold_by_more() -> None:
+    times_ms, values, _ = columns(RECORDED[1])
+    said = judge_all(times_ms, values)
+    age_days = (times_ms - times_ms[0]) / DAY_MS
+    first_day, second_day = age_days < 1, (age_days > 1) & (age_days < 2)
+    assert (said["anomalous"] == (said["score"] >= 5.4))[first_day].all()
+    assert (said["score"][first_day] >= 4.4).any()
+    assert (said["anomalous"] <= (said["score"] >= 4.4))[second_day].all()
 
 
 def test_limits_change_nothing() -> None:
@@ -149,7 +162,8 @@ def test_one_incident_does_not_move_what_is_expected() -> None:
     burst[-51:-1] *= 10
     quiet, moved = judge_all(times, flat)[-1], judge_all(times, burst)
     assert moved["anomalous"][-51]
-    assert moved["expected"][-1] == pytest.approx(quiet["expected"], rel=0.05)
+    burst_height = 900
+    assert moved["expected"][-1] == pytest.approx(quiet["expected"], abs=0.01 * burst_height)
 
 
 def test_a_lasting_new_level_is_accepted_in_the_end() -> None:
@@ -196,11 +210,14 @@ def test_an_absurd_value_leaves_finite_state_and_a_working_detector(absurd: floa
     assert np.isfinite(said["expected"][1:]).all()
 
 
+@settings(deadline=None)  # the first example may compile
 @given(
     values=st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=300),
     steps=st.lists(st.integers(-10 * DAY_MS, 10 * DAY_MS), min_size=1, max_size=20),
 )
-def test_whatever_comes_in_whatever_order_the_state_stays_finite(values: list[float], steps: list[int]) -> None:
+def test_whatever_comes_in_whatever_order_the_state_stays_finite(
+    values: list[float], steps: list[int]
+) -> None:
     times = list(itertools.accumulate(itertools.islice(itertools.cycle(steps), len(values))))
     bank = NumericBank()
     slot = bank.add()

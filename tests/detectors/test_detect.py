@@ -1,5 +1,7 @@
 """Detect and triage on scripted records: what each signal says, and what it keeps quiet about."""
 
+import dataclasses
+
 import pytest
 
 from detectors.alerts import Alert, State
@@ -145,12 +147,30 @@ def test_the_order_of_fields_is_no_change() -> None:
     assert alerts_of(events) == []
 
 
-def test_late_rows_are_counted_and_not_judged() -> None:
+def test_late_rows_are_counted_and_used() -> None:
     events = hourly(range(60))
-    events.append(Event(START_MS + 50 * HOUR_MS + 5, "orders", RunState.SUCCEEDED, "other", rows=1.0))
+    late_ms = START_MS + 50 * HOUR_MS
+    events.append(Event(late_ms, "other", RunState.STARTED, "late"))
+    events.append(Event(late_ms + 7000, "other", RunState.SUCCEEDED, "late"))
     pipeline = Pipeline()
     assert pipeline.run(whole([events])) == []
-    assert pipeline.detect.take_counts()["late", "pipeline.events"] == 1
+    assert pipeline.detect.take_counts()["late", "pipeline.events"] == 2
+    latency = {
+        series.labels: series.latest for series in pipeline.detect.followed() if series.signal == "latency"
+    }
+    assert latency[(("pipeline", "other"),)] == 7000
+
+
+def test_a_backfill_of_old_runs_raises_no_alert_of_runs_that_take_too_long() -> None:
+    backfilled = [dataclasses.replace(event, run=f"again-{event.run}") for event in hourly(range(20, 40))]
+    assert alerts_of(hourly(range(60)) + backfilled) == []
+
+
+def test_a_late_declaration_does_not_bring_an_old_schema_back() -> None:
+    old, new = (("id", "long", False),), (("id", "long", False), ("name", "string", None))
+    events = [Event(START_MS, "orders", fields=old), Event(START_MS + HOUR_MS, "orders", fields=new)]
+    events.append(Event(START_MS + 1, "orders", fields=old))
+    assert [alert.kind for alert in alerts_of(events)] == ["schema"]
 
 
 def test_a_hole_in_the_source_offsets_is_an_error() -> None:
@@ -177,3 +197,14 @@ def test_every_record_is_counted_once_however_often_it_is_sent() -> None:
     counts = pipeline.detect.take_counts()
     assert counts["records", "pipeline.events"] == 20
     assert counts["fenced", "pipeline.events"] == (5 + 5 + 10 + 15 + 20) - 20
+
+
+def test_history_that_arrives_at_an_idle_worker_raises_no_false_silence() -> None:
+    pipeline, log = Pipeline(), [hourly(range(60)), hourly(range(60))]
+    years_later_ms = START_MS + 10_000 * HOUR_MS
+    for partition in (0, 1):
+        pipeline.feed(batch(log, partition, 0, -1, idle=True, wall_ms=years_later_ms))
+    for first, last in ((0, 50), (51, 119)):
+        for partition in (0, 1):
+            pipeline.feed(batch(log, partition, first, last, wall_ms=years_later_ms + 1000))
+    assert pipeline.alerts == []

@@ -41,6 +41,8 @@ def platform(seed: int) -> Log:
             for step in range(0, 60, 6)
         )
     events.sort(key=lambda event: event.time_ms + rng.randint(0, 20_000))
+    for number in range(0, len(events), 97):
+        events.insert(min(number + rng.randint(20, 200), len(events) - 1), events.pop(number))
     log: Log = [[], [], []]
     for event in events:
         log[rng.randrange(3)].append(event)

@@ -15,12 +15,18 @@ Sample = tuple[int, bool, float]
 
 samples_in_order = st.lists(
     st.tuples(st.integers(0, 2 * HOUR_MS), st.booleans(), st.floats(0, 50)), max_size=200
-).map(lambda steps: [(sum(step[0] for step in steps[: i + 1]), step[1], step[2]) for i, step in enumerate(steps)])
+).map(
+    lambda steps: [
+        (sum(step[0] for step in steps[: i + 1]), step[1], step[2]) for i, step in enumerate(steps)
+    ]
+)
 
 
 def play(samples: list[Sample], episode: Episode | None = None) -> list[tuple[int, Transition]]:
     episode = episode or Episode()
-    said = [(time_ms, episode.advance(time_ms, anomalous, severity)) for time_ms, anomalous, severity in samples]
+    said = [
+        (time_ms, episode.advance(time_ms, anomalous, severity)) for time_ms, anomalous, severity in samples
+    ]
     return [(time_ms, transition) for time_ms, transition in said if transition is not None]
 
 
@@ -85,7 +91,11 @@ def test_it_is_firing_from_opened_until_resolved(samples: list[Sample]) -> None:
     firing = False
     for time_ms, anomalous, severity in samples:
         transition = episode.advance(time_ms, anomalous, severity)
-        firing = {Transition.OPENED: True, Transition.RESOLVED: False}.get(transition, firing) if transition else firing
+        firing = (
+            {Transition.OPENED: True, Transition.RESOLVED: False}.get(transition, firing)
+            if transition
+            else firing
+        )
         assert episode.firing is firing
         assert firing or not anomalous
 

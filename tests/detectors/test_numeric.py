@@ -81,7 +81,9 @@ def test_one_sample_at_a_time_says_the_same_as_a_batch(kind: Kind) -> None:
     for row, time_ms, value in zip(batch, times.tolist(), values.tolist(), strict=True):
         judgement = one.judge(0, time_ms, value)
         for name in batch.dtype.names or ():
-            assert getattr(judgement, name) == row[name] or (math.isnan(row[name]) and math.isnan(getattr(judgement, name)))
+            assert getattr(judgement, name) == row[name] or (
+                math.isnan(row[name]) and math.isnan(getattr(judgement, name))
+            )
 
 
 def test_series_do_not_touch_one_another() -> None:
@@ -89,7 +91,9 @@ def test_series_do_not_touch_one_another() -> None:
     for minute in range(500):
         together.judge(0, minute * MINUTE_MS, 1000.0 + minute)
         value = 50.0 + minute % 7
-        assert str(alone.judge(0, minute * MINUTE_MS, value)) == str(together.judge(1, minute * MINUTE_MS, value))
+        assert str(alone.judge(0, minute * MINUTE_MS, value)) == str(
+            together.judge(1, minute * MINUTE_MS, value)
+        )
         together.judge(2, minute * MINUTE_MS, -value)
 
 
@@ -120,7 +124,11 @@ def test_a_judgement_says_since_when_and_from_how_many_samples() -> None:
 
 def test_direction_up_leaves_drops_alone_and_has_no_lower_limit() -> None:
     times, values = np.arange(2000) * 5 * MINUTE_MS, np.random.default_rng(3).normal(100, 2, 2000)
-    for direction, spike, drop in ((Direction.UP, True, False), (Direction.DOWN, False, True), (Direction.BOTH, True, True)):
+    for direction, spike, drop in (
+        (Direction.UP, True, False),
+        (Direction.DOWN, False, True),
+        (Direction.BOTH, True, True),
+    ):
         for value, anomalous in ((200.0, spike), (0.0, drop)):
             bank = NumericBank()
             slot = bank.add(direction=direction)
@@ -217,7 +225,9 @@ def test_columns_of_different_length_are_an_error() -> None:
         bank_of([Kind.VALUES]).judge_many([0, 0], [0], [1.0])
 
 
-def test_state_of_another_version_or_with_a_missing_or_cut_block_is_refused_and_the_present_one_kept() -> None:
+def test_state_of_another_version_or_with_a_missing_or_cut_block_is_refused_and_the_present_one_kept() -> (
+    None
+):
     bank = bank_of([Kind.VALUES] * 300)
     bank.judge(0, 0, 1.0)
     good = bank.dump_blocks()

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.numeric import Direction, Judgement, Kind, Method, NumericBank
@@ -83,6 +83,7 @@ def test_an_incident_among_the_first_runs_does_not_set_the_baseline(bad: int) ->
     assert last.expected == pytest.approx(300_000, rel=0.2)
 
 
+@settings(deadline=None)  # the first example may compile
 @given(burst=st.integers(1, 3), factor=st.sampled_from([0.001, 0.1, 10.0, 1000.0]), seed=st.integers(0, 20))
 def test_a_few_incidents_in_a_row_hardly_move_what_is_expected(burst: int, factor: float, seed: int) -> None:
     ordinary = lognormal(40, 0.05, seed)
@@ -124,4 +125,4 @@ def test_with_the_core_the_budget_of_one_alarm_in_thirty_days_is_kept_on_ordinar
         said = follow(lognormal(1000, 0.2, seed), every_ms=every_ms)
         alarms += sum(j.anomalous for j in said if j.method == Method.HUBER_ROUTINE)
         days += sum(j.method == Method.HUBER_ROUTINE for j in said) * every_ms / DAY_MS
-    assert alarms / days <= 1.2 / 30
+    assert alarms / days <= 1 / 30

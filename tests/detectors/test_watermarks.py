@@ -19,43 +19,62 @@ def mark(
 def test_time_stands_still_until_every_partition_has_reported() -> None:
     watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
     watermarks.take(mark(0, 0, 9, high_ms=1000))
-    assert watermarks.now_ms == NEVER
+    assert watermarks.rows_ms == NEVER
     watermarks.take(mark(1, 0, 9, high_ms=500))
-    assert watermarks.now_ms == 500 - LATENESS_MS
+    assert watermarks.rows_ms == 500 - LATENESS_MS
 
 
 def test_an_idle_partition_holds_nothing_back() -> None:
     watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
     watermarks.take(mark(0, 0, 9, high_ms=1000))
     watermarks.take(mark(1, 0, -1, idle=True, wall_ms=700))
-    assert watermarks.now_ms == 1000 - LATENESS_MS
+    assert watermarks.rows_ms == 1000 - LATENESS_MS
 
 
 def test_a_burst_after_a_pause_waits_for_partitions_that_were_idle_to_prove_it_again() -> None:
     watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
     watermarks.take(mark(0, 0, -1, idle=True, wall_ms=5000))
     watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5000))
-    paused_ms = watermarks.now_ms
+    paused_ms = watermarks.rows_ms
     watermarks.take(mark(0, 0, 9, high_ms=9000, wall_ms=5010))
     watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5050))
-    assert watermarks.now_ms == paused_ms
+    assert watermarks.rows_ms == paused_ms
     watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5010 + IDLE_TIMEOUT_MS))
-    assert watermarks.now_ms == 9000 - LATENESS_MS
+    assert watermarks.rows_ms == 9000 - LATENESS_MS
 
 
-def test_when_all_are_idle_time_is_the_wall_clock_of_the_marks() -> None:
+def test_when_all_are_idle_what_was_seen_is_applied_and_waiting_is_judged_by_the_wall_clock_of_the_marks() -> (
+    None
+):
     watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
     watermarks.take(mark(0, 0, 9, high_ms=1000, idle=True, wall_ms=5000))
     watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5002))
-    assert watermarks.now_ms == 5000 - LATENESS_MS
+    assert watermarks.rows_ms == 1001
+    assert watermarks.timers_ms == 5000 - LATENESS_MS
 
 
-def test_time_never_goes_back() -> None:
+def test_rows_that_are_ahead_of_the_wall_clock_wait_for_it() -> None:
+    watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 0, 9, high_ms=6000, idle=True, wall_ms=5000))
+    watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5000))
+    assert watermarks.rows_ms == 5000 - LATENESS_MS
+
+
+def test_a_backlog_that_comes_after_a_pause_is_read_in_its_own_time() -> None:
+    watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 0, -1, idle=True, wall_ms=5000))
+    watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5000))
+    watermarks.take(mark(0, 0, 9, high_ms=1000, wall_ms=5001))
+    watermarks.take(mark(1, 0, 9, high_ms=900, wall_ms=5001))
+    assert watermarks.rows_ms == watermarks.timers_ms == 900 - LATENESS_MS
+
+
+def test_event_time_never_goes_back() -> None:
     watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
     watermarks.take(mark(0, 0, 9, high_ms=1000, idle=True, wall_ms=5000))
     watermarks.take(mark(1, 0, 0, high_ms=900, idle=True, wall_ms=5000))
     watermarks.take(mark(1, 1, 1, high_ms=950))
-    assert watermarks.now_ms == 5000 - LATENESS_MS
+    assert watermarks.rows_ms == 1001
 
 
 def test_a_repeated_mark_changes_nothing() -> None:

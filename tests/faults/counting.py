@@ -162,7 +162,9 @@ class CountingTriage:
         return {"all": _pack((self.covered_offset, self.seen))}
 
     def load(self, chunks: dict[str, bytes]) -> None:
-        self.covered_offset, self.seen = msgspec.msgpack.decode(chunks["all"], type=tuple[int, dict[str, int]])
+        self.covered_offset, self.seen = msgspec.msgpack.decode(
+            chunks["all"], type=tuple[int, dict[str, int]]
+        )
 
     def take_counts(self) -> Counter[Count]:
         return Counter()
@@ -173,7 +175,13 @@ class CountingTriage:
 
 def alert(key: str, count: int) -> bytes:
     """The alert that the `count`-th record of `key` leads to."""
-    body = {"kind": "value", "state": "firing", "updated_at": "2024-01-01T00:00:00.000Z", "key": key, "count": count}
+    body = {
+        "kind": "value",
+        "state": "firing",
+        "updated_at": "2024-01-01T00:00:00.000Z",
+        "key": key,
+        "count": count,
+    }
     return msgspec.json.encode(body)
 
 
@@ -222,7 +230,12 @@ def topology(setup: Setup) -> Topology:
         source_topics=frozenset({setup.source}),
         make_ingest=CountingIngest,
         stages=(
-            StageSpec("detect", f"{name}.samples", f"{name}.detect-state", partial(CountingDetect, pause_s=setup.pause_s)),
+            StageSpec(
+                "detect",
+                f"{name}.samples",
+                f"{name}.detect-state",
+                partial(CountingDetect, pause_s=setup.pause_s),
+            ),
             StageSpec("triage", f"{name}.anomalies", f"{name}.triage-state", CountingTriage),
         ),
         destinations={

@@ -97,7 +97,9 @@ class Scenario:
         for key in keys:
             while True:
                 try:
-                    producer.produce(self.setup.source, key.encode(), partition=shard_of(key, SOURCE_PARTITIONS))
+                    producer.produce(
+                        self.setup.source, key.encode(), partition=shard_of(key, SOURCE_PARTITIONS)
+                    )
                     break
                 except BufferError:
                     producer.poll(0.05)
@@ -110,7 +112,14 @@ class Scenario:
         command = [sys.executable, "-m", "tests.faults.counting", msgspec.json.encode(setup).decode()]
         with log.open("wb") as stream:
             process = subprocess.Popen(
-                command, cwd=ROOT, stderr=stream, stdout=stream, env={**os.environ, "PYTHONPATH": str(ROOT)}
+                command,
+                cwd=ROOT,
+                stderr=stream,
+                stdout=stream,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+                },
             )
         self.workers.append(Worker(process, log))
         return self.workers[-1]
@@ -124,7 +133,9 @@ class Scenario:
         """Remove every record of a topic, as its retention would."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
         partitions = admin.list_topics(topic, 10).topics[topic].partitions
-        for deleted in admin.delete_records([TopicPartition(topic, n, OFFSET_END) for n in partitions]).values():
+        for deleted in admin.delete_records(
+            [TopicPartition(topic, n, OFFSET_END) for n in partitions]
+        ).values():
             deleted.result()
 
     def lag(self) -> int:
@@ -154,7 +165,9 @@ class Scenario:
 
     def alerts(self) -> list[bytes]:
         """Every record of the alert topic, repeats included."""
-        return [value for _, value in read_topic(self.bootstrap_servers, self.setup.alerts) if value is not None]
+        return [
+            value for _, value in read_topic(self.bootstrap_servers, self.setup.alerts) if value is not None
+        ]
 
     def wait_for_counts(self, expected: Counter[str]) -> None:
         """Until the stored state is complete; what is wrong with it then is for the test to say."""

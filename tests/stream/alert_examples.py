@@ -46,7 +46,9 @@ FIRING = Alert(
     effect=Effect(25_900.0, 4.886),
     direction=Direction.UP,
     change=Change.POINT,
-    baseline=AlertBaseline("routine", 118, "2026-02-24T10:00:00.000Z", "2026-03-01T09:00:00.000Z", False, False),
+    baseline=AlertBaseline(
+        "routine", 118, "2026-02-24T10:00:00.000Z", "2026-03-01T09:00:00.000Z", False, False
+    ),
     source_positions=[SourcePosition("pipeline.events", 2, 17, 17)],
     schema_change=None,
     root_cause=None,

@@ -60,7 +60,9 @@ def test_an_alert_written_twice_gives_the_same_bytes(state: State, labels: dict[
 
 @pytest.mark.parametrize("state", list(State))
 def test_the_state_topic_holds_an_alert_while_its_episode_is_open(state: State):
-    alert = msgspec.structs.replace(FIRING, state=state, ends_at=FIRING.updated_at if state in ENDED else None)
+    alert = msgspec.structs.replace(
+        FIRING, state=state, ends_at=FIRING.updated_at if state in ENDED else None
+    )
     kept = state_entry(alert)
     assert kept.key == entry(alert).key
     if state in ENDED:

@@ -60,7 +60,14 @@ def test_every_state_and_kind_fits_the_schema(state: State, kind: Kind):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("state", "on fire"), ("updated_at", "yesterday"), ("sequence", 0), ("alert_id", "1"), ("severity", "bad"), ("observed", "5")],
+    [
+        ("state", "on fire"),
+        ("updated_at", "yesterday"),
+        ("sequence", 0),
+        ("alert_id", "1"),
+        ("severity", "bad"),
+        ("observed", "5"),
+    ],
 )
 def test_what_is_no_alert_does_not_fit_the_schema(alert: Alert, field: str, value: Any):
     wrong = {**json.loads(alerts.encode(alert)), field: value}
@@ -124,7 +131,10 @@ def test_the_examples_of_the_asyncapi_document_fit_its_schemas(asyncapi: dict[st
 
 
 def test_both_alert_channels_are_written(alert: Alert):
-    assert [output.destination for output in alert_outputs(alert)] == [Destination.ALERTS, Destination.ALERT_STATE]
+    assert [output.destination for output in alert_outputs(alert)] == [
+        Destination.ALERTS,
+        Destination.ALERT_STATE,
+    ]
 
 
 def references(node: Any) -> Iterator[str]:

@@ -10,7 +10,10 @@ from stream import logs
 
 @pytest.fixture(autouse=True)
 def _restored_logging() -> Iterator[None]:
-    root, libraries = logging.root, [logging.getLogger(name) for name in ("faust", "mode", "aiokafka", "asyncio")]
+    root, libraries = (
+        logging.root,
+        [logging.getLogger(name) for name in ("faust", "mode", "aiokafka", "asyncio")],
+    )
     before = root.handlers[:], root.level, [library.level for library in libraries]
     yield
     root.handlers[:], level, levels = before

@@ -22,7 +22,14 @@ FIELDS = [
     "unheard_of",
 ]  # fmt: skip
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.decimals(), st.datetimes()
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.binary(),
+    st.decimals(),
+    st.datetimes(),
 )
 ANYTHING = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner), max_leaves=8
@@ -58,7 +65,9 @@ def test_a_field_is_either_in_the_record_or_named_as_left_out(fields: dict[str, 
 
 
 def test_good_fields_arrive_as_they_were_given():
-    schema = [{"name": "customer", "type": "struct", "fields": [{"name": "zip", "type": "text", "nullable": True}]}]
+    schema = [
+        {"name": "customer", "type": "struct", "fields": [{"name": "zip", "type": "text", "nullable": True}]}
+    ]
     publication = run_event(
         "orders",
         "succeeded",
@@ -139,7 +148,9 @@ def test_without_a_time_it_is_now():
         ("o" * 2_000_000, "started", {}),
     ],
 )
-def test_an_event_without_usable_pipeline_state_or_time_is_refused(pipeline: Any, state: str, fields: dict[str, Any]):
+def test_an_event_without_usable_pipeline_state_or_time_is_refused(
+    pipeline: Any, state: str, fields: dict[str, Any]
+):
     with pytest.raises(ValueError, match=r"pipeline|state|yesterday|no time|bytes"):
         run_event(pipeline, state, fields)
 

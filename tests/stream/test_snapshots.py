@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from stream.snapshots import CHUNK_BYTES_MAX, MANIFEST, Entry, SnapshotError, SnapshotLog, SnapshotWriter
 
-STATES = st.lists(st.dictionaries(st.sampled_from("abcd"), st.binary(max_size=8), max_size=4), min_size=1, max_size=5)
+STATES = st.lists(
+    st.dictionaries(st.sampled_from("abcd"), st.binary(max_size=8), max_size=4), min_size=1, max_size=5
+)
 
 
 def written(writer: SnapshotWriter, state: dict[str, bytes], covered_offset: int) -> list[Entry]:
@@ -27,7 +29,9 @@ def compacted(entries: list[Entry]) -> list[Entry]:
 
 
 @given(STATES, st.data())
-def test_a_writer_that_dies_anywhere_leaves_its_last_closed_snapshot(states: list[dict[str, bytes]], data: st.DataObject):
+def test_a_writer_that_dies_anywhere_leaves_its_last_closed_snapshot(
+    states: list[dict[str, bytes]], data: st.DataObject
+):
     writer = SnapshotWriter(0, 1)
     entries: list[Entry] = []
     closed_at: list[int] = []
@@ -38,11 +42,15 @@ def test_a_writer_that_dies_anywhere_leaves_its_last_closed_snapshot(states: lis
     best, flaws = read(entries[:cut]).best()
     whole = [n for n, end in enumerate(closed_at) if end <= cut]
     assert flaws == []
-    assert (best and (best.covered_offset, best.chunks)) == ((whole[-1], states[whole[-1]]) if whole else None)
+    assert (best and (best.covered_offset, best.chunks)) == (
+        (whole[-1], states[whole[-1]]) if whole else None
+    )
 
 
 @given(STATES, st.data())
-def test_compaction_changes_nothing_wherever_the_writer_died(states: list[dict[str, bytes]], data: st.DataObject):
+def test_compaction_changes_nothing_wherever_the_writer_died(
+    states: list[dict[str, bytes]], data: st.DataObject
+):
     writer = SnapshotWriter(0, 1)
     entries = [entry for n, state in enumerate(states) for entry in written(writer, state, n)]
     cut = entries[: data.draw(st.integers(0, len(entries)))]

@@ -30,20 +30,24 @@ def test_the_page_names_every_label():
     page = PAGE.read_text()
     for metric in vars(Telemetry("test")).values():
         if isinstance(metric, MetricWrapperBase) and metric._labelnames:
-            assert re.search(rf"^### `{metric._name}\w*{{{', '.join(metric._labelnames)}}}`", page, re.MULTILINE)
+            assert re.search(
+                rf"^### `{metric._name}\w*{{{', '.join(metric._labelnames)}}}`", page, re.MULTILINE
+            )
 
 
 def test_counts_of_the_stages_appear_under_their_metric():
     telemetry = Telemetry("1.2.3")
-    counts: Counter[Count] = Counter({
-        ("records", "orders"): 5,
-        ("dead_letters", "not_json"): 2,
-        ("late", "orders"): 1,
-        ("fenced", "orders"): 7,
-        ("alerts", "latency", "firing"): 1,
-        ("limited", "labels_max"): 4,
-        ("open_runs_forgotten",): 3,
-    })
+    counts: Counter[Count] = Counter(
+        {
+            ("records", "orders"): 5,
+            ("dead_letters", "not_json"): 2,
+            ("late", "orders"): 1,
+            ("fenced", "orders"): 7,
+            ("alerts", "latency", "firing"): 1,
+            ("limited", "labels_max"): 4,
+            ("open_runs_forgotten",): 3,
+        }
+    )
     telemetry.add(counts)
     telemetry.add(counts)
     page = generate_latest(telemetry.registry).decode()

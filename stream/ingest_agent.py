@@ -1,0 +1,129 @@
+"""Ingest agent: the shell of ingest. It delivers what ingest makes of a fetched batch, and only then acks the batch."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from detectors.outputs import Output
+from detectors.stage import HoleError
+from stream.outbox import Outbox
+from stream.sources import Batch, Feed, Place, Sources
+from stream.telemetry import Telemetry
+from stream.topology import Ingesting
+from stream.transport import Membership
+
+MARK_TICK_S: Final = 0.25
+MARK_DUE_S: Final = 0.75
+SETTLE_POLL_S: Final = 0.05
+ENDS_AGE_S_MAX: Final = 5.0
+
+
+@dataclass(slots=True)
+class Ends:
+    """The ends of the owned partitions, as the broker last said."""
+
+    offsets: Mapping[Place, int] = field(default_factory=dict)
+    asked_s: float = float("-inf")
+
+    def reached(self, place: Place, position: int) -> bool:
+        """Whether `position` is at the end, by knowledge that is fresh."""
+        end = self.offsets.get(place)
+        return end is not None and position >= end and time.monotonic() - self.asked_s < ENDS_AGE_S_MAX
+
+
+class IngestAgent:
+    """Hands fetched batches to ingest, delivers what it makes of them, and acks; writes marks when nothing comes."""
+
+    def __init__(
+        self,
+        make_ingest: Callable[[], Ingesting],
+        sources: Sources,
+        membership: Membership,
+        outbox: Outbox,
+        ends: Ends,
+        telemetry: Telemetry,
+        idle_timeout_s: float,
+    ) -> None:
+        self._make_ingest = make_ingest
+        self._ingest = make_ingest()
+        self._sources, self._membership, self._outbox = sources, membership, outbox
+        self._ends, self._telemetry, self._idle_timeout_s = ends, telemetry, idle_timeout_s
+        self._marking = asyncio.Lock()
+        membership.on_change(self._start_over)
+
+    def _start_over(self) -> None:
+        self._ingest = self._make_ingest()
+
+    async def consume(self, events: AsyncIterator[Any]) -> None:
+        """Handle batches in order, for ever."""
+        async for event in events:
+            if event.message.generation_id == self._membership.generation:
+                await self._handle(event, event.value)
+
+    async def _handle(self, event: Any, batch: Batch) -> None:
+        epoch = self._membership.epoch
+        feed = self._sources.feeds.get(batch.place)
+        if feed is None:
+            return
+        if feed.handled != batch.previous_offset + 1:
+            raise HoleError(
+                f"{batch.place}: a batch follows offset {batch.previous_offset}, but {feed.handled - 1} was handled last"
+            )
+        feed.busy = True
+        try:
+            await self._outbox.deliver(self._outputs(batch))
+        finally:
+            feed.busy = False
+        if epoch == self._membership.epoch:
+            feed.touched_s = time.monotonic()
+            self._sources.handled(batch)
+            event.ack()
+            self._telemetry.add(self._ingest.take_counts())
+
+    def _outputs(self, batch: Batch) -> list[Output]:
+        records = batch.records
+        return self._ingest.batch(
+            batch.place.topic,
+            batch.place.partition,
+            [record.offset() or 0 for record in records],
+            [record.value() for record in records],
+            [record.timestamp()[1] for record in records],
+            batch.previous_offset,
+            _wall_ms(),
+            self._ends.reached(batch.place, batch.next_offset),
+        )
+
+    async def mark_for_ever(self) -> None:
+        """Say where each partition stands, at least once a second, by its batches or else by a mark."""
+        while True:
+            await asyncio.sleep(MARK_TICK_S)
+            async with self._marking:
+                if self._sources.open:
+                    await self._outbox.deliver(self._marks(time.monotonic()))
+
+    async def settle(self) -> None:
+        """Return when, with the sources closed, everything fetched is delivered and no mark is under way."""
+        while self._sources.records_under_way:  # noqa: ASYNC110  two sides change it, in the middle of their work
+            await asyncio.sleep(SETTLE_POLL_S)
+        async with self._marking:
+            pass
+
+    def _marks(self, now_s: float) -> list[Output]:
+        """Marks of the partitions that are due; one with a batch under way gets its mark with the batch's rows."""
+        outputs: list[Output] = []
+        for place, feed in self._sources.feeds.items():
+            if not feed.busy and now_s - feed.touched_s >= MARK_DUE_S:
+                feed.touched_s = now_s
+                outputs += self._mark(place, feed, now_s)
+        return outputs
+
+    def _mark(self, place: Place, feed: Feed, now_s: float) -> list[Output]:
+        caught_up = feed.handled == feed.fetched and self._ends.reached(place, feed.position)
+        idle = caught_up and now_s - feed.arrived_s >= self._idle_timeout_s
+        return self._ingest.mark(place.topic, place.partition, feed.handled, _wall_ms(), caught_up, idle)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,55 @@
+"""The broker goes away under a working worker: it waits, or ends and is started again, and nothing is lost."""
+
+import signal
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from stream.exits import Exit
+from stream.testing.apache_kafka import ApacheKafka
+from tests.faults.counting import expected_alerts
+from tests.faults.scenario import PATIENCE_S, Scenario, Worker
+
+pytestmark = pytest.mark.needs_apache
+KEYS = [f"key-{n}" for n in range(100)]
+
+
+@pytest.mark.parametrize("away_s", [1.0, 8.0])
+def test_a_worker_survives_a_broker_that_is_killed_and_comes_back(tmp_path: Path, away_s: float):
+    with ApacheKafka() as kafka:
+        scenario = Scenario(kafka.bootstrap_servers, tmp_path, f"count-{uuid.uuid4().hex[:8]}")
+        try:
+            check(kafka, scenario, away_s)
+        finally:
+            scenario.close()
+
+
+def check(kafka: ApacheKafka, scenario: Scenario, away_s: float) -> None:
+    keys = [KEYS[n * 7 % len(KEYS)] for n in range(100_000)]
+    scenario.publish(keys)
+    worker = scenario.start(pause_s=0.02, snapshot_interval_s=0.2)
+    worker.wait_for("shard.loaded")
+    time.sleep(1.0)
+    assert 0 < scenario.counts().total() < len(keys), "the broker was not killed under a worker at work"
+    kafka.kill()
+    time.sleep(away_s)
+    kafka.start()
+    worker = until_done(scenario, worker, Counter(keys))
+    assert worker.end(signal.SIGTERM) == 0
+    assert scenario.lag() == 0
+    assert scenario.counts() == Counter(keys)
+    assert set(scenario.alerts()) == expected_alerts(keys)
+
+
+def until_done(scenario: Scenario, worker: Worker, expected: Counter[str]) -> Worker:
+    """Start a new worker whenever one has ended itself, as a supervisor would."""
+    deadline = time.monotonic() + 2 * PATIENCE_S
+    while scenario.counts().total() < expected.total() and time.monotonic() < deadline:
+        if (code := worker.process.poll()) is not None:
+            assert code in {Exit.FAIL_STOP, Exit.KAFKA}
+            worker = scenario.start(snapshot_interval_s=0.2)
+        time.sleep(0.5)
+    return worker

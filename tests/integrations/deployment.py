@@ -1,0 +1,186 @@
+"""A deployment of Streamgauge on the test broker: its own topics and group, workers as processes, and its alerts."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from detectors.alerts import Alert, decode
+from detectors.detect import Detect
+from detectors.shard import Followed
+from stream.config import Config, librdkafka_properties, load
+from stream.local_broker import free_ports
+from stream.shard_store import ShardStore
+from stream.topics import Broker, create, wanted
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 90.0
+
+
+@dataclass
+class Worker:
+    """One `streamgauge run`."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    port: int
+
+    def metrics(self) -> str:
+        """The text of /metrics; empty while the worker does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+                return str(answer.read().decode())
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return ""
+
+    def metric(self, name: str) -> float:
+        """A sample, or the sum of a metric's samples."""
+        found = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", self.metrics(), re.MULTILINE)
+        return sum(map(float, found))
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal and wait; the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_S)
+
+
+@dataclass
+class Deployment:
+    """Topics, configuration and workers under one unique name."""
+
+    bootstrap_servers: str
+    folder: Path
+    sources: Mapping[str, str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    partitions: int = 4
+
+    def __post_init__(self) -> None:
+        self.name = f"it-{uuid.uuid4().hex[:8]}"
+        self.workers: list[Worker] = []
+        said = {
+            "name": self.name,
+            "kafka": {
+                "bootstrap.servers": self.bootstrap_servers,
+                "session.timeout.ms": 6000,
+                "heartbeat.interval.ms": 1500,
+            },
+            "sources": [{"topic": self.topic(name), "format": kind} for name, kind in self.sources.items()],
+            "alerts": {"topic": self.topic("alerts")},
+            "time": {"allowed_lateness": "1s", "idle_timeout": "2s"},
+            "snapshot_interval": "1s",
+            "http": {"port": 0},
+            **self.settings,
+        }
+        self.config_path = self.folder / f"{self.name}.yaml"
+        self.config_path.write_text(yaml.safe_dump(said))
+        self.config: Config = load(self.config_path)
+        create(Broker(self.config).admin, wanted(self.config))
+
+    def topic(self, name: str) -> str:
+        """The full name of one of this deployment's topics."""
+        return f"{self.name}.{name}"
+
+    def publish(self, source: str, values: Iterable[tuple[int, bytes]]) -> None:
+        """Write values to partitions of a source."""
+        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "message.max.bytes": 12 << 20})
+        for partition, value in values:
+            producer.produce(self.topic(source), value, partition=partition)
+            producer.poll(0)
+        assert producer.flush(60) == 0
+
+    def start(self) -> Worker:
+        """Start a worker."""
+        log = self.folder / f"{self.name}-{len(self.workers)}.log"
+        (port,) = free_ports(1)
+        command = [
+            sys.executable,
+            "-m",
+            "stream",
+            "run",
+            "--config",
+            str(self.config_path),
+            "--http-port",
+            str(port),
+        ]
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdout=file, stderr=file, env={**os.environ, "PYTHONPATH": str(ROOT)}
+            )
+        self.workers.append(Worker(process, log, port))
+        return self.workers[-1]
+
+    def wait_until_read(self, worker: Worker) -> None:
+        """Wait until a worker has nothing left to read, internal topics included."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            assert worker.process.poll() is None, worker.log.read_text()
+            if worker.metric("streamgauge_records_total") and not worker.metric("streamgauge_lag_records"):
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"still lagging:\n{worker.log.read_text()}\n{worker.metrics()}")
+
+    def wait_for_alerts(self, count: int) -> list[Alert]:
+        """Wait until so many different alerts are there."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            alerts = self.alerts()
+            if len({alert.event_id for alert in alerts}) >= count:
+                return alerts
+            time.sleep(0.3)
+        raise AssertionError("\n".join(worker.log.read_text() for worker in self.workers))
+
+    def records(self, topic: str) -> list[tuple[bytes | None, bytes | None, dict[str, bytes]]]:
+        """Key, value and headers of every record of a topic."""
+        consumer = Consumer({
+            "bootstrap.servers": self.bootstrap_servers,
+            "group.id": "reader",
+            "enable.partition.eof": True,
+            "enable.auto.commit": False,
+        })  # fmt: skip
+        partitions = consumer.list_topics(topic, 10).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        found, ended = [], 0
+        while ended < len(partitions):
+            message = consumer.poll(10)
+            assert message is not None
+            if message.error() is not None:
+                ended += 1
+                continue
+            found.append((message.key(), message.value(), dict(message.headers() or [])))
+        consumer.close()
+        return found
+
+    def alerts(self) -> list[Alert]:
+        """Every alert so far."""
+        return [decode(value) for _, value, _ in self.records(self.config.alerts.topic) if value is not None]
+
+    def followed(self) -> list[Followed]:
+        """Every series in the stored state of detect."""
+        store = ShardStore(librdkafka_properties(self.config, "consumer"))
+        found: list[Followed] = []
+        for shard in range(self.config.topics.samples_partitions):
+            loaded = store.load(self.config.detect_state_topic, self.config.samples_topic, shard)
+            if loaded.snapshot is not None:
+                detect = Detect(self.config.settings(), shard, self.config.topics.anomalies_partitions)
+                detect.load(loaded.snapshot.chunks)
+                found += detect.followed()
+        return found
+
+    def close(self) -> None:
+        """Kill whatever runs."""
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.kill()
+                worker.process.wait()

@@ -1,0 +1,212 @@
+"""The main job on a real Kafka: events in, alerts out, through `streamgauge run` as users start it."""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from detectors.alerts import Alert
+from detectors.series import series_text
+from detectors.shard import Followed
+from stream import simulation
+from stream.backtest import Backtest, Place, Recorded, count_places
+from stream.ingest import Ingest
+from tests.integrations.deployment import Deployment, Worker
+
+Deploy = Callable[..., Deployment]
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "tools"
+PARTITIONS = 4
+DAYS = 28
+
+
+def incidents(end_ms: int) -> list[dict[str, Any]]:
+    """Four weeks of the simulated platform, three incidents, and the first events after them."""
+    events = simulation.history(end_ms, DAYS, end_ms + 20_000)
+    events += [*simulation.slow_run(end_ms + 1000).events(), *simulation.thin_run(end_ms + 2000).events()]
+    events += [
+        {"pipeline": "last", "state": "succeeded", "time": end_ms + 60_000 + n} for n in range(PARTITIONS)
+    ]
+    return sorted(events, key=lambda event: int(event["time"]))
+
+
+def keyed(events: list[dict[str, Any]]) -> list[tuple[int, bytes]]:
+    """Events as values, spread over the partitions by their place in the list: no pipeline keeps to one."""
+    return [(number % PARTITIONS, json.dumps(event).encode()) for number, event in enumerate(events)]
+
+
+def told(alerts: list[Alert]) -> dict[str, bytes]:
+    """Alerts by event id, without their processing times and mode."""
+    return {
+        alert.event_id: msgspec.json.encode(
+            msgspec.structs.replace(alert, detected_at="", detection_delay_ms=0, mode="live")
+        )
+        for alert in alerts
+    }
+
+
+def reference(deployment: Deployment, values: list[tuple[int, bytes]]) -> tuple[list[Alert], list[Followed]]:
+    """Alerts and state of the same records, at the same positions, folded in one process."""
+    topic, config = deployment.topic("events"), deployment.config
+    records = [Recorded(Place(topic, partition), value, 0, -1) for partition, value in values]
+    ingest = Ingest({topic: "events"}, 1, {topic: PARTITIONS}, config.limits_for_ingest(), 300_000)
+    backtest = Backtest(config.settings(), ingest, count_places(records), int(time.time() * 1000))
+    return list(backtest.run(records)), backtest.followed()
+
+
+def test_alerts_and_state_are_those_of_an_undisturbed_run_over_kill_9_and_restarts(deploy: Deploy) -> None:
+    deployment = deploy({"events": "events"}, {"time": {"allowed_lateness": "1s", "idle_timeout": "10m"}})
+    values = keyed(incidents(int(time.time() * 1000) - 120_000))
+    expected, expected_state = reference(deployment, values)
+    assert {alert.kind for alert in expected} >= {"latency", "volume", "freshness"}
+    deployment.publish("events", values)
+    seen = [killed_after(deployment.start(), wait_s) for wait_s in (0.0, 0.3, 0.6)]
+    worker = deployment.start()
+    deployment.wait_until_read(worker)
+    deployment.wait_for_alerts(len(told(expected)))
+    assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
+    assert 0 < min(seen) < len(values), "no kill fell into the work"
+    assert told(deployment.alerts()) == told(expected)
+    assert watched(deployment.followed()) == watched(expected_state)
+
+
+def killed_after(worker: Worker, wait_s: float) -> float:
+    """Kill a worker some time after it has begun to work; the records it had counted by then."""
+    deadline = time.monotonic() + 60
+    while not worker.metric("streamgauge_records_total") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(wait_s)
+    seen = worker.metric("streamgauge_records_total")
+    assert worker.end(signal.SIGKILL) == -signal.SIGKILL
+    return seen
+
+
+def watched(followed: list[Followed]) -> list[Followed]:
+    """The series but those of the last events, which a live worker still holds back for late ones."""
+    return sorted(series for series in followed if ("pipeline", "last") not in series.labels)
+
+
+@pytest.fixture
+def openlineage(deploy: Deploy) -> Deployment:
+    """A worker's stored state after it has read the recorded OpenLineage streams of three tools."""
+    deployment = deploy({"openlineage": "openlineage"})
+    lines = [
+        line
+        for tool in ("airflow", "dbt", "dagster")
+        for line in (FIXTURES / f"ol_{tool}.jsonl").read_text().splitlines()
+    ]
+    values = [
+        (number % PARTITIONS, json.dumps(json.loads(line)["value"]).encode())
+        for number, line in enumerate(lines)
+    ]
+    deployment.publish("openlineage", values)
+    worker = deployment.start()
+    deployment.wait_until_read(worker)
+    wait_until_settled(worker)
+    assert worker.metric("streamgauge_records_total") == len(values)
+    assert worker.metric("streamgauge_dead_letters_total") == 0
+    assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
+    return deployment
+
+
+def wait_until_settled(worker: Worker) -> None:
+    """Wait until no row is pending: all event times lie in the past, and the partitions have become idle."""
+    pending = 'streamgauge_stage_size{name="pending_rows",stage="detect"}'
+    deadline = time.monotonic() + 60
+    while worker.metric(pending) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert worker.metrics().count(pending) == 1
+    assert not worker.metric(pending)
+
+
+def latest(deployment: Deployment, signal_name: str) -> dict[str, float | None]:
+    """The latest sample of each series of one signal, by its name."""
+    return {
+        series_text(series.signal, series.labels): series.latest
+        for series in deployment.followed()
+        if series.signal == signal_name
+    }
+
+
+def test_openlineage_from_airflow_dbt_and_dagster_gives_latency_failure_and_schema_series(
+    openlineage: Deployment,
+) -> None:
+    latency = latest(openlineage, "latency")
+    assert latency['latency{namespace="af",pipeline="etl_demo",task="extract"}'] == 4340
+    assert latency['latency{namespace="dbt-test2",pipeline="model.shop.orders"}'] == 172
+    assert latency['latency{namespace="dagster-test",pipeline="raw"}'] == 121
+    failures = latest(openlineage, "failures")
+    assert failures['failures{namespace="af",pipeline="etl_demo",task="extract"}'] == 0
+    assert failures['failures{namespace="af",pipeline="etl_demo",task="load"}'] == 1
+    assert (
+        failures['failures{namespace="dbt-test2",pipeline="test.shop.not_null_orders_amount.106140f9fd"}']
+        == 1
+    )
+    assert failures['failures{namespace="dbt-test2",pipeline="model.shop.orders"}'] == 0
+    assert failures['failures{namespace="dagster-test",pipeline="raw"}'] == 0
+    assert failures['failures{namespace="dagster-test",pipeline="bad"}'] == 1
+    fields = latest(openlineage, "schema")
+    assert fields['schema{dataset="shop.main.orders",namespace="duckdb://shop.duckdb"}'] == 2
+    assert fields['schema{dataset="raw",namespace="dagster-test"}'] == 1
+
+
+GOOD = {"pipeline": "good", "state": "succeeded", "duration_ms": 5}
+
+
+def bad_values() -> dict[str, bytes]:
+    """One record of each kind that must not cost its neighbours."""
+    nested = b'{"a":' * 100 + b"1" + b"}" * 100
+    return {
+        "truncated": b'{"pipeline": "x", "sta',
+        "huge": json.dumps({**GOOD, "error": "x" * (10 << 20)}).encode(),
+        "wrong type": b'{"pipeline": 5, "state": "succeeded", "time": 1}',
+        "100 deep": b'{"pipeline": "x", "state": "succeeded", "time": 1, "extra": ' + nested + b"}",
+        "not UTF-8": b'{"pipeline": "\xff\xfe", "state": "succeeded", "time": 1}',
+        "year 9999": b'{"pipeline": "x", "state": "succeeded", "time": "9999-12-31T23:59:59Z"}',
+    }
+
+
+def test_bad_records_are_dead_lettered_with_reason_and_position_and_their_neighbours_are_read(
+    deploy: Deploy,
+) -> None:
+    deployment = deploy({"events": "events"})
+    allow_large_values(deployment)
+    start_ms = int(time.time() * 1000) - 3_600_000
+    values: list[tuple[int, bytes]] = []
+    for number, bad in enumerate(bad_values().values()):
+        good = json.dumps({**GOOD, "time": start_ms + number * 1000}).encode()
+        values += [(0, good), (0, bad), (0, good.replace(b'"good"', b'"other"'))]
+    deployment.publish("events", values)
+    worker = deployment.start()
+    deployment.wait_until_read(worker)
+    wait_until_settled(worker)
+    assert worker.metric("streamgauge_records_total") == len(values)
+    assert worker.metric("streamgauge_dead_letters_total") == len(bad_values())
+    assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
+    letters = deployment.records(deployment.config.dead_letters.topic)
+    said = [(headers["reason"].decode(), int(headers["offset"])) for _, _, headers in letters]
+    assert sorted(said, key=lambda pair: pair[1]) == [
+        ("not_json", 1),
+        ("oversize", 4),
+        ("wrong_type", 7),
+        ("too_deep", 10),
+        ("not_utf8", 13),
+        ("future_time", 16),
+    ]
+    counts = {labels: n for name, labels, _, n, _ in deployment.followed() if name == "latency"}
+    assert counts == {(("pipeline", "good"),): 6, (("pipeline", "other"),): 6}
+
+
+def allow_large_values(deployment: Deployment) -> None:
+    """Let the source topic take values of 12 MB."""
+    admin = AdminClient({"bootstrap.servers": deployment.bootstrap_servers})
+    entry = ConfigEntry("max.message.bytes", str(12 << 20), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, deployment.topic("events"), incremental_configs=[entry])
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result()
