@@ -26,16 +26,18 @@ _OVERRIDES: Final[Mapping[str, Any]] = {
     "auto.offset.reset": "earliest",
     "enable.partition.eof": True,
     "allow.auto.create.topics": False,
+    "fetch.wait.max.ms": 100,
     "isolation.level": "read_committed",
     "log_level": 0,
 }
 
 
 class Received(NamedTuple):
-    """An alert and the bytes it came in."""
+    """An alert, the bytes it came in, and the Kafka timestamp of its record."""
 
     alert: Alert
     value: bytes
+    timestamp_ms: int
 
 
 def open_consumer(properties: Mapping[str, Any]) -> Consumer:
@@ -113,7 +115,7 @@ def _read(message: Message, complain: Callable[[str], None]) -> Received | None:
     if value is None:
         return None
     try:
-        return Received(decode(value), value)
+        return Received(decode(value), value, message.timestamp()[1])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         complain(f"no alert: {message.topic()}[{message.partition()}]@{message.offset()}: {error}")
         return None

@@ -59,7 +59,7 @@ def read_lines(lines: Iterable[bytes], formats: Mapping[str, str]) -> Iterator[R
     A bare value belongs to the source (`formats`: topic to format) whose format it looks like, or else to the first.
     Blank lines are passed over.
     """
-    topics = {name: topic for topic, name in reversed(formats.items())}
+    topics = {name: topic for topic, name in reversed(list(formats.items()))}
     first = next(iter(formats))
     for raw in lines:
         line = raw.strip()

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ OVERDUE_AFTER_MS = 22_000
 READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
 LOG_LINES_SHOWN = 30
-GROUP = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1500}
+GROUP: dict[str, Any] = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1500}
 """The embedded broker lets a group wait for half the session timeout before it begins."""
 SETTINGS = {
     "name": "streamgauge-demo",
@@ -76,9 +76,8 @@ class DemoWorker:
 def write_config(folder: Path, bootstrap_servers: str) -> Path:
     """The demo's configuration as a file."""
     path = folder / "streamgauge.yaml"
-    path.write_text(
-        yaml.safe_dump({"kafka": {"bootstrap.servers": bootstrap_servers, **GROUP}, **SETTINGS}, sort_keys=False)
-    )
+    kafka: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, **GROUP}
+    path.write_text(yaml.safe_dump({"kafka": kafka, **SETTINGS}, sort_keys=False))
     return path
 
 
@@ -108,9 +107,9 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def metrics(worker: DemoWorker) -> Counter[str]:
+def metrics(worker: DemoWorker) -> dict[str, float]:
     """What the worker counts, summed over labels."""
-    totals: Counter[str] = Counter()
+    totals: defaultdict[str, float] = defaultdict(float)
     with urllib.request.urlopen(f"{worker.url}/metrics", timeout=5) as answer:  # noqa: S310  loopback, our own
         for family in text_string_to_metric_families(answer.read().decode()):
             for sample in family.samples:

@@ -24,7 +24,7 @@ class Pipeline(NamedTuple):
     interval_ms: int
     duration_ms: float
     rows: float
-    spread: float = 0.12
+    spread: float = 0.08
 
 
 class Run(NamedTuple):
@@ -61,7 +61,7 @@ PLATFORM = (
     Pipeline("payments", "reconcile", HOUR_MS, 150_000, 8_200),
     Pipeline("inventory", "sync", HOUR_MS, 64_000, 31_000),
     Pipeline("customers", "dedupe", 2 * HOUR_MS, 480_000, 410_000),
-    Pipeline("clickstream", "sessionize", 10 * MINUTE_MS, 31_000, 890_000, 0.2),
+    Pipeline("clickstream", "sessionize", 10 * MINUTE_MS, 31_000, 890_000, 0.12),
     Pipeline("clickstream", "aggregate", 30 * MINUTE_MS, 75_000, 44_000),
     Pipeline("billing", "invoice", 4 * HOUR_MS, 320_000, 15_500),
     Pipeline("warehouse", "compact", 6 * HOUR_MS, 1_260_000, 2_400_000),
@@ -75,7 +75,7 @@ LIVE = 1_000_000
 """The number of a run that happens now, above all in the history."""
 
 
-def history(end_ms: int, days: int, overdue_ms: int, seed: int = 7) -> list[dict[str, Any]]:
+def history(end_ms: int, days: int, overdue_ms: int, seed: int = 2) -> list[dict[str, Any]]:
     """Run events of `days` days, in the order of time, all of them ordinary.
 
     Every run has ended before `end_ms`, and the pipeline MISSING has been still for so long that its next run is

@@ -33,7 +33,7 @@ def run_watched(command: Sequence[str]) -> Ending:
     """Runs a command to its end. Signals sent to this process reach the command, and do not end this process."""
     with _passing_signals_on() as child:
         try:
-            process = subprocess.Popen(command)  # noqa: S603  running what the user typed is the purpose
+            process = subprocess.Popen(command)
         except FileNotFoundError:
             return Ending(NOT_FOUND, f"{command[0]}: command not found")
         except OSError as error:

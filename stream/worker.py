@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Coroutine
 from typing import Any, Final
 
@@ -22,8 +21,6 @@ from stream.telemetry import Telemetry
 from stream.topology import StageSpec, Topology
 from stream.transport import Membership
 
-# The loop, the fetching and the folding threads hand each other work all the time; Python's 5 ms make each wait.
-SWITCH_S: Final = 0.001
 DRAIN_S_MAX: Final = 15.0
 LEAVE_S_MAX: Final = 10.0
 DRAIN_POLL_S: Final = 0.1
@@ -37,7 +34,6 @@ def run_worker(topology: Topology) -> None:
     Raises:
         Refused: the HTTP port is taken.
     """
-    sys.setswitchinterval(SWITCH_S)
     asyncio.run(Worker(topology).run())
 
 

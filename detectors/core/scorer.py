@@ -61,10 +61,15 @@ def surprise_bound(s: Record, hourly: float, threshold: float, bonus: float) -> 
 
 
 @inner
+def novelty_bonus_max(s: Record) -> float:
+    """What full novelty adds to the score: 1.2, on heavy-tailed series up to 2.1."""
+    return float(NOVELTY_BONUS + NOVELTY_BONUS_HEAVY * min(heaviness(s) - 1.0, 1.0))
+
+
+@inner
 def novelty_bonus(s: Record, x: float) -> float:
-    """What the novelty of `x` adds to the score: at most 1.2, on heavy-tailed series up to 2.1."""
-    heavy_share = min(heaviness(s) - 1.0, 1.0)
-    return (NOVELTY_BONUS + NOVELTY_BONUS_HEAVY * heavy_share) * min(novelty(s, x) / NOVELTY_FULL, 1.0)
+    """What the novelty of `x` adds to the score."""
+    return novelty_bonus_max(s) * min(novelty(s, x) / NOVELTY_FULL, 1.0)
 
 
 @inner
@@ -96,10 +101,18 @@ def judge_core(
 def core_limits(
     s: Record, time_ms: int, interval_s: float, on_log_scale: bool, threshold: float
 ) -> tuple[float, float, float]:
-    """Expected, lower and upper for a value at `time_ms` that is not novel. Changes nothing."""
+    """Expected, lower and upper at `time_ms`, for values within and beyond the range seen so far. Changes nothing.
+
+    A value that has been seen is judged without a novelty bonus, one well beyond the range with the full one.
+    """
     centres = centres_at(s, time_ms, interval_s, on_log_scale)
     hourly = s.hour_routine if time_ms // HOUR_MS == s.slot_hour else hour_routine(s, time_ms)
-    return band(centres, surprise_bound(s, hourly, threshold, 0.0))
+    expected, lower, upper = band(centres, surprise_bound(s, hourly, threshold, 0.0))
+    _, lower_beyond, upper_beyond = band(centres, surprise_bound(s, hourly, threshold, novelty_bonus_max(s)))
+    beyond = NOVELTY_FULL * (s.greatest - s.least)
+    lower = max(lower, min(lower_beyond, s.least - beyond))
+    upper = min(upper, max(upper_beyond, s.greatest + beyond))
+    return expected, lower, upper
 
 
 @inner

@@ -63,7 +63,7 @@ def alerts(  # noqa: PLR0913  one option for each way to choose
     try:
         partitions = _assigned(consumer, name, since_ms, bootstrap_servers_of(settings))
         received = follow(consumer, partitions, stop_at_end=not go_on, complain=_complain)
-        chosen = (one for one in received if _is_wanted(one, state, kind))
+        chosen = (one for one in received if _is_wanted(one, since_ms or 0, state, kind))
         shown = _show(chosen, _json_writer() if as_json else _text_writer())
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,8 +94,12 @@ def _since_ms(from_beginning: bool, since: str | None, go_on: bool) -> int | Non
         raise Refused(f"--since: {error}", Exit.USAGE) from None
 
 
-def _is_wanted(received: Received, states: list[State] | None, kinds: list[Kind] | None) -> bool:
+def _is_wanted(
+    received: Received, since_ms: int, states: list[State] | None, kinds: list[Kind] | None
+) -> bool:
     alert = received.alert
+    if received.timestamp_ms < since_ms:  # brokers find the offset of a time, or one before it
+        return False
     return (not states or alert.state in states) and (not kinds or alert.kind in kinds)
 
 

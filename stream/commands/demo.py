@@ -124,7 +124,7 @@ def _await_alerts(received: "queue.SimpleQueue[Alert]", console: Console, say: p
                 f"no alert of kind {', '.join(sorted(missing))} within {ALERTS_TIMEOUT_S:g} s", Exit.FAILURE
             ) from None
         say("[bold]an alert arrived[/]")
-        console.print(Padding(render(alert), (0, 0, 1, 9)))
+        console.print(Padding(render(alert), (0, 0, 1, 9), expand=False))
         if alert.state is State.FIRING:
             missing.discard(alert.kind)
 

@@ -88,7 +88,11 @@ def publish(  # noqa: PLR0913  one option for each field of a run event
         "labels": _labels(label or []),
         "owner": owner,
     }
-    told: dict[str, Any] = {"duration_ms": _duration_ms(duration, "--duration"), "rows": rows, "bytes": size_bytes}
+    told: dict[str, Any] = {
+        "duration_ms": _duration_ms(duration, "--duration"),
+        "rows": rows,
+        "bytes": size_bytes,
+    }
     told |= {"error": error, "time": _time(time)}
     target = Target(config, bootstrap_servers, topic, (_duration_ms(timeout, "--timeout") or 0) / 1000)
     rest = state_or_command or []

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.core.layout import DEEP, WARM_UP, Records
-from detectors.numeric import NumericBank
+from detectors.numeric import Kind, NumericBank
 from detectors.numeric_kernels import judge_many
 
 MINUTE_MS = 60_000
@@ -229,3 +229,14 @@ def test_whatever_comes_in_whatever_order_the_state_stays_finite(
 
 def test_the_compiled_kernels_are_those_of_the_present_sources() -> None:
     assert "judge_many_" in judge_many.__qualname__
+
+
+def test_beyond_the_range_seen_so_far_a_value_at_the_limits_is_anomalous() -> None:
+    durations = 3000 * np.exp(0.12 * np.random.default_rng(1).standard_normal(400))
+    times = np.arange(400) * HOUR_MS
+    bank = NumericBank()
+    slot = bank.add(Kind.RUNS)
+    bank.judge_many(np.full(400, slot), times, durations)
+    upper = bank.limits(slot, 400 * HOUR_MS).upper
+    assert durations.max() < upper < 2 * durations.max()
+    assert bank.judge(slot, 400 * HOUR_MS, upper * 1.001).anomalous

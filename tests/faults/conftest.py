@@ -1,3 +1,12 @@
-from tests.faults.scenario import scenario
+from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["scenario"]
+import pytest
+
+from tests.faults.scenario import Scenario, new_scenario
+
+
+@pytest.fixture
+def scenario(kafka: str, tmp_path: Path) -> Iterator[Scenario]:
+    with new_scenario(kafka, tmp_path) as scenario:
+        yield scenario

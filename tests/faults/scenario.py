@@ -11,12 +11,12 @@ import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -183,12 +183,14 @@ class Scenario:
                 worker.process.wait()
 
 
-@pytest.fixture
-def scenario(kafka: str, tmp_path: Path) -> Iterator[Scenario]:
-    """A scenario on the session's broker."""
-    scenario = Scenario(kafka, tmp_path, f"count-{uuid.uuid4().hex[:8]}")
-    yield scenario
-    scenario.close()
+@contextmanager
+def new_scenario(kafka: str, folder: Path) -> Iterator[Scenario]:
+    """A scenario on a broker, its workers ended afterwards."""
+    scenario = Scenario(kafka, folder, f"count-{uuid.uuid4().hex[:8]}")
+    try:
+        yield scenario
+    finally:
+        scenario.close()
 
 
 def read_topic(bootstrap_servers: str, topic: str) -> Iterator[tuple[bytes | None, bytes | None]]:

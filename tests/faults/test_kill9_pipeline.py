@@ -135,7 +135,7 @@ def test_kills_at_random_moments_change_no_alert(kafka: str, tmp_path: Path, pub
         undisturbed.finish(undisturbed.start())
         resumed = in_the_middle = 0
         topics = (published, f"{killed.name}.samples", f"{killed.name}.anomalies")
-        for _ in range(5):
+        for _ in range(4):
             worker = killed.start()
             worker.wait_for("shard.loaded")
             time.sleep(chance.uniform(0.5, 3.0))

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -151,14 +151,16 @@ class Deployment:
         })  # fmt: skip
         partitions = consumer.list_topics(topic, 10).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-        found, ended = [], 0
+        found: list[tuple[bytes | None, bytes | None, dict[str, bytes]]] = []
+        ended = 0
         while ended < len(partitions):
             message = consumer.poll(10)
             assert message is not None
             if message.error() is not None:
                 ended += 1
                 continue
-            found.append((message.key(), message.value(), dict(message.headers() or [])))
+            headers = dict(cast("list[tuple[str, bytes]]", message.headers() or []))
+            found.append((message.key(), message.value(), headers))
         consumer.close()
         return found
 

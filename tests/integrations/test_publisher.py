@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,14 @@ TIMEOUT_S = 30
 
 def records(kafka: str, topic: str) -> list[tuple[int, bytes, bytes]]:
     """Partition, key and value of everything that is on a topic now."""
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "test", "enable.partition.eof": True})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": kafka,
+            "group.id": "test",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+        }
+    )
     partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
     found, ended = [], 0
@@ -128,7 +136,7 @@ def test_events_are_keyed_by_pipeline_so_that_one_pipeline_s_events_keep_their_o
     publisher: Publisher, kafka: str, topic: str
 ):
     for number in range(200):
-        publisher.event(f"pipeline-{number % 7}", "succeeded", run_id=number)  # type: ignore[typeddict-item]
+        publisher.event(f"pipeline-{number % 7}", "succeeded", run_id=str(number))
     assert publisher.flush(TIMEOUT_S)
     seen: dict[bytes, list[tuple[int, int]]] = {}
     for partition, key, value in records(kafka, topic):
@@ -137,6 +145,17 @@ def test_events_are_keyed_by_pipeline_so_that_one_pipeline_s_events_keep_their_o
     assert all(len({partition for partition, _ in found}) == 1 for found in seen.values())
     assert all(found == sorted(found) for found in seen.values())
     assert sum(map(len, seen.values())) == 200
+
+
+def test_the_first_example_of_the_guide_reports_what_it_says(kafka: str, topic: str):
+    guide = (Path(__file__).parents[2] / "docs/how-to/publish.md").read_text()
+    example = guide.partition("```python")[2].partition("```")[0]
+    program = example.replace('"localhost:9092"', f"'{kafka}', topic='{topic}'")
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, timeout=2 * TIMEOUT_S)
+    assert [(event["state"], event.get("rows")) for event in events(kafka, topic)] == [
+        ("started", None),
+        ("succeeded", 5),
+    ]
 
 
 def test_metrics_go_to_their_own_topic(kafka: str, topic: str):

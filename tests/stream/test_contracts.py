@@ -1,5 +1,6 @@
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,16 @@ def test_every_field_of_the_alert_is_described_and_required():
     schema = shipped(ALERT)
     assert set(schema["required"]) == set(schema["properties"]) == set(Alert.__struct_fields__)
     assert all(field["description"] for field in schema["properties"].values())
+
+
+def test_the_reference_describes_every_field_and_state_and_its_example_fits_the_schema():
+    text = (Path(__file__).parents[2] / "docs/reference/alerts.md").read_text()
+    described = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert set(described) >= {*Alert.__struct_fields__, *State}
+    for name, field in shipped(ALERT)["properties"].items():
+        assert field["description"] in text, name
+    example = json.loads(text.partition("```json")[2].partition("```")[0])
+    jsonschema.validate(example, shipped(ALERT), format_checker=FORMATS)
 
 
 def test_an_alert_as_it_is_published_fits_its_schema(alert: Alert):

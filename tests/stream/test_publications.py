@@ -82,11 +82,7 @@ def test_good_fields_arrive_as_they_were_given():
             "schema": schema,
         },
     )
-    assert publication == (
-        b"orders",
-        publication.value,
-        [],
-    )
+    assert (publication.key, publication.left_out) == (b"orders", [])
     assert event(publication) == {
         "pipeline": "orders",
         "state": "succeeded",

@@ -239,6 +239,8 @@ def test_an_interpreter_ends_while_kafka_is_away(nowhere: str, ending: str):
         "import os, sys\nfrom stream.publisher import Publisher\n"
         f"publisher = Publisher('{nowhere}')\npublisher.event('orders', 'started')\n{ending}\n"
     )
-    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=HANG_S)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=HANG_S
+    )
     assert ended.returncode == 0
     assert "Traceback" not in ended.stderr

@@ -47,7 +47,14 @@ def refusal(result: Result) -> Refused:
 
 
 def published(kafka: str, topic: str) -> list[tuple[bytes, dict[str, Any]]]:
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "test", "enable.partition.eof": True})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": kafka,
+            "group.id": "test",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+        }
+    )
     consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     found = []
     while (message := consumer.poll(TIMEOUT_S)) is not None and message.error() is None:
