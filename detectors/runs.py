@@ -44,6 +44,20 @@ class _OpenRun(msgspec.Struct, array_like=True):
         return Position(self.topic, self.partition, self.offset)
 
 
+class _EndedRun(msgspec.Struct, array_like=True):
+    """A run whose end was seen; `unmeasured` while it succeeded and nothing said how long it took."""
+
+    end_ms: int
+    unmeasured: bool
+    topic: str
+    partition: int
+    offset: int
+
+    @property
+    def position(self) -> Position:
+        return Position(self.topic, self.partition, self.offset)
+
+
 class RunFollower:
     """Follows every run of one label set.
 
@@ -63,7 +77,7 @@ class RunFollower:
         self._freshness = FreshnessSeries(shard, labels, owner)
         self._counts = EventCounts(shard, labels, owner)
         self._open: dict[int, _OpenRun] = {}
-        self._ended: list[int] = []
+        self._ended: dict[int, _EndedRun] = {}
 
     def apply(self, time_ms: int, position: Position, event: RunEvent, *, late: bool) -> None:
         """Fold in one run event; a late one counts in no window, and its run is not waited for."""
@@ -71,6 +85,8 @@ class RunFollower:
             self._counts.count(time_ms, position)
         if event.state in ENDED:
             self._end(time_ms, position, event)
+        elif event.run in self._ended:
+            self._start_after_end(time_ms, position, event)
         elif event.run not in self._open or (event.run == 0 and event.state == RunState.STARTED):
             self._freshness.arrive(time_ms, position)
             self._start(time_ms, position, event.run, late=late)
@@ -94,15 +110,24 @@ class RunFollower:
         self._open[run_id] = run
         self._set_timer(run_id, run)
 
+    def _start_after_end(self, time_ms: int, position: Position, event: RunEvent) -> None:
+        """The start came behind the end, from another partition or late: now the run's duration is known."""
+        ended = self._ended[event.run]
+        if ended.unmeasured and event.state == RunState.STARTED and time_ms <= ended.end_ms:
+            ended.unmeasured = False
+            self._took(ended.end_ms, float(ended.end_ms - time_ms), position, ended.position)
+
     def _end(self, time_ms: int, position: Position, event: RunEvent) -> None:
         duplicate = event.run != 0 and event.run in self._ended
         self._duplicates.judge(time_ms, duplicate, self._freshness.typical_gap_ms, position)
         if duplicate:
             return
-        if event.run:
-            self._ended.append(event.run)
-            del self._ended[:-ENDED_RUNS_MAX]
         start = self._open.pop(event.run, None)
+        if event.run:
+            unmeasured = start is None and event.state == RunState.SUCCEEDED and isnan(event.duration_ms)
+            self._ended[event.run] = _EndedRun(time_ms, unmeasured, *position)
+            if len(self._ended) > ENDED_RUNS_MAX:
+                del self._ended[next(iter(self._ended))]
         if start is None:
             self._freshness.arrive(time_ms, position)
         if event.state == RunState.SKIPPED:
@@ -119,12 +144,15 @@ class RunFollower:
         start_ms = time_ms if isnan(duration_ms) else time_ms - int(duration_ms)
         positions = (start.position if start else None, position)
         if duration_ms >= 0:
-            if self._latency is None:
-                self._latency = self._numeric(Signal.LATENCY, self.key.labels, "ms")
-            self._latency.judge(time_ms, duration_ms, start_ms, *positions)
+            self._took(time_ms, duration_ms, *positions)
         for measure, value in (("rows", event.rows), ("bytes", event.bytes)):
             if not isnan(value):
                 self._measure(measure).judge(time_ms, value, start_ms, *positions)
+
+    def _took(self, end_ms: int, duration_ms: float, *positions: Position | None) -> None:
+        if self._latency is None:
+            self._latency = self._numeric(Signal.LATENCY, self.key.labels, "ms")
+        self._latency.judge(end_ms, duration_ms, end_ms - int(duration_ms), *positions)
 
     def _measure(self, measure: str) -> NumericSeries:
         series = self._measures.get(measure)
@@ -167,7 +195,7 @@ class RunFollower:
             self._freshness.dump(),
             self._counts.dump(),
             {run: msgspec.to_builtins(state) for run, state in self._open.items()},
-            self._ended,
+            {run: msgspec.to_builtins(state) for run, state in self._ended.items()},
         ]
 
     def load(self, state: Any) -> None:
@@ -183,7 +211,7 @@ class RunFollower:
         self._freshness.load(freshness)
         self._counts.load(counts)
         self._open = {int(run): msgspec.convert(dumped, _OpenRun) for run, dumped in open_runs.items()}
-        self._ended = list(ended)
+        self._ended = {int(run): msgspec.convert(dumped, _EndedRun) for run, dumped in ended.items()}
         for run_id, run in self._open.items():
             self._set_timer(run_id, run)
 

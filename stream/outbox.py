@@ -74,6 +74,7 @@ class Delivery:
         self._failed(error)
         if not self._future.done():
             self._future.set_exception(error)
+            self._future.exception()  # told already: asyncio need not say that nobody asked
 
     def _complete(self) -> None:
         if not self._future.done():

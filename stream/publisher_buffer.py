@@ -27,6 +27,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "client.id": "streamgauge-publisher",
     "partitioner": "murmur2_random",
     "linger.ms": 5,
+    "reconnect.backoff.ms": 1_000,
     "compression.type": "lz4",
     "queue.buffering.max.kbytes": BUFFER_BYTES_MAX >> 10,
     "message.timeout.ms": 0,
@@ -131,10 +132,7 @@ class Buffer:
             producer = self._producer
         flushed = self.flush(timeout_s)
         if producer is not None:
-            producer.purge()
-            producer.flush(_PURGE_TIMEOUT_S)
-            with self._lock:
-                self._producer = None
+            self._drop_waiting(producer, _PURGE_TIMEOUT_S)
         self._speak()
         return flushed
 
@@ -166,11 +164,15 @@ class Buffer:
 
     def _replace(self, producer: Producer) -> None:
         """Gives up a producer that librdkafka has declared dead; the next record opens another."""
+        self._drop_waiting(producer, 0)
+
+    def _drop_waiting(self, producer: Producer, timeout_s: float) -> None:
         with self._lock:
             if self._producer is producer:
                 self._producer = None
-        producer.purge()
-        producer.poll(0)
+        producer.purge(blocking=False)
+        producer.flush(timeout_s)
+        _free_aside([producer])
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         self._count_answer(delivered=error is None)
@@ -214,6 +216,14 @@ class Buffer:
 def _without_node(reason: str) -> str:
     """The error without the broker's node number and the time it took, which differ every time."""
     return reason.partition(" (after ")[0]
+
+
+def _free_aside(last_reference: list[Producer]) -> None:
+    """Frees a producer in a thread that nobody waits for: freeing waits for threads that may hang in a name lookup."""
+    try:
+        threading.Thread(target=last_reference.clear, name="publisher-free", daemon=True).start()
+    except RuntimeError:  # the interpreter is ending
+        _keep_for_ever(last_reference[0])
 
 
 def _keep_for_ever(producer: Producer) -> None:

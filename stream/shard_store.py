@@ -2,12 +2,12 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from stream.exits import Exit, Refused
 from stream.snapshots import Snapshot, SnapshotError, SnapshotLog
@@ -70,21 +70,10 @@ class ShardStore:
 
     def _read(self, consumer: Consumer, topic: str, partition: int) -> SnapshotLog:
         snapshots = SnapshotLog()
-        consumer.assign([TopicPartition(topic, partition, 0)])
-        heard_s = time.monotonic()
-        while True:
-            message = consumer.poll(POLL_S)
-            if message is None or _passing(message.error()):
-                if time.monotonic() - heard_s > SILENCE_S_MAX:
-                    raise Refused(f"topic {topic} partition {partition} does not answer", Exit.KAFKA)
-                continue
-            error = message.error()
-            if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  so named by librdkafka
-                    return snapshots
-                raise KafkaException(error)
-            heard_s = time.monotonic()
-            snapshots.add((message.key() or b"").decode(errors="replace"), message.value())
+        for message in _to_the_end(consumer, TopicPartition(topic, partition, 0)):
+            if message.error() is None:
+                snapshots.add((message.key() or b"").decode(errors="replace"), message.value())
+        return snapshots
 
     def _check(
         self, consumer: Consumer, state_topic: str, place: TopicPartition, snapshot: Snapshot | None
@@ -99,7 +88,7 @@ class ShardStore:
                     Exit.DATA,
                 )
             return
-        _, end = consumer.get_watermark_offsets(place, SILENCE_S_MAX)
+        end = _end(consumer, place)
         if snapshot.covered_offset >= end:
             raise Refused(
                 f"the snapshot in topic {state_topic} covers offset {snapshot.covered_offset} of topic {place.topic} "
@@ -107,6 +96,33 @@ class ShardStore:
                 "stop all workers and delete the internal topics and the group together.",
                 Exit.DATA,
             )
+
+
+def _end(consumer: Consumer, place: TopicPartition) -> int:
+    """The next offset of a partition, by reading there: the embedded broker answers the question for it too low."""
+    last = None
+    for last in _to_the_end(consumer, TopicPartition(place.topic, place.partition, OFFSET_END)):
+        pass
+    return int(last.offset() or 0) if last is not None else 0
+
+
+def _to_the_end(consumer: Consumer, place: TopicPartition) -> Iterator[Message]:
+    """Every record from `place` to the end of its partition, and then the event that tells the end."""
+    consumer.assign([place])
+    heard_s = time.monotonic()
+    while True:
+        message = consumer.poll(POLL_S)
+        if message is None or _passing(message.error()):
+            if time.monotonic() - heard_s > SILENCE_S_MAX:
+                raise Refused(f"topic {place.topic} partition {place.partition} does not answer", Exit.KAFKA)
+            continue
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  so named by librdkafka
+            raise KafkaException(error)
+        heard_s = time.monotonic()
+        yield message
+        if error is not None:
+            return
 
 
 def _passing(error: KafkaError | None) -> bool:

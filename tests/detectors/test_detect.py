@@ -147,6 +147,19 @@ def test_the_order_of_fields_is_no_change() -> None:
     assert alerts_of(events) == []
 
 
+def test_a_start_that_comes_behind_its_end_still_gives_the_duration_and_is_not_waited_for() -> None:
+    events = hourly(range(60))
+    ended_ms = START_MS + 59 * HOUR_MS + 1_200_000
+    events.append(Event(ended_ms, "orders", RunState.SUCCEEDED, "turned", rows=1000.0))
+    events.append(Event(ended_ms - 100_000, "orders", RunState.STARTED, "turned"))
+    pipeline, log = Pipeline(), [events]
+    assert pipeline.run(whole(log)) == []
+    assert pipeline.run(ending(log, after_ms=2_000_000)) == []
+    (latency,) = (series for series in pipeline.detect.followed() if series.signal == "latency")
+    assert (latency.n, latency.latest) == (61, 100_000)
+    assert pipeline.detect.gauges()["open_runs"] == 0
+
+
 def test_late_rows_are_counted_and_used() -> None:
     events = hourly(range(60))
     late_ms = START_MS + 50 * HOUR_MS

@@ -39,8 +39,17 @@ class Worker:
 
     def metrics(self) -> str:
         """The text of /metrics; empty while the worker does not answer."""
+        return self.get("/metrics")
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether /readyz says so."""
+        return bool(self.get("/readyz"))
+
+    def get(self, path: str) -> str:
+        """What the worker's server answers; empty unless it answers 200."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return str(answer.read().decode())
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return ""
@@ -126,10 +135,17 @@ class Deployment:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             assert worker.process.poll() is None, worker.log.read_text()
-            if worker.metric("streamgauge_records_total") and not worker.metric("streamgauge_lag_records"):
+            if worker.is_ready and self.is_known(worker) and not worker.metric("streamgauge_lag_records"):
                 return
             time.sleep(0.2)
         raise AssertionError(f"still lagging:\n{worker.log.read_text()}\n{worker.metrics()}")
+
+    def is_known(self, worker: Worker) -> bool:
+        """Whether a worker knows the lag of everything it reads."""
+        topics = [self.topic(name) for name in self.sources]
+        topics += [self.config.samples_topic, self.config.anomalies_topic]
+        shown = worker.metrics()
+        return all(f'streamgauge_lag_records{{topic="{topic}"}}' in shown for topic in topics)
 
     def wait_for_alerts(self, count: int) -> list[Alert]:
         """Wait until so many different alerts are there."""

@@ -23,22 +23,22 @@ Deploy = Callable[..., Deployment]
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "tools"
 PARTITIONS = 4
-DAYS = 28
+DAYS = 120
 
 
 def incidents(end_ms: int) -> list[dict[str, Any]]:
-    """Four weeks of the simulated platform, three incidents, and the first events after them."""
+    """Four months of the simulated platform, and three incidents."""
     events = simulation.history(end_ms, DAYS, end_ms + 20_000)
     events += [*simulation.slow_run(end_ms + 1000).events(), *simulation.thin_run(end_ms + 2000).events()]
-    events += [
-        {"pipeline": "last", "state": "succeeded", "time": end_ms + 60_000 + n} for n in range(PARTITIONS)
-    ]
     return sorted(events, key=lambda event: int(event["time"]))
 
 
 def keyed(events: list[dict[str, Any]]) -> list[tuple[int, bytes]]:
-    """Events as values, spread over the partitions by their place in the list: no pipeline keeps to one."""
-    return [(number % PARTITIONS, json.dumps(event).encode()) for number, event in enumerate(events)]
+    """Events as values, dealt out to the partitions fifty at a time, and a last one in each: time has gone on."""
+    last = {"pipeline": "last", "state": "succeeded", "time": events[-1]["time"] + 60_000}
+    dealt = [(number // 50 % PARTITIONS, event) for number, event in enumerate(events)]
+    dealt += [(partition, last) for partition in range(PARTITIONS)]
+    return [(partition, json.dumps(event).encode()) for partition, event in dealt]
 
 
 def told(alerts: list[Alert]) -> dict[str, bytes]:
@@ -61,7 +61,8 @@ def reference(deployment: Deployment, values: list[tuple[int, bytes]]) -> tuple[
 
 
 def test_alerts_and_state_are_those_of_an_undisturbed_run_over_kill_9_and_restarts(deploy: Deploy) -> None:
-    deployment = deploy({"events": "events"}, {"time": {"allowed_lateness": "1s", "idle_timeout": "10m"}})
+    unhurried = {"time": {"allowed_lateness": "1s", "idle_timeout": "10m"}}
+    deployment = deploy({"events": "events"}, unhurried)
     values = keyed(incidents(int(time.time() * 1000) - 120_000))
     expected, expected_state = reference(deployment, values)
     assert {alert.kind for alert in expected} >= {"latency", "volume", "freshness"}

@@ -1,0 +1,1 @@
+"""Benchmarks of Streamgauge, run by `make bench`."""
