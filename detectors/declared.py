@@ -35,9 +35,9 @@ class DeclaredSchemaFollower:
         self._state = _State()
 
     def apply(self, time_ms: int, position: Position, fields: list[Field], *, late: bool) -> None:
-        """Compare one declaration, then learn it; a late one may be older than what is known, and says nothing."""
+        """Compare one declaration, then learn it; one that is older than what is known says nothing."""
         state = self._state
-        if late:
+        if time_ms < state.last_ms:
             return
         if not state.seen:
             state.first_ms = time_ms

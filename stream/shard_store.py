@@ -100,10 +100,8 @@ class ShardStore:
 
 def _end(consumer: Consumer, place: TopicPartition) -> int:
     """The next offset of a partition, by reading there: the embedded broker answers the question for it too low."""
-    last = None
-    for last in _to_the_end(consumer, TopicPartition(place.topic, place.partition, OFFSET_END)):
-        pass
-    return int(last.offset() or 0) if last is not None else 0
+    *_, told = _to_the_end(consumer, TopicPartition(place.topic, place.partition, OFFSET_END))
+    return int(told.offset() or 0)
 
 
 def _to_the_end(consumer: Consumer, place: TopicPartition) -> Iterator[Message]:

@@ -149,7 +149,7 @@ class Scenario:
             committed = [max(0, place.offset) for place in consumer.committed(places, 10)]
         finally:
             consumer.close()
-        return sum(ends) - sum(committed)
+        return sum(max(0, end - position) for end, position in zip(ends, committed, strict=True))
 
     def counts(self) -> Counter[str]:
         """The stored state: records per key."""

@@ -173,6 +173,18 @@ def test_a_state_that_is_gone_stops_the_worker_with_the_reason(scenario: Scenari
     assert "holds no snapshot" in str(reason)
 
 
+@pytest.mark.needs_apache
+def test_a_log_that_was_made_anew_under_its_state_stops_the_worker_with_the_reason(scenario: Scenario):
+    scenario.publish(keys(1_000))
+    worker = scenario.start()
+    scenario.wait_for_counts(Counter(keys(1_000)))
+    assert worker.end(signal.SIGTERM) == 0
+    recreate(scenario, f"{scenario.name}.samples", SHARDS)
+    worker = scenario.start()
+    assert worker.process.wait(PATIENCE_S) == Exit.DATA
+    assert "made anew" in str(worker.logged("worker.stopped")[-1]["reason"])
+
+
 def test_a_damaged_newest_snapshot_is_passed_over_and_the_log_read_again(scenario: Scenario):
     published = keys(2_000)
     scenario.publish(published)
