@@ -5,6 +5,7 @@ Stateless but for one thing: the greatest event time seen in each source partiti
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,25 @@ class _Standing:
     def __init__(self) -> None:
         self.last_offset = -1
         self.high_ms = NEVER
+
+
+class _Fetched(NamedTuple):
+    """Consecutive records of one source partition, as columns."""
+
+    topic: str
+    partition: int
+    offsets: Sequence[int]
+    values: Sequence[bytes | None]
+    timestamps_ms: Sequence[int]
+    previous_offset: int | None
+
+    def halves(self) -> "tuple[_Fetched, _Fetched]":
+        """The first records and the others; neither is empty."""
+        cut = len(self.offsets) // 2
+        offsets, values, times = self.offsets, self.values, self.timestamps_ms
+        first = self._replace(offsets=offsets[:cut], values=values[:cut], timestamps_ms=times[:cut])
+        rest = self._replace(offsets=offsets[cut:], values=values[cut:], timestamps_ms=times[cut:])
+        return first, rest._replace(previous_offset=offsets[cut - 1])
 
 
 class Ingest:
@@ -57,6 +77,7 @@ class Ingest:
         self._shards = samples_partitions
         self._partitions = dict(source_partitions)
         self._letter_bytes_max = limits.dead_letter_bytes_max
+        self._sample_bytes_max = limits.sample_bytes_max
         self._skew_ms = allowed_skew_ms
         self._standings: dict[tuple[str, int], _Standing] = {}
 
@@ -73,6 +94,8 @@ class Ingest:
     ) -> list[Output]:
         """The sample batches of one fetched batch, one for each samples partition, and its dead letters.
 
+        Where a sample batch would grow beyond the limit, the fetched batch is cut in halves, each with its own.
+
         Args:
             topic: the source topic.
             partition: its partition.
@@ -88,6 +111,18 @@ class Ingest:
         """
         if not offsets or not len(offsets) == len(values) == len(timestamps_ms):
             raise ValueError("ingest needs at least one record, and a value and a timestamp for each offset")
+        fetched = _Fetched(topic, partition, offsets, values, timestamps_ms, previous_offset)
+        outputs = self._outputs(fetched, wall_ms, caught_up)
+        if len(offsets) == 1 or all(len(output.value or b"") <= self._sample_bytes_max for output in outputs):
+            return outputs
+        return [
+            output
+            for half in fetched.halves()
+            for output in self.batch(*half, wall_ms, caught_up and half.offsets[-1] == offsets[-1])
+        ]
+
+    def _outputs(self, fetched: "_Fetched", wall_ms: int, caught_up: bool) -> list[Output]:
+        topic, partition, offsets, values, timestamps_ms, previous_offset = fetched
         standing = self._standings.setdefault((topic, partition), _Standing())
         if previous_offset is None or previous_offset != standing.last_offset:
             standing.high_ms = NEVER

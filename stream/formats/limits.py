@@ -19,7 +19,8 @@ _DELTA[list(b"}]")] = -1
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Caps on one record and on what is kept of it.
 
-    A record over `record_bytes_max` or `nesting_max` is dead-lettered. The other caps shorten what is kept.
+    A record over `record_bytes_max` or `nesting_max` is dead-lettered. `sample_bytes_max` bounds what ingest writes in one
+    record. The other caps shorten what is kept.
     """
 
     record_bytes_max: int = 1 << 20
@@ -31,6 +32,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     schema_text_chars_max: int = 512
     datasets_max: int = 1_000
     dead_letter_bytes_max: int = 64 << 10
+    sample_bytes_max: int = 4 << 20
 
 
 class Guard:

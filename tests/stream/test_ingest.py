@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.samples import NEVER
+from detectors.samples import NEVER, SampleBatch
 from detectors.series import shard_of
 from stream.formats.limits import Limits
 from stream.ingest import Ingest
@@ -184,3 +184,23 @@ def test_how_batches_are_cut_changes_no_row(records: list[tuple[Any, int]], size
     assert whole.home == [offset for part in parts for offset in part.home]
     assert whole.dead == {offset: reason for part in parts for offset, reason in part.dead.items()}
     assert whole.marks[0].high_ms == parts[-1].marks[0].high_ms
+
+
+def test_a_batch_whose_samples_would_be_too_large_is_cut_and_loses_nothing() -> None:
+    limits = Limits(sample_bytes_max=8_000)
+    schemas = [
+        [{"name": f"{number}-{field}-{'x' * 60}", "type": "int"} for field in range(20)]
+        for number in range(16)
+    ]
+    values = [json.dumps(event(number, schema=schema)).encode() for number, schema in enumerate(schemas)]
+    outputs = new_ingest("events", limits, shards=1).batch(
+        TOPIC, 0, range(16), values, [0] * 16, None, WALL_MS, True
+    )
+    payloads = [output.value or b"" for output in outputs]
+    assert len(payloads) > 1
+    assert max(map(len, payloads)) <= limits.sample_bytes_max
+    batches = [SampleBatch.from_bytes(payload) for payload in payloads]
+    assert [offset for batch in batches for offset in batch.home_offsets().tolist()] == list(range(16))
+    marks = [batch.mark for batch in batches]
+    assert [mark.first_offset for mark in marks[1:]] == [mark.last_offset + 1 for mark in marks[:-1]]
+    assert [mark.caught_up for mark in marks] == [False] * (len(marks) - 1) + [True]
