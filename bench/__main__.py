@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--events", type=int, default=200_000, help="run events in each measurement")
+    parser.add_argument("--events", type=int, default=300_000, help="run events in each measurement")
     events: int = parser.parse_args().events
     console = Console(highlight=False)
     console.print(f"{events:,} run events of 1,000 series, {worker.machine()}\n")

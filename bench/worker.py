@@ -47,6 +47,7 @@ def _deploy(folder: Path, servers: str, count: int) -> Path:
         "name": name,
         "kafka": {"bootstrap.servers": servers},
         "sources": [{"topic": source, "format": "events"}],
+        "snapshot_interval": "1s",
     }
     path.write_text(yaml.safe_dump({**said, "alerts": {"topic": f"{name}.alerts"}}))
     config = load(path)

@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 
-from detectors.budget import coarse_alpha_for
 from detectors.interest import Interest
 from detectors.series import Labels, Signal
 from detectors.shard import Followed, Position, Shard, source_positions
@@ -46,8 +45,7 @@ class FreshnessSeries:
         gap_ms = time_ms - state.cadence.last_ms
         if state.arrivals and time_ms > state.cadence.last_ms and state.interest.wants(time_ms, False, True):
             self._report(time_ms, gap_ms, Reason.RUN_ARRIVED, position)
-        alpha = coarse_alpha_for(self._settings.false_alarms_per_day, state.cadence.typical_ms)
-        due_ms = state.cadence.arrive(time_ms, alpha)
+        due_ms = state.cadence.arrive(time_ms, self._settings.false_alarms_per_day)
         state.first_ms = time_ms if state.first_ms < 0 else state.first_ms
         state.arrivals += 1
         state.last = list(position)

@@ -35,11 +35,13 @@ class OutcomeSeries:
     ) -> None:
         """Judge one outcome and learn it; `interval_ms` is how often outcomes come, for the budget."""
         state = self._state
-        alpha = coarse_alpha_for(self._settings.false_alarms_per_day, interval_ms)
-        judgement = state.rate.judge(outcome, alpha, always=state.interest.alive)
-        anomalous = judgement is not None and judgement.anomalous
-        if judgement is not None and state.interest.wants(time_ms, anomalous):
-            self._shard.verdicts.append(self._verdict(time_ms, judgement, position, error))
+        if outcome or state.rate.recent_yes or state.interest.alive:
+            alpha = coarse_alpha_for(self._settings.false_alarms_per_day, interval_ms)
+            judgement = state.rate.judge(outcome, alpha)
+            if state.interest.wants(time_ms, judgement.anomalous):
+                self._shard.verdicts.append(self._verdict(time_ms, judgement, position, error))
+        else:
+            state.rate.learn_no()
         if state.first_ms < 0:
             state.first_ms = time_ms
         state.last_ms = time_ms

@@ -33,8 +33,8 @@ class Rate(msgspec.Struct, array_like=True):
     About 300 bytes a series; a gap in time changes nothing.
 
     >>> rate = Rate()
-    >>> [rate.judge(False, 0.001) for _ in range(200)] == [None] * 200
-    True
+    >>> any(rate.judge(False, 0.001).anomalous for _ in range(200))
+    False
     >>> [rate.judge(True, 0.001).anomalous for _ in range(3)]
     [False, True, True]
     """
@@ -44,15 +44,15 @@ class Rate(msgspec.Struct, array_like=True):
     recent_yes: int = 0
     recent: list[float] = []
 
-    def judge(self, outcome: bool, alpha: float, always: bool = False) -> RateJudgement | None:
-        """Judge the outcome with those before it, then learn it; anomalous when its p-value is at most `alpha`.
-
-        None: none of the recent outcomes is a yes, so there is nothing to judge, unless `always` asks for it.
-        """
-        judgement = self._judgement(outcome, alpha) if outcome or self.recent_yes or always else None
-        anomalous = judgement is not None and judgement.anomalous
-        self._learn((FLAGGED_WEIGHT if anomalous else 1.0) if outcome else 0.0)
+    def judge(self, outcome: bool, alpha: float) -> RateJudgement:
+        """Judge the outcome with those before it, then learn it; anomalous when its p-value is at most `alpha`."""
+        judgement = self._judgement(outcome, alpha)
+        self._learn((FLAGGED_WEIGHT if judgement.anomalous else 1.0) if outcome else 0.0)
         return judgement
+
+    def learn_no(self) -> None:
+        """Learn a no without judging it, for when none of the recent outcomes is a yes."""
+        self._learn(0.0)
 
     @property
     def n(self) -> int:

@@ -1,5 +1,6 @@
 """Warming up: every kernel compiled, or loaded from numba's cache, before records wait for it."""
 
+from detectors.budget import FALSE_ALARMS_PER_DAY
 from detectors.numeric import Kind, NumericBank
 from detectors.silence import GAPS_MIN, RESOLUTION_MS, Cadence
 
@@ -14,4 +15,4 @@ def compile_kernels() -> None:
         bank.judge_many([slot], [1], [1.0])
     cadence = Cadence()
     for arrival in range(GAPS_MIN + 1):
-        cadence.arrive(arrival * RESOLUTION_MS, 0.001)
+        cadence.arrive(arrival * RESOLUTION_MS, FALSE_ALARMS_PER_DAY)

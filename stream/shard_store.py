@@ -88,7 +88,9 @@ class ShardStore:
                     Exit.DATA,
                 )
             return
-        end = _end(consumer, place)
+        _, end = consumer.get_watermark_offsets(place, SILENCE_S_MAX)
+        if snapshot.covered_offset >= end:
+            end = _end(consumer, place)
         if snapshot.covered_offset >= end:
             raise Refused(
                 f"the snapshot in topic {state_topic} covers offset {snapshot.covered_offset} of topic {place.topic} "
@@ -99,7 +101,7 @@ class ShardStore:
 
 
 def _end(consumer: Consumer, place: TopicPartition) -> int:
-    """The next offset of a partition, by reading there: the embedded broker answers the question for it too low."""
+    """The next offset of a partition, by reading there, which takes a second: the embedded broker answers too low when asked."""
     *_, told = _to_the_end(consumer, TopicPartition(place.topic, place.partition, OFFSET_END))
     return int(told.offset() or 0)
 

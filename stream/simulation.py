@@ -8,12 +8,12 @@ import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from detectors.budget import FALSE_ALARMS_PER_DAY
 from detectors.silence import Cadence
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
-OVERDUE_ALPHA = 2.0**-10
 
 
 class Pipeline(NamedTuple):
@@ -125,7 +125,7 @@ def _overdue_after(starts: list[int]) -> int:
     cadence = Cadence()
     due_ms = None
     for start_ms in starts:
-        due_ms = cadence.arrive(start_ms, OVERDUE_ALPHA)
+        due_ms = cadence.arrive(start_ms, FALSE_ALARMS_PER_DAY)
     if due_ms is None:
         raise ValueError("too few runs to know when the next is due")
     return due_ms

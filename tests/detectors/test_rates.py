@@ -18,7 +18,7 @@ def test_the_tail_is_that_of_the_beta_binomial_distribution(
 ) -> None:
     n = count + extra
     assert beta_binomial_tail(count, n, a, b) == pytest.approx(
-        float(betabinom.sf(count - 1, n, a, b)), rel=1e-6, abs=1e-12
+        float(betabinom.sf(count - 1, n, a, b)), rel=1e-5, abs=1e-10
     )
 
 
@@ -26,7 +26,7 @@ def test_a_pipeline_that_often_fails_is_not_an_incident_each_time() -> None:
     rng = random.Random(3)
     rate = Rate()
     judgements = [rate.judge(rng.random() < 0.3, ALPHA) for _ in range(2000)]
-    assert sum(judgement is not None and judgement.anomalous for judgement in judgements) <= 6
+    assert sum(judgement.anomalous for judgement in judgements) <= 6
 
 
 def test_failures_in_a_row_are_anomalous_until_enough_runs_succeeded() -> None:
@@ -34,9 +34,8 @@ def test_failures_in_a_row_are_anomalous_until_enough_runs_succeeded() -> None:
     for _ in range(100):
         rate.judge(False, ALPHA)
     said = [rate.judge(True, ALPHA) for _ in range(4)]
-    assert [judgement is not None and judgement.anomalous for judgement in said] == [False, True, True, True]
-    after = [rate.judge(False, ALPHA, always=True) for _ in range(RECENT_MAX)]
-    assert after[-1] is not None
+    assert [judgement.anomalous for judgement in said] == [False, True, True, True]
+    after = [rate.judge(False, ALPHA) for _ in range(RECENT_MAX)]
     assert not after[-1].anomalous
 
 

@@ -9,7 +9,7 @@ from detectors.silence import ALLOWED_GAP_MS_MIN, Cadence
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-ALPHA = 2.0**-10
+PER_DAY = 1 / 30
 
 
 def due_after(arrivals: list[int]) -> int | None:
@@ -17,7 +17,7 @@ def due_after(arrivals: list[int]) -> int | None:
     cadence = Cadence()
     due_ms = None
     for time_ms in arrivals:
-        due_ms = cadence.arrive(time_ms, ALPHA)
+        due_ms = cadence.arrive(time_ms, PER_DAY)
     return None if due_ms is None else due_ms - arrivals[-1]
 
 
@@ -54,7 +54,7 @@ def test_irregular_arrivals_are_given_time() -> None:
     for _ in range(3000):
         now_ms += int(rng.expovariate(1 / HOUR_MS)) + 1
         overdue += due_ms is not None and now_ms > due_ms
-        due_ms = cadence.arrive(now_ms, ALPHA)
+        due_ms = cadence.arrive(now_ms, PER_DAY)
     assert overdue <= 12
 
 
@@ -62,5 +62,5 @@ def test_irregular_arrivals_are_given_time() -> None:
 def test_whatever_the_order_of_arrivals_the_due_time_lies_a_minute_ahead_at_least(times: list[int]) -> None:
     cadence = Cadence()
     for time_ms in times:
-        due_ms = cadence.arrive(time_ms, ALPHA)
+        due_ms = cadence.arrive(time_ms, PER_DAY)
         assert due_ms is None or due_ms >= cadence.last_ms + ALLOWED_GAP_MS_MIN

@@ -13,12 +13,12 @@ KEYS = [f"key-{n}" for n in range(300)]
 
 def test_state_and_alerts_are_exact_after_kills_at_random_moments(scenario: Scenario):
     chance = random.Random(1)
-    keys = chance.choices(KEYS, k=400_000)
+    keys = chance.choices(KEYS, k=250_000)
     scenario.publish(keys)
     expected = Counter(keys)
 
     kills_in_the_middle = 0
-    for _ in range(5):
+    for _ in range(4):
         worker = scenario.start(snapshot_interval_s=0.2, pause_s=0.01, session_s=3.0)
         worker.wait_for("shard.loaded")
         time.sleep(chance.uniform(0.0, 2.0))

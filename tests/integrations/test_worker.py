@@ -75,7 +75,7 @@ def wait_until_ready(worker: Worker) -> None:
 
 
 def test_a_worker_stopped_in_the_middle_of_a_backlog_loses_and_repeats_nothing(scenario: Scenario):
-    published = keys(500_000)
+    published = keys(300_000)
     scenario.publish(published)
     worker = scenario.start()
     worker.wait_for("shard.loaded")
@@ -166,7 +166,7 @@ def test_a_state_that_is_gone_stops_the_worker_with_the_reason(scenario: Scenari
     worker = scenario.start()
     scenario.wait_for_counts(Counter(keys(1_000)))
     assert worker.end(signal.SIGTERM) == 0
-    recreate(scenario, f"{scenario.name}.detect-state", SHARDS)
+    recreate(scenario, f"{scenario.name}.detect-state", SHARDS, "compact")
     worker = scenario.start()
     assert worker.process.wait(PATIENCE_S) == Exit.DATA
     reason = worker.logged("worker.stopped")[-1]["reason"]
@@ -179,7 +179,7 @@ def test_a_log_that_was_made_anew_under_its_state_stops_the_worker_with_the_reas
     worker = scenario.start()
     scenario.wait_for_counts(Counter(keys(1_000)))
     assert worker.end(signal.SIGTERM) == 0
-    recreate(scenario, f"{scenario.name}.samples", SHARDS)
+    recreate(scenario, f"{scenario.name}.samples", SHARDS, "delete")
     worker = scenario.start()
     assert worker.process.wait(PATIENCE_S) == Exit.DATA
     assert "made anew" in str(worker.logged("worker.stopped")[-1]["reason"])
@@ -221,7 +221,7 @@ def test_records_that_retention_removed_before_they_were_read_stop_the_worker(sc
     assert "its retention removed them" in str(worker.logged("worker.stopped")[-1]["reason"])
 
 
-def recreate(scenario: Scenario, topic: str, partitions: int) -> None:
+def recreate(scenario: Scenario, topic: str, partitions: int, policy: str) -> None:
     """Delete a topic and make it anew, empty."""
     admin = AdminClient({"bootstrap.servers": scenario.bootstrap_servers})
     admin.delete_topics([topic])[topic].result()
