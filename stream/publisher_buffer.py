@@ -12,6 +12,7 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -19,6 +20,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 BUFFER_BYTES_MAX: Final = 32 << 20
 LOG_INTERVAL_S: Final = 60.0
 _PURGE_TIMEOUT_S: Final = 0.5
+_FREE_AFTER_S: Final = 1.0
 _KINDS_MAX: Final = 20
 
 log = logging.getLogger("streamgauge.publisher")
@@ -160,11 +162,7 @@ class Buffer:
         self._count_answer()
         self.drop(error.str())
         if error.fatal():
-            self._replace(producer)
-
-    def _replace(self, producer: Producer) -> None:
-        """Gives up a producer that librdkafka has declared dead; the next record opens another."""
-        self._drop_waiting(producer, 0)
+            self._drop_waiting(producer, 0)  # librdkafka has given it up; the next record opens another
 
     def _drop_waiting(self, producer: Producer, timeout_s: float) -> None:
         with self._lock:
@@ -172,7 +170,7 @@ class Buffer:
                 self._producer = None
         producer.purge(blocking=False)
         producer.flush(timeout_s)
-        _free_aside([producer])
+        _free_aside(producer)
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         self._count_answer(delivered=error is None)
@@ -218,12 +216,19 @@ def _without_node(reason: str) -> str:
     return reason.partition(" (after ")[0]
 
 
-def _free_aside(last_reference: list[Producer]) -> None:
-    """Frees a producer in a thread that nobody waits for: freeing waits for threads that may hang in a name lookup."""
-    try:
-        threading.Thread(target=last_reference.clear, name="publisher-free", daemon=True).start()
-    except RuntimeError:  # the interpreter is ending
-        _keep_for_ever(last_reference[0])
+def _free_aside(producer: Producer) -> None:
+    """Frees a producer in a thread that nobody waits for: freeing waits for threads that may hang in a name lookup.
+
+    When the interpreter ends before that, the producer is never freed, which is as good.
+    """
+    _keep_for_ever(producer)
+    with suppress(RuntimeError):  # no thread can be started when the interpreter is ending
+        threading.Thread(target=_free_later, args=(producer,), name="publisher-free", daemon=True).start()
+
+
+def _free_later(producer: Producer) -> None:
+    time.sleep(_FREE_AFTER_S)  # by then this thread holds the last reference
+    ctypes.pythonapi.Py_DecRef(ctypes.py_object(producer))
 
 
 def _keep_for_ever(producer: Producer) -> None:

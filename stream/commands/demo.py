@@ -1,6 +1,7 @@
 """`streamgauge demo`: the whole product on this machine, in a minute."""
 
 import queue
+import sys
 import tempfile
 import threading
 import time
@@ -26,6 +27,12 @@ from stream.topics import Broker, create, wanted
 WANTED = frozenset({Kind.LATENCY, Kind.VOLUME, Kind.FRESHNESS})
 ALERTS_TIMEOUT_S = 60.0
 PIPED_WIDTH = 160
+NEXT = """
+Next, with a Kafka of your own:
+  streamgauge topics create --bootstrap-servers HOST:PORT      once
+  streamgauge run --bootstrap-servers HOST:PORT                a worker, or several
+  streamgauge publish PIPELINE --task TASK -- COMMAND          publish what becomes of a command
+  streamgauge alerts --bootstrap-servers HOST:PORT             follow the alerts"""
 
 
 def demo(
@@ -38,9 +45,7 @@ def demo(
 
     Without --bootstrap-servers an embedded broker is started, in memory and on loopback only.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PIPED_WIDTH)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     started = time.monotonic()
 
     def say(text: str) -> None:
@@ -86,6 +91,7 @@ def _play(servers: str, console: Console, say: parts.Say) -> None:
             threading.Thread(target=_publish, args=(publisher, say), daemon=True).start()
             _await_alerts(received, console, say)
             say(_closing(worker))
+    console.print(NEXT)
 
 
 def _publish(publisher: Publisher, say: parts.Say) -> None:
@@ -124,7 +130,8 @@ def _await_alerts(received: "queue.SimpleQueue[Alert]", console: Console, say: p
                 f"no alert of kind {', '.join(sorted(missing))} within {ALERTS_TIMEOUT_S:g} s", Exit.FAILURE
             ) from None
         say("[bold]an alert arrived[/]")
-        console.print(Padding(render(alert), (0, 0, 1, 9), expand=False))
+        console.print(Padding(render(alert), (0, 0, 0, 9), expand=False))
+        console.print()
         if alert.state is State.FIRING:
             missing.discard(alert.kind)
 

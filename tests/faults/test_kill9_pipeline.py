@@ -133,26 +133,23 @@ def test_kills_at_random_moments_change_no_alert(kafka: str, tmp_path: Path, pub
     chance = random.Random(3)
     try:
         undisturbed.finish(undisturbed.start())
-        resumed = in_the_middle = 0
-        topics = (published, f"{killed.name}.samples", f"{killed.name}.anomalies")
+        resumed, told = 0, []
         for _ in range(4):
             worker = killed.start()
             worker.wait_for("shard.loaded")
-            time.sleep(chance.uniform(0.5, 3.0))
-            in_the_middle += any(
-                worker.metric(f'streamgauge_lag_records{{topic="{topic}"}}') for topic in topics
-            )
+            time.sleep(chance.uniform(0.3, 2.0))
             assert worker.end(signal.SIGKILL) == -signal.SIGKILL
             resumed += any(line["covered_offset"] != -1 for line in worker.logged("shard.loaded"))
+            told.append({alert["event_id"] for alert in killed.alerts()})
         killed.finish(killed.start())
-        assert resumed >= 2, "no worker took up where another was killed"
-        assert in_the_middle >= 2, "the kills did not hit workers at work"
     finally:
         undisturbed.close()
         killed.close()
     expected = {alert["event_id"]: alert for alert in undisturbed.alerts()}
     kinds = Counter(alert["kind"] for alert in expected.values())
     assert {"latency", "volume", "failures"} <= kinds.keys(), f"the incidents were not found: {kinds}"
+    assert resumed >= 1, "no worker took up where another was killed"
+    assert sum(ids < expected.keys() for ids in told) >= 2, "the kills did not hit workers at work"
     found = killed.alerts()
     assert {alert["event_id"] for alert in found} == expected.keys()
     assert all(alert == expected[alert["event_id"]] for alert in found)

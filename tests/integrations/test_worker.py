@@ -228,9 +228,7 @@ def recreate(scenario: Scenario, topic: str, partitions: int, policy: str) -> No
     deadline = time.monotonic() + PATIENCE_S
     while topic in admin.list_topics(timeout=10).topics and time.monotonic() < deadline:
         time.sleep(0.1)
-    admin.create_topics([NewTopic(topic, partitions, 1, config={"cleanup.policy": "compact"})])[
-        topic
-    ].result()
+    admin.create_topics([NewTopic(topic, partitions, 1, config={"cleanup.policy": policy})])[topic].result()
 
 
 def forge_a_newer_snapshot(scenario: Scenario) -> None:

@@ -229,6 +229,16 @@ ENDINGS = {
         "worker = multiprocessing.get_context('fork').Process(target=publisher.event, args=('orders', 'failed'))\n"
         "worker.start(); worker.join()"
     ),
+    "forks while names are looked up, which leaves the C library's lock taken in some children": (
+        "import socket, threading\n"
+        "def look_up():\n"
+        "    while True: socket.getaddrinfo('127.0.0.1', 9092, flags=socket.AI_ADDRCONFIG)\n"
+        "for _ in range(3): threading.Thread(target=look_up, daemon=True).start()\n"
+        "for _ in range(10):\n"
+        "    if os.fork() == 0:\n"
+        "        publisher.event('orders', 'failed')\n"
+        "        break"
+    ),
     "leaves a run open": "run = publisher.run('orders').__enter__()",
 }
 
