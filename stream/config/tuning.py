@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -84,6 +84,8 @@ class Defaults(TuningSection):
     """Ceiling on the false alarms of one series."""
     severity: Severity = "warning"
     """Severity of its alerts, in PagerDuty's words."""
+    season: Literal["auto"] = "auto"
+    """How routines are found: `auto` learns those of the hour and of the week from each series."""
 
 
 class Signals(Section):

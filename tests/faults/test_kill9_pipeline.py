@@ -113,7 +113,7 @@ class Product:
 @pytest.fixture
 def published(kafka: str, make_topic: Any) -> str:
     """A source topic with a history, in which a pipeline's events lie in any partition."""
-    topic: str = make_topic(partitions=4)
+    topic: str = make_topic(partitions=4, config={"retention.ms": "-1"})
     chance = random.Random(5)
     producer = Producer({"bootstrap.servers": kafka, "linger.ms": 50, "acks": "all"})
     events = sorted(run_events(int(time.time() * 1000)), key=lambda event: event["time"])

@@ -96,7 +96,7 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
         ("sources:\n- topic: a\n  format: records", ("c.yaml:3: sources[0].format: 'records' is not supported yet "
          "(allowed: events, openlineage, metrics)")),
         ("alerts: {fleet_false_alarms: 5 per week}", "c.yaml:1: alerts.fleet_false_alarms: not supported yet"),
-        ("defaults: {season: auto}", "c.yaml:1: defaults.season: not supported yet"),
+        ("defaults: {season: daily}", "c.yaml:1: defaults.season: 'daily' is not one of them (allowed: auto)"),
         ("signals: {nulls: {}}", "c.yaml:1: signals.nulls: not supported yet"),
         ("defaults: {severity: high}", ("c.yaml:1: defaults.severity: 'high' is not one of them "
          "(allowed: critical, error, warning, info)")),
