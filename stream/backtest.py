@@ -164,6 +164,21 @@ class Backtest:
         return {**self._detect.gauges(), **self._triage.gauges()}
 
 
-def count_places(records: Iterable[Recorded]) -> Counter[Place]:
-    """How many records each source partition has in the recording."""
-    return Counter(record.place for record in records)
+class Contents(NamedTuple):
+    """What a recording holds: records in each source partition, and the format of each topic."""
+
+    places: Counter[Place]
+    formats: dict[str, str]
+
+
+def survey(records: Iterable[Recorded], formats: Mapping[str, str]) -> Contents:
+    """Look through a recording; a topic that is no source is read in the format its first clear value looks like."""
+    places: Counter[Place] = Counter()
+    found = dict(formats)
+    for record in records:
+        places[record.place] += 1
+        topic = record.place.topic
+        if topic not in found and (guess := guess_format(record.value or b"")):
+            found[topic] = guess
+    fallback = next(iter(formats.values()))
+    return Contents(places, {place.topic: fallback for place in places} | found)

@@ -13,7 +13,7 @@ from typing import IO, Annotated
 import typer
 
 from detectors.alerts import encode
-from stream.backtest import Backtest, count_places, read_lines
+from stream.backtest import Backtest, read_lines, survey
 from stream.commands.options import ConfigOption
 from stream.config import Config, load
 from stream.exits import Exit, Refused
@@ -36,11 +36,13 @@ def backtest(
 
 def _run(config: Config, recording: IO[bytes]) -> None:
     formats = {source.topic: source.format for source in config.sources}
-    left = count_places(read_lines(recording, formats))
+    contents = survey(read_lines(recording, formats), formats)
     recording.seek(0)
-    partitions = Counter(place.topic for place in left)
-    ingest = Ingest(formats, 1, partitions, config.limits_for_ingest(), config.settings().allowed_skew_ms)
-    test = Backtest(config.settings(), ingest, left, int(time.time() * 1000))
+    partitions = Counter(place.topic for place in contents.places)
+    ingest = Ingest(
+        contents.formats, 1, partitions, config.limits_for_ingest(), config.settings().allowed_skew_ms
+    )
+    test = Backtest(config.settings(), ingest, contents.places, int(time.time() * 1000))
     states: Counter[str] = Counter()
     for alert in test.run(read_lines(recording, formats)):
         states[alert.state] += 1

@@ -15,7 +15,7 @@ from detectors.alerts import Alert
 from detectors.series import series_text
 from detectors.shard import Followed
 from stream import simulation
-from stream.backtest import Backtest, Place, Recorded, count_places
+from stream.backtest import Backtest, Place, Recorded, survey
 from stream.ingest import Ingest
 from tests.integrations.deployment import Deployment, Worker
 
@@ -56,7 +56,9 @@ def reference(deployment: Deployment, values: list[tuple[int, bytes]]) -> tuple[
     topic, config = deployment.topic("events"), deployment.config
     records = [Recorded(Place(topic, partition), value, 0, -1) for partition, value in values]
     ingest = Ingest({topic: "events"}, 1, {topic: PARTITIONS}, config.limits_for_ingest(), 300_000)
-    backtest = Backtest(config.settings(), ingest, count_places(records), int(time.time() * 1000))
+    backtest = Backtest(
+        config.settings(), ingest, survey(records, {topic: "events"}).places, int(time.time() * 1000)
+    )
     return list(backtest.run(records)), backtest.followed()
 
 
