@@ -1,9 +1,11 @@
 """The main job on a real Kafka: events in, alerts out, through `streamgauge run` as users start it."""
 
 import json
+import random
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +215,31 @@ def allow_large_values(deployment: Deployment) -> None:
     resource = ConfigResource(ResourceType.TOPIC, deployment.topic("events"), incremental_configs=[entry])
     for future in admin.incremental_alter_configs([resource]).values():
         future.result()
+
+
+def test_metrics_of_both_kinds_become_series_and_a_spike_in_one_is_an_alert(deploy: Deploy) -> None:
+    deployment = deploy({"metrics": "metrics"})
+    start_ms = int(time.time() * 1000) - 4 * 86_400_000
+    rng = random.Random(4)
+    values: list[tuple[int, bytes]] = []
+    for minute in range(0, 3 * 1440, 2):
+        time_ms = start_ms + minute * 60_000
+        depth = 900.0 if minute in (4000, 4002) else rng.gauss(50, 4)
+        ours = {"name": "queue_depth", "value": depth, "time": time_ms, "labels": {"queue": "orders"}}
+        stamp = datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        adapter = {
+            "name": "cpu",
+            "value": f"{rng.gauss(0.5, 0.02):.4f}",
+            "timestamp": stamp,
+            "labels": {"host": "a"},
+        }
+        values += [(0, json.dumps(ours).encode()), (1, json.dumps(adapter).encode())]
+    deployment.publish("metrics", values)
+    worker = deployment.start()
+    deployment.wait_until_read(worker)
+    wait_until_settled(worker)
+    assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
+    counts = {dict(labels)["name"]: n for name, labels, _, n, _ in deployment.followed() if name == "value"}
+    assert counts == {"queue_depth": 2160, "cpu": 2160}
+    (alert, *_) = (alert for alert in deployment.alerts() if alert.observed == 900)
+    assert (alert.kind, alert.labels["name"], alert.direction) == ("value", "queue_depth", "up")
