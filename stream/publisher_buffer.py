@@ -19,7 +19,6 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 BUFFER_BYTES_MAX: Final = 32 << 20
 LOG_INTERVAL_S: Final = 60.0
-_PURGE_TIMEOUT_S: Final = 0.5
 _FREE_AFTER_S: Final = 1.0
 _KINDS_MAX: Final = 20
 
@@ -82,7 +81,7 @@ class Buffer:
     @property
     def pending(self) -> int:
         """Records that are kept and not yet on the broker."""
-        return self._taken - self._answered
+        return max(0, self._taken - self._answered)
 
     def put(self, topic: str, key: bytes, value: bytes) -> None:
         """Takes a record; it is dropped when there is no room."""
@@ -102,18 +101,19 @@ class Buffer:
             self._refused(producer, error.args[0])
         producer.poll(0)
 
-    def drop(self, reason: str) -> None:
-        """Counts a record that cannot be taken."""
-        with self._lock:
-            self.dropped += 1
-        self.mention(f"an event was dropped: {reason}")
+    def drop(self, reason: str, count: int = 1) -> None:
+        """Counts records that cannot be taken."""
+        if count:
+            with self._lock:
+                self.dropped += count
+            self.mention(f"an event was dropped: {reason}", count)
 
-    def mention(self, what: str) -> None:
+    def mention(self, what: str, count: int = 1) -> None:
         """Puts something into the log: at once, or with all that comes up until the interval is over."""
         with self._lock:
             self._unsaid[
                 what if what in self._unsaid or len(self._unsaid) < _KINDS_MAX else "and other things"
-            ] += 1
+            ] += count
             if self._clock() < self._speak_at_s:
                 return
             self._speak_at_s = self._clock() + LOG_INTERVAL_S
@@ -134,7 +134,7 @@ class Buffer:
             producer = self._producer
         flushed = self.flush(timeout_s)
         if producer is not None:
-            self._drop_waiting(producer, _PURGE_TIMEOUT_S)
+            self._abandon(producer)
         self._speak()
         return flushed
 
@@ -162,23 +162,23 @@ class Buffer:
         self._count_answer()
         self.drop(error.str())
         if error.fatal():
-            self._drop_waiting(producer, 0)  # librdkafka has given it up; the next record opens another
+            self._abandon(producer)  # librdkafka has given it up; the next record opens another
 
-    def _drop_waiting(self, producer: Producer, timeout_s: float) -> None:
+    def _abandon(self, producer: Producer) -> None:
+        """Drops what a producer still holds. No call into librdkafka here: its threads may hang in a name lookup."""
         with self._lock:
-            if self._producer is producer:
-                self._producer = None
-        producer.purge(blocking=False)
-        producer.flush(timeout_s)
+            if self._producer is not producer:
+                return
+            self._producer = None
+            waiting, self._answered = self.pending, self._taken
+        self.drop(f"it was still waiting when the publisher closed{self._because()}", waiting)
         _free_aside(producer)
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         self._count_answer(delivered=error is None)
         if error is None:
             return
-        if error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):  # noqa: SLF001  public constants
-            self.drop(f"it was still waiting when the publisher closed{self._because()}")
-        elif error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001  as above
+        if error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001  a public constant
             self.drop(f"there is no topic {message.topic()}")
         else:
             self.drop(error.str())
@@ -189,7 +189,7 @@ class Buffer:
             self.delivered += delivered
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  as above; said already, with the reason
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  as above; the reason was said before
             return
         self._away_reason = error.str()
         self.mention(f"Kafka cannot be reached, events are kept: {_without_node(error.str())}")

@@ -42,6 +42,8 @@ def test_the_limits_are_the_defaults() -> None:
     limits = msgspec.structs.asdict(Limits())
 
     assert sorted(stated) == sorted(
-        size for name, size in limits.items() if name not in {"record_bytes_max", "dead_letter_bytes_max"}
+        size
+        for name, size in limits.items()
+        if name not in {"record_bytes_max", "dead_letter_bytes_max", "sample_bytes_max"}
     )
     assert (limits["record_bytes_max"], limits["dead_letter_bytes_max"]) == (1 << 20, 64 << 10)
