@@ -31,10 +31,9 @@ class RunEvent(NamedTuple):
     error: str
 
 
-class _OpenRun(msgspec.Struct, array_like=True):
-    start_ms: int
-    due_ms: int
-    reported: bool
+class _SeenRun(msgspec.Struct, array_like=True):
+    """A run, and the record it is known from."""
+
     topic: str
     partition: int
     offset: int
@@ -44,18 +43,19 @@ class _OpenRun(msgspec.Struct, array_like=True):
         return Position(self.topic, self.partition, self.offset)
 
 
-class _EndedRun(msgspec.Struct, array_like=True):
+class _OpenRun(_SeenRun, array_like=True):
+    """A run that started; it takes too long from `due_ms` on (-1: not known)."""
+
+    start_ms: int
+    due_ms: int
+    reported: bool
+
+
+class _EndedRun(_SeenRun, array_like=True):
     """A run whose end was seen; `unmeasured` while it succeeded and nothing said how long it took."""
 
     end_ms: int
     unmeasured: bool
-    topic: str
-    partition: int
-    offset: int
-
-    @property
-    def position(self) -> Position:
-        return Position(self.topic, self.partition, self.offset)
 
 
 class RunFollower:
@@ -104,7 +104,7 @@ class RunFollower:
             self._open.pop(next(iter(self._open)))
             self._shard.counts["open_runs_forgotten",] += 1
         limit_ms = None if late or self._latency is None else self._latency.upper_limit(time_ms)
-        run = _OpenRun(time_ms, -1, False, *position)
+        run = _OpenRun(*position, time_ms, -1, False)
         if limit_ms is not None:
             run.due_ms = time_ms + int(limit_ms)
         self._open[run_id] = run
@@ -125,7 +125,7 @@ class RunFollower:
         start = self._open.pop(event.run, None)
         if event.run:
             unmeasured = start is None and event.state == RunState.SUCCEEDED and isnan(event.duration_ms)
-            self._ended[event.run] = _EndedRun(time_ms, unmeasured, *position)
+            self._ended[event.run] = _EndedRun(*position, time_ms, unmeasured)
             if len(self._ended) > ENDED_RUNS_MAX:
                 del self._ended[next(iter(self._ended))]
         if start is None:
