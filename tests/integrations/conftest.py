@@ -14,8 +14,8 @@ def deploy(kafka: str, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
     made: list[Deployment] = []
 
     @functools.wraps(Deployment)
-    def make(sources: dict[str, str], settings: dict[str, Any] | None = None) -> Deployment:
-        made.append(Deployment(kafka, tmp_path, sources, settings or {}))
+    def make(sources: dict[str, str], settings: dict[str, Any] | None = None, **more: Any) -> Deployment:
+        made.append(Deployment(kafka, tmp_path, sources, settings or {}, **more))
         return made[-1]
 
     yield make

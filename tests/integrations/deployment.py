@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import NewTopic
 
 from detectors.alerts import Alert, decode
 from detectors.detect import Detect
@@ -27,6 +28,7 @@ from stream.topics import Broker, create, wanted
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 90.0
+PARTITIONS = 4
 
 
 @dataclass
@@ -73,7 +75,7 @@ class Deployment:
     folder: Path
     sources: Mapping[str, str]
     settings: Mapping[str, Any] = field(default_factory=dict)
-    partitions: int = 4
+    source_config: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.name = f"it-{uuid.uuid4().hex[:8]}"
@@ -95,7 +97,14 @@ class Deployment:
         self.config_path = self.folder / f"{self.name}.yaml"
         self.config_path.write_text(yaml.safe_dump(said))
         self.config: Config = load(self.config_path)
-        create(Broker(self.config).admin, wanted(self.config))
+        broker = Broker(self.config)
+        sources = [
+            NewTopic(self.topic(name), PARTITIONS, 1, config=dict(self.source_config))
+            for name in self.sources
+        ]
+        for made in broker.admin.create_topics(sources).values():
+            made.result()
+        create(broker.admin, wanted(self.config))
 
     def topic(self, name: str) -> str:
         """The full name of one of this deployment's topics."""
@@ -104,10 +113,17 @@ class Deployment:
     def publish(self, source: str, values: Iterable[tuple[int, bytes]]) -> None:
         """Write values to partitions of a source."""
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "message.max.bytes": 12 << 20})
+        refused: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                refused.append(error)
+
         for partition, value in values:
-            producer.produce(self.topic(source), value, partition=partition)
+            producer.produce(self.topic(source), value, partition=partition, on_delivery=delivered)
             producer.poll(0)
         assert producer.flush(60) == 0
+        assert not refused
 
     def start(self) -> Worker:
         """Start a worker."""
