@@ -31,7 +31,7 @@ $(LOCKED): requirements/dev.lock
 $(STAMP): $(LOCKED) pyproject.toml
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@echo "compiling the detectors, once"
-	@$(BIN)/python -c 'from detectors.warm_up import compile_kernels; compile_kernels()'
+	@$(BIN)/python -c 'from stream.warm_up import compile_kernels; compile_kernels()'
 	@touch $@
 
 demo: $(STAMP) ## a simulated data platform, three incidents, three alerts

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from detectors.detect import Detect
 from detectors.settings import Settings
-from detectors.warm_up import compile_kernels
 from stream.formats.limits import Limits
 from stream.ingest import Ingest
+from stream.warm_up import compile_kernels
 
 SERIES = 1000
 SHARDS = 4

@@ -59,10 +59,17 @@ def score_of_p_value(p_value: float, alpha: float, threshold: float) -> float:
     return max(0.0, threshold + THRESHOLD_STEP * math.log(alpha / max(p_value, 1e-15)))
 
 
-def coarse_alpha_for(false_alarms_per_day: float, interval_ms: float) -> float:
-    """`alpha_for` rounded down to a grid of quarter octaves, for callers that remember what they computed for it.
+@inner
+def coarse_place(false_alarms_per_day: float, interval_ms: float) -> int:
+    """The place of `alpha_for` on a grid of quarter octaves, rounded down; see `coarse_alpha`.
 
-    An interval of 0 or less is one that is not known yet: then it is `ALPHA_MAX`.
+    0 stands for `ALPHA_MAX`, which also holds while the interval is not known (0 or less).
     """
     alpha = alpha_for(false_alarms_per_day, interval_ms / 1000.0) if interval_ms > 0 else ALPHA_MAX
-    return alpha if alpha == ALPHA_MAX else float(2.0 ** (math.floor(4.0 * math.log2(alpha)) / 4.0))
+    return 0 if alpha >= ALPHA_MAX else -math.floor(4.0 * math.log2(alpha))
+
+
+@inner
+def coarse_alpha(place: int) -> float:
+    """The alpha at a place of the grid, for callers that remember what they worked out for it."""
+    return ALPHA_MAX if place == 0 else 2.0 ** (-0.25 * place)

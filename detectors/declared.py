@@ -1,13 +1,16 @@
 """Declared schemas: compares what an event says its dataset looks like with what the one before it said."""
 
-from typing import Any
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import msgspec
 
-from detectors.interest import Interest
+from detectors.episodes import QUIET_MS
+from detectors.reports import Followed, Position, source_positions
 from detectors.samples import Field, Key
 from detectors.series import Signal
-from detectors.shard import Followed, Position, Shard, source_positions
 from detectors.verdicts import Baseline, Change, Reason, SchemaChange, Verdict
 
 DETECTOR = "declared_schema"
@@ -18,7 +21,7 @@ class _State(msgspec.Struct, array_like=True):
     seen: int = 0
     first_ms: int = 0
     last_ms: int = 0
-    interest: Interest = msgspec.field(default_factory=Interest)
+    interest_ms: int = 0
 
 
 class DeclaredSchemaFollower:
@@ -29,26 +32,27 @@ class DeclaredSchemaFollower:
     nothing and never gets here.
     """
 
-    def __init__(self, shard: Shard, key: Key) -> None:
+    def __init__(self, key: Key) -> None:
         self.key = key
-        self._shard = shard
         self._state = _State()
 
-    def apply(self, time_ms: int, position: Position, fields: list[Field], *, late: bool) -> None:
+    def apply(self, time_ms: int, position: Position, fields: list[Field]) -> list[Verdict]:
         """Compare one declaration, then learn it; one that is older than what is known says nothing."""
-        state = self._state
+        state, said = self._state, list[Verdict]()
         if time_ms < state.last_ms:
-            return
+            return said
         if not state.seen:
             state.first_ms = time_ms
         elif changes := schema_changes(state.fields, fields, position):
-            state.interest.wants(time_ms, True)
-            self._shard.verdicts.extend(self._verdict(time_ms, position, change) for change in changes)
-        elif state.interest.wants(time_ms, False):
-            self._shard.verdicts.append(self._verdict(time_ms, position, None))
+            state.interest_ms = max(state.interest_ms, time_ms + QUIET_MS)
+            said = [self._verdict(time_ms, position, change) for change in changes]
+        elif state.interest_ms:
+            state.interest_ms = 0 if time_ms >= state.interest_ms else state.interest_ms
+            said = [self._verdict(time_ms, position, None)]
         state.fields = fields
         state.seen += 1
         state.last_ms = time_ms
+        return said
 
     def _verdict(self, time_ms: int, position: Position, change: SchemaChange | None) -> Verdict:
         state = self._state
@@ -69,10 +73,10 @@ class DeclaredSchemaFollower:
             owner=self.key.owner,
         )
 
-    def followed(self) -> list[Followed]:
+    def followed(self) -> Followed:
         """What is known of the series; the latest is the number of fields."""
         state = self._state
-        return [Followed(Signal.SCHEMA, self.key.labels, "fields", state.seen, float(len(state.fields)))]
+        return Followed(Signal.SCHEMA, self.key.labels, "fields", state.seen, float(len(state.fields)))
 
     def dump(self) -> Any:
         """The state as plain values."""
@@ -81,6 +85,82 @@ class DeclaredSchemaFollower:
     def load(self, state: Any) -> None:
         """Take over a dumped state."""
         self._state = msgspec.convert(state, _State)
+
+
+class _Row(NamedTuple):
+    """A declaration that waits to be applied at `order_ms`."""
+
+    order_ms: int
+    source: int
+    offset: int
+    place: int
+    time_ms: int
+    follower: int
+    fields: list[Field]
+
+
+class Told(NamedTuple):
+    """Verdicts of one declaration, found at `order_ms`."""
+
+    order_ms: int
+    verdicts: list[Verdict]
+
+
+class DeclaredSchemas:
+    """Every declared schema of a shard, by the place of its follower, and the declarations that wait."""
+
+    def __init__(self) -> None:
+        self._followers: dict[int, DeclaredSchemaFollower] = {}
+        self._pending: list[_Row] = []
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def add(self, *row: Any) -> None:
+        """Take in a declaration: the fields of `_Row`."""
+        self._pending.append(_Row(*row))
+
+    def waiting(self) -> list[int]:
+        """The followers that a declaration waits for."""
+        return [row.follower for row in self._pending]
+
+    def apply(
+        self, before_ms: int, sources: Sequence[tuple[str, int]], key_of: Callable[[int], Key]
+    ) -> Iterator[Told]:
+        """Apply every declaration before `before_ms` in the order of time, source partition and offset."""
+        if not self._pending:
+            return
+        self._pending.sort(key=lambda row: (row.order_ms, sources[row.source], row.offset, row.place))
+        ready = bisect_left(self._pending, before_ms, key=itemgetter(0))
+        for row in self._pending[:ready]:
+            follower = self._followers.get(row.follower)
+            if follower is None:
+                follower = self._followers[row.follower] = DeclaredSchemaFollower(key_of(row.follower))
+            position = Position(*sources[row.source], row.offset)
+            yield Told(row.order_ms, follower.apply(row.time_ms, position, row.fields))
+        del self._pending[:ready]
+
+    def forget(self, place: int) -> None:
+        """The follower at `place` was given up."""
+        self._followers.pop(place, None)
+
+    def followed(self, place: int) -> list[Followed]:
+        """What is known of the series of the follower at `place`."""
+        follower = self._followers.get(place)
+        return [] if follower is None else [follower.followed()]
+
+    def dump(self) -> bytes:
+        """The state as bytes."""
+        followers = [(place, follower.dump()) for place, follower in self._followers.items()]
+        return msgspec.msgpack.encode((followers, self._pending))
+
+    def load(self, dumped: bytes, key_of: Callable[[int], Key]) -> None:
+        """Take over a dumped state."""
+        followers, pending = msgspec.msgpack.decode(dumped, type=tuple[list[tuple[int, Any]], list[_Row]])
+        self._pending = pending
+        for place, state in followers:
+            self._followers[place] = DeclaredSchemaFollower(key_of(place))
+            self._followers[place].load(state)
 
 
 def schema_changes(before: list[Field], after: list[Field], position: Position) -> list[SchemaChange]:

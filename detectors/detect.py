@@ -4,48 +4,38 @@ Everything here is a function of the samples log: rows wait until the merged wat
 the order of event time, source topic, partition and offset, and timers run in between at their own event time. A late
 row takes its place where the watermark of its own source partition stood. So neither the way batches were cut nor the
 way partitions interleave can change a verdict.
+
+One row costs no Python: batches are columns, and `fold` is a kernel over the arrays of `followers`.
 """
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
-from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from detectors.declared import DeclaredSchemaFollower
+from detectors.core.layout import Records
+from detectors.declared import DeclaredSchemas
+from detectors.follower_layout import ROW
+from detectors.follower_table import UNKNOWN
+from detectors.followers import Followers
 from detectors.outputs import Destination, Output
-from detectors.runs import RunEvent, RunFollower
-from detectors.samples import (
-    NEVER,
-    RUN_COLUMNS,
-    RUNS,
-    SCHEMA_COLUMNS,
-    VALUE_COLUMNS,
-    Key,
-    SampleBatch,
-)
+from detectors.pending import Pending
+from detectors.reports import Followed, followed, verdict_of
+from detectors.samples import NEVER, RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, Mark, SampleBatch
 from detectors.series import Signal, shard_of
 from detectors.settings import Settings
-from detectors.shard import Followed, Position, Shard
 from detectors.stage import Count
-from detectors.values import ValueFollower
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT = 1
-BLOCK_FOLLOWERS = 256
-MARK_EVERY_MS = 1000
-RUN_OUTCOMES = 3
-"""Series of each run follower that need no slot in the bank: failures, duplicates, freshness."""
+FORMAT: Final = 2
+MARK_EVERY_MS: Final = 1000
+PENDING_ROWS_MAX: Final = 1_000_000
+"""Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
-Follower = RunFollower | ValueFollower | DeclaredSchemaFollower
-Row = tuple[int, str, int, int, int, int, Follower, Any]
-"""Time at which it is applied, source topic, partition, offset, place in its batch, event time, who follows it, and what
-it says."""
-
-_order = itemgetter(0, 1, 2, 3, 4)
+Columns = dict[str, npt.NDArray[Any]]
 
 
 class Detect:
@@ -54,10 +44,15 @@ class Detect:
     def __init__(self, settings: Settings, shard: int, triage_partitions: int) -> None:
         self._settings, self._index, self._triage_partitions = settings, shard, triage_partitions
         self.covered_offset = -1
-        self._shard = Shard(settings)
+        self._followers = Followers(settings)
+        self._declared = DeclaredSchemas()
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
-        self._followers: dict[tuple[str, Any], Follower] = {}
-        self._pending: list[Row] = []
+        self._pending = Pending()
+        self._sources: list[tuple[str, int]] = []
+        self._errors: dict[int, str] = {}
+        self._error_serial = 0
+        self._verdicts: list[tuple[int, Verdict]] = []
+        self._counts: Counter[Count] = Counter()
         self._marked_ms = NEVER
         self._full = False
 
@@ -71,14 +66,17 @@ class Detect:
         batch = SampleBatch.from_bytes(payload)
         before = self._watermarks.take(batch.mark)
         self._count(batch, before.fence)
-        for row in self._rows(batch, before):
-            self._pending.append(row)
+        if batch.mark.last_offset > before.fence:
+            self._take_rows(batch, before)
+        if len(self._pending) > PENDING_ROWS_MAX:
+            self._counts["rows_not_waited_for",] += len(self._pending) // 2
+            self._watermarks.pass_by(self._pending.middle_ms())
         self._apply(self._watermarks.rows_ms, self._watermarks.timers_ms)
         self.covered_offset = offset
         return self._outputs(offset)
 
     def _count(self, batch: SampleBatch, fence: int) -> None:
-        counts, topic = self._shard.counts, batch.mark.topic
+        counts, topic = self._counts, batch.mark.topic
         offsets = batch.home_offsets()
         fresh = int((offsets > fence).sum())
         counts["records", topic] += fresh
@@ -86,86 +84,147 @@ class Detect:
         for offset, reason in batch.dead:
             counts["dead_letters", reason] += offset > fence
 
-    def _rows(self, batch: SampleBatch, before: Progress) -> Iterator[Row]:
-        """The batch's rows that are no repeats, each with its follower."""
-        mark = batch.mark
-        if mark.last_offset <= before.fence:
-            return
-        followers = [self._follower(key) for key in batch.keys]
-        for place, (offset, time_ms, high_ms, key, content) in enumerate(_contents(batch)):
-            follower = followers[key]
-            if offset <= before.fence or follower is None:
-                continue
-            order_ms = max(time_ms, self._watermarks.least_timely_ms(max(high_ms, before.high_ms)))
-            self._shard.counts["late", mark.topic] += order_ms > time_ms
-            yield (order_ms, mark.topic, mark.partition, offset, place, time_ms, follower, content)
+    def _take_rows(self, batch: SampleBatch, before: Progress) -> None:
+        """Have the batch's rows that are no repeats wait, each with its follower."""
+        source = self._source(batch.mark)
+        places = self._places(batch)
+        runs = batch.table(batch.runs, RUN_COLUMNS)
+        rows = self._rows(runs, places, source, before)
+        rows["run"], rows["state"], rows["value"] = runs["run"], runs["state"], runs["duration_ms"]
+        rows["rows"], rows["bytes"] = runs["rows"], runs["bytes"]
+        fresh = self._fresh(rows, before)
+        for index, text in batch.errors.items():
+            if fresh[index]:
+                self._error_serial += 1
+                self._errors[self._error_serial] = text
+                rows["error"][index] = self._error_serial
+        self._wait(batch.mark, rows, fresh)
+        values = batch.table(batch.values, VALUE_COLUMNS)
+        rows = self._rows(values, places, source, before)
+        rows["value"] = values["value"]
+        self._wait(batch.mark, rows, self._fresh(rows, before))
+        self._take_declared(batch, places, source, before)
+
+    def _source(self, mark: Mark) -> int:
+        place = (mark.topic, mark.partition)
+        if place not in self._sources:
+            self._sources.append(place)
+        return self._sources.index(place)
+
+    def _places(self, batch: SampleBatch) -> npt.NDArray[np.int32]:
+        """The followers of the batch's keys; UNKNOWN for those that the cap keeps out."""
+        followers, now_ms = self._followers, self._watermarks.rows_ms
+        places = followers.find(batch.idents)
+        unknown = int((places == UNKNOWN).sum())
+        if not unknown:
+            return places
+        if len(followers) + unknown > self._settings.series_max:
+            self._give_up_idle(now_ms)
+        followers.add(batch.keys, batch.idents, batch.kinds, now_ms, places)
+        refused = int((places == UNKNOWN).sum())
+        if refused:
+            self._refuse(refused)
+        return places
+
+    def _give_up_idle(self, now_ms: int) -> None:
+        busy = np.append(self._pending.followers(), np.array(self._declared.waiting(), np.int32))
+        given = self._followers.give_up_idle(now_ms, busy)
+        for place in given:
+            self._declared.forget(place)
+        if given:
+            self._counts["idle_given_up",] += len(given)
+            self._full = False
+
+    def _rows(self, table: Columns, places: npt.NDArray[np.int32], source: int, before: Progress) -> Records:
+        """The rows of a table without what is the table's own."""
+        rows = np.zeros(len(table["offset"]), ROW)
+        rows["offset"], rows["time_ms"], rows["source"] = table["offset"], table["time_ms"], source
+        rows["follower"] = places[table["key"]]
+        high_ms = np.maximum(table["high_ms"], before.high_ms)
+        rows["order_ms"] = np.maximum(table["time_ms"], self._watermarks.least_timely_ms(high_ms))
+        return rows
+
+    def _fresh(self, rows: Records, before: Progress) -> npt.NDArray[np.bool_]:
+        return np.asarray((rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN), np.bool_)
+
+    def _wait(self, mark: Mark, rows: Records, fresh: npt.NDArray[np.bool_]) -> None:
+        if not fresh.all():
+            rows = rows[fresh]
+        self._counts["late", mark.topic] += int((rows["order_ms"] > rows["time_ms"]).sum())
+        self._pending.add(self._sources.index((mark.topic, mark.partition)), rows)
+
+    def _take_declared(
+        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
+    ) -> None:
+        table = batch.table(batch.declared, SCHEMA_COLUMNS)
+        rows = self._rows(table, places, source, before)
+        fresh = self._fresh(rows, before)
+        self._counts["late", batch.mark.topic] += int((rows["order_ms"] > rows["time_ms"])[fresh].sum())
+        for index in np.flatnonzero(fresh).tolist():
+            row = rows[index]
+            place = int(row["follower"])
+            order_ms, offset, time_ms = int(row["order_ms"]), int(row["offset"]), int(row["time_ms"])
+            fields = batch.schemas[int(table["schema"][index])]
+            self._declared.add(order_ms, source, offset, index, time_ms, place, fields)
+            self._followers.touch(place, order_ms)
 
     def _apply(self, rows_ms: int, timers_ms: int) -> None:
         """Apply every pending row before `rows_ms` and run every timer before `timers_ms`, in order."""
-        pending, timers = self._pending, self._shard.timers
-        pending.sort(key=_order)
-        ready = bisect_left(pending, rows_ms, key=itemgetter(0))
-        for order_ms, topic, partition, offset, _, time_ms, follower, content in pending[:ready]:
-            timers.run_until(order_ms)
-            follower.apply(time_ms, Position(topic, partition, offset), content, late=order_ms > time_ms)
-        del pending[:ready]
-        timers.run_until(timers_ms - 1)
+        rows = self._pending.take(rows_ms, self._ranked())
+        for findings in self._followers.fold(rows, timers_ms):
+            self._verdicts += [(int(it["order_ms"]), self._verdict(it)) for it in findings]
+        for told in self._declared.apply(rows_ms, self._sources, self._followers.key):
+            self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
+        if self._errors:
+            for serial in rows["error"][rows["error"] > 0].tolist():
+                del self._errors[serial]
 
-    def _follower(self, key: Key) -> Follower | None:
-        """Who follows these series; None when the shard is full."""
-        place = (key.kind, key.labels)
-        follower = self._followers.get(place)
-        if follower is None:
-            if len(self._followers) >= self._settings.series_max:
-                self._refuse()
-                return None
-            follower = self._followers[place] = self._new_follower(key)
-        return follower
+    def _ranked(self) -> list[int]:
+        return sorted(range(len(self._sources)), key=self._sources.__getitem__)
 
-    def _new_follower(self, key: Key) -> Follower:
-        if key.kind == RUNS:
-            return RunFollower(self._shard, key)
-        if key.kind == Signal.SCHEMA:
-            return DeclaredSchemaFollower(self._shard, key)
-        return ValueFollower(self._shard, key)
+    def _verdict(self, finding: Any) -> Verdict:
+        key = self._followers.key(int(finding["follower"]))
+        return verdict_of(finding, key, self._sources, self._errors.get(int(finding["error"]), ""))
 
-    def _refuse(self) -> None:
-        """Count a series that the cap keeps out, and say so once in an alert."""
-        self._shard.counts["series_refused",] += 1
+    def _refuse(self, refused: int) -> None:
+        """Count series that the cap keeps out, and say so once in an alert."""
+        self._counts["series_refused",] += refused
         if self._full:
             return
         self._full = True
         now_ms = self._watermarks.wall_ms
-        self._shard.verdicts.append(
-            Verdict(
-                signal=Signal.VALUE,
-                labels=(("cap", "limits.series_max"), ("shard", str(self._index))),
-                detector="detector_health",
-                time_ms=now_ms,
-                window_start_ms=now_ms,
-                window_end_ms=now_ms,
-                anomalous=True,
-                reason=Reason.SERIES_CAP,
-                change=Change.POINT,
-                baseline=Baseline("cap", 0, now_ms, now_ms),
-                positions=(),
-                severity_score=1.0,
-                unit="series",
-                observed=float(self._settings.series_max + 1),
-                upper=float(self._settings.series_max),
-            )
+        verdict = Verdict(
+            signal=Signal.VALUE,
+            labels=(("cap", "limits.series_max"), ("shard", str(self._index))),
+            detector="detector_health",
+            time_ms=now_ms,
+            window_start_ms=now_ms,
+            window_end_ms=now_ms,
+            anomalous=True,
+            reason=Reason.SERIES_CAP,
+            change=Change.POINT,
+            baseline=Baseline("cap", 0, now_ms, now_ms),
+            positions=(),
+            severity_score=1.0,
+            unit="series",
+            observed=float(self._settings.series_max + 1),
+            upper=float(self._settings.series_max),
         )
+        self._verdicts.append((self._watermarks.rows_ms, verdict))
 
     def _outputs(self, offset: int) -> list[Output]:
         """The step's verdicts for each triage partition, and a mark to each once time has moved on by a second."""
         now_ms = self._watermarks.timers_ms
         due = now_ms >= self._marked_ms + MARK_EVERY_MS
+        if not due and not self._verdicts:
+            return []
         if due:
             self._marked_ms = now_ms
+        self._verdicts.sort(key=lambda it: (it[0], it[1].labels, it[1].signal))
         verdicts: list[list[Verdict]] = [[] for _ in range(self._triage_partitions)]
-        for verdict in self._shard.verdicts:
+        for _, verdict in self._verdicts:
             verdicts[shard_of(verdict.labels, self._triage_partitions)].append(verdict)
-        self._shard.verdicts.clear()
+        self._verdicts.clear()
         return [
             Output(Destination.ANOMALIES, None, self._batch(offset, said).to_bytes(), partition)
             for partition, said in enumerate(verdicts)
@@ -178,28 +237,36 @@ class Detect:
 
     def followed(self) -> list[Followed]:
         """What is known of every series of the shard."""
-        return [known for follower in self._followers.values() for known in follower.followed()]
+        return [
+            known
+            for place in self._followers.all_places()
+            for known in (*followed(self._followers, place), *self._declared.followed(place))
+        ]
 
     def take_counts(self) -> Counter[Count]:
         """What was counted since the last call."""
-        counts = Counter(self._shard.counts)
-        self._shard.counts.clear()
+        counts, self._counts = self._counts, Counter()
+        if forgotten := self._followers.take_forgotten():
+            counts["open_runs_forgotten",] += forgotten
         return counts
 
     def gauges(self) -> dict[str, float]:
         """Sizes now."""
-        runs = [follower for follower in self._followers.values() if isinstance(follower, RunFollower)]
-        schemas = sum(isinstance(follower, DeclaredSchemaFollower) for follower in self._followers.values())
         return {
-            "series": len(self._shard.bank) + RUN_OUTCOMES * len(runs) + schemas,
-            "open_runs": sum(follower.open_runs for follower in runs),
-            "pending_rows": len(self._pending),
+            "series": self._followers.series,
+            "open_runs": self._followers.open_runs,
+            "pending_rows": len(self._pending) + len(self._declared),
         }
 
     def dump(self) -> dict[str, bytes]:
-        """The state as chunks: what all series share, the followers in blocks, and the bank's own blocks."""
-        encode = msgspec.msgpack.encode
-        followers = list(self._followers.values())
+        """The state as chunks: what all series share, and blocks of the followers' arrays."""
+        return {**self._own_chunks(), **self._followers.dump()}
+
+    def changed(self) -> dict[str, bytes]:
+        """The chunks of `dump` that may have changed since this was last called."""
+        return {**self._own_chunks(), **self._followers.changed()}
+
+    def _own_chunks(self) -> dict[str, bytes]:
         head = [
             FORMAT,
             self._settings.config_hash,
@@ -207,21 +274,15 @@ class Detect:
             self._marked_ms,
             self._full,
             self._watermarks.dump(),
-            [[*row[:6], row[6].key, row[7]] for row in self._pending],
+            self._sources,
+            self._error_serial,
+            self._errors,
         ]
-        blocks = range(0, len(followers), BLOCK_FOLLOWERS)
+        encode = msgspec.msgpack.encode
         return {
             "head": encode(head),
-            **{
-                f"followers-{start // BLOCK_FOLLOWERS:06}": encode(
-                    [
-                        [follower.key, follower.dump()]
-                        for follower in followers[start : start + BLOCK_FOLLOWERS]
-                    ]
-                )
-                for start in blocks
-            },
-            **{f"bank-{name}": block for name, block in self._shard.bank.dump_blocks().items()},
+            "pending": encode(self._pending.dump()),
+            "declared": self._declared.dump(),
         }
 
     def load(self, chunks: dict[str, bytes]) -> None:
@@ -230,59 +291,15 @@ class Detect:
         Raises:
             ValueError: the state was written by another version.
         """
-        version, config_hash, covered, marked_ms, full, watermarks, pending = msgspec.msgpack.decode(
-            chunks["head"]
-        )
+        version, *head = msgspec.msgpack.decode(chunks["head"])
         if version != FORMAT:
             raise ValueError(f"detector state of format {version}; this worker reads format {FORMAT}")
-        self.covered_offset, self._marked_ms, self._full = covered, marked_ms, full
-        self._shard = Shard(self._settings, retuned=config_hash != self._settings.config_hash)
+        config_hash, self.covered_offset, self._marked_ms, self._full, watermarks, *rest = head
         self._watermarks.load(watermarks)
-        bank = {
-            name.removeprefix("bank-"): block for name, block in chunks.items() if name.startswith("bank-")
-        }
-        self._shard.bank.load_blocks(bank)
-        self._followers = {}
-        for name in sorted(chunks):
-            if name.startswith("followers-"):
-                for key, state in msgspec.msgpack.decode(chunks[name]):
-                    self._restore(msgspec.convert(key, Key)).load(state)
-        self._pending = [self._pending_row(row) for row in pending]
-
-    def _restore(self, key: Key) -> Follower:
-        follower = self._followers[key.kind, key.labels] = self._new_follower(key)
-        return follower
-
-    def _pending_row(self, row: list[Any]) -> Row:
-        *order, time_ms, raw_key, content = row
-        key = msgspec.convert(raw_key, Key)
-        if key.kind == RUNS:
-            content = RunEvent(*content)
-        order_ms, topic, partition, offset, place = order
-        return (
-            order_ms,
-            topic,
-            partition,
-            offset,
-            place,
-            time_ms,
-            self._followers[key.kind, key.labels],
-            content,
-        )
-
-
-def _contents(batch: SampleBatch) -> Iterator[tuple[int, int, int, int, Any]]:
-    """Offset, event time, greatest event time before it, key and content of every row."""
-    columns = [column.tolist() for column in batch.table(batch.runs, RUN_COLUMNS).values()]
-    errors = batch.errors
-    for index, (offset, time_ms, high_ms, key, run, state, duration_ms, rows, size) in enumerate(
-        zip(*columns, strict=True)
-    ):
-        event = RunEvent(run, state, duration_ms, rows, size, errors.get(index, "") if errors else "")
-        yield offset, time_ms, high_ms, key, event
-    columns = [column.tolist() for column in batch.table(batch.values, VALUE_COLUMNS).values()]
-    for offset, time_ms, high_ms, key, value in zip(*columns, strict=True):
-        yield offset, time_ms, high_ms, key, value
-    columns = [column.tolist() for column in batch.table(batch.declared, SCHEMA_COLUMNS).values()]
-    for offset, time_ms, high_ms, key, schema in zip(*columns, strict=True):
-        yield offset, time_ms, high_ms, key, batch.schemas[schema]
+        sources, self._error_serial, self._errors = rest
+        self._sources = [(topic, partition) for topic, partition in sources]
+        self._followers = Followers(self._settings)
+        self._followers.load(chunks, retuned=config_hash != self._settings.config_hash)
+        self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
+        self._declared = DeclaredSchemas()
+        self._declared.load(chunks["declared"], self._followers.key)

@@ -1,29 +1,29 @@
 """A bank of numeric series: settings and state of many series side by side, judged one sample or one batch at a time.
 
 The heads live in `small_sample` (few runs) and `core` (everything else); the kernels that choose between them in
-`numeric_kernels`; storing and loading in `numeric_blocks`. Nothing here reads a clock or is random: the same samples in
-the same order give the same judgements, however they are cut into batches.
+`numeric_kernels`. Nothing here reads a clock or is random: the same samples in the same order give the same judgements,
+however they are cut into batches.
 """
 
-import heapq
 import math
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors import numeric_blocks as blocks
 from detectors import numeric_kernels as kernels
 from detectors import numeric_layout as codes
 from detectors.budget import FALSE_ALARMS_PER_DAY, threshold_for
 from detectors.core.layout import DEEP, Records
-from detectors.numeric_layout import JUDGEMENT, LIGHT
+from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED
+from detectors.record_array import RecordArray
 
-_CAPACITY_START = 64
-_GROWTH = 1.5
-_BLOCK_SLOTS = 256
+VERSION = 2
+"""Of the layout of stored state: changes with any change of a dtype or of what a field means."""
+HEAD = "bank"
 
 
 class Kind(IntEnum):
@@ -102,9 +102,20 @@ class NumericBank:
     bytes_deep = DEEP.itemsize
 
     def __init__(self) -> None:
-        self._light: Records = np.zeros(_CAPACITY_START, LIGHT)
-        self._deep: Records = np.zeros(_CAPACITY_START, DEEP)
-        self._free = list(range(_CAPACITY_START))
+        self._light, self._deep = _new_light(), _new_deep()
+        self._counters = np.array([0, 0, 1, 0], np.int64)
+        self.reserve(1)
+
+    @property
+    def arrays(self) -> codes.Bank:
+        """The arrays as kernels take them; they hold until more room is reserved."""
+        light, deep = self._light, self._deep
+        return codes.Bank(light.data, deep.data, self._counters, light.dirty, deep.dirty)
+
+    def reserve(self, slots: int) -> None:
+        """Make room for so many series more, and for the scorer's state of so many."""
+        self._light.reserve(int(self._counters[codes.LIGHT_TOP]), slots)
+        self._deep.reserve(int(self._counters[codes.DEEP_TOP]), slots)
 
     def add(
         self,
@@ -114,18 +125,14 @@ class NumericBank:
         false_alarms_per_day: float = FALSE_ALARMS_PER_DAY,
         min_effect: float = 0.0,
     ) -> int:
-        """Make room for a series and return its slot, the lowest free one.
+        """Make room for a series and return its slot.
 
         Raises:
             ValueError: the budget is not above 0, or the least effect (a share of the expected value) is negative.
         """
-        _check(false_alarms_per_day, min_effect)
-        if not self._free:
-            self._grow()
-        slot = heapq.heappop(self._free)
-        self._light[slot]["kind"] = kind
-        self._set(slot, direction, false_alarms_per_day, min_effect)
-        return slot
+        settings = tuned(direction, false_alarms_per_day, min_effect)
+        self.reserve(1)
+        return kernels.add(self.arrays, int(kind), settings)
 
     def configure(
         self, slot: int, *, direction: Direction, false_alarms_per_day: float, min_effect: float
@@ -136,9 +143,9 @@ class NumericBank:
             IndexError: no series has this slot.
             ValueError: as `add`.
         """
-        _check(false_alarms_per_day, min_effect)
+        settings = tuned(direction, false_alarms_per_day, min_effect)
         self._require(slot)
-        self._set(slot, direction, false_alarms_per_day, min_effect)
+        kernels.configure(self.arrays, slot, settings)
 
     def release(self, slot: int) -> None:
         """Forget a series; its slot may be given to another one.
@@ -147,19 +154,17 @@ class NumericBank:
             IndexError: no series has this slot.
         """
         self._require(slot)
-        if self._deep[slot]["n"]:
-            self._deep[slot] = np.zeros((), DEEP)
-        self._light[slot] = np.zeros((), LIGHT)
-        heapq.heappush(self._free, slot)
+        kernels.release(self.arrays, slot)
 
     def __len__(self) -> int:
         """Series in the bank."""
-        return len(self._light) - len(self._free)
+        return int(np.count_nonzero(self._light.data["kind"]))
 
     @property
     def size_bytes(self) -> int:
-        """Memory in use by light and deep state, free slots included."""
-        return self._light.nbytes + int(np.count_nonzero(blocks.has_core(self._light))) * self.bytes_deep
+        """Memory in use by light and deep state."""
+        slots, deeps = self._counters[codes.LIGHT_TOP], self._counters[codes.DEEP_TOP]
+        return int(slots) * self.bytes_light + int(deeps) * self.bytes_deep
 
     def judge(self, slot: int, time_ms: int, value: float) -> Judgement:
         """Judge a sample, then learn it as far as it is ordinary. NaN and infinity are refused and change nothing.
@@ -167,7 +172,8 @@ class NumericBank:
         Raises:
             IndexError: no series has this slot.
         """
-        return Judgement._make(kernels.judge(self._light, self._deep, slot, time_ms, value))
+        self.reserve(1)
+        return Judgement._make(kernels.judge(self.arrays, slot, time_ms, value))
 
     def judge_many(self, slots: npt.ArrayLike, times_ms: npt.ArrayLike, values: npt.ArrayLike) -> Records:
         """Judge and learn samples of any slots in the order given, as that many calls of `judge` would.
@@ -193,8 +199,9 @@ class NumericBank:
             )
         for slot in np.unique(where):
             self._require(int(slot))
+        self.reserve(len(np.unique(where)))
         out = np.zeros(len(where), JUDGEMENT)
-        kernels.judge_many(self._light, self._deep, where, when, what, out)
+        kernels.judge_many(self.arrays, where, when, what, out)
         return out
 
     def limits(self, slot: int, time_ms: int) -> Limits:
@@ -206,11 +213,17 @@ class NumericBank:
         Raises:
             IndexError: no series has this slot.
         """
-        return Limits._make(kernels.limits(self._light, self._deep, slot, time_ms))
+        return Limits._make(kernels.limits(self.arrays, slot, time_ms))
 
     def dump_blocks(self) -> dict[str, bytes]:
         """The whole state as bytes by block name; a block in which nothing changed has the same bytes again."""
-        return blocks.dump(self._light, self._deep, _BLOCK_SLOTS)
+        slots, deeps = int(self._counters[codes.LIGHT_TOP]), int(self._counters[codes.DEEP_TOP])
+        return {HEAD: self._head(), **dict(self._light.blocks(slots)), **dict(self._deep.blocks(deeps))}
+
+    def changed_blocks(self) -> dict[str, bytes]:
+        """The blocks of `dump_blocks` that changed since this was last called."""
+        slots, deeps = int(self._counters[codes.LIGHT_TOP]), int(self._counters[codes.DEEP_TOP])
+        return {HEAD: self._head(), **dict(self._light.changed(slots)), **dict(self._deep.changed(deeps))}
 
     def load_blocks(self, dumped: Mapping[str, bytes]) -> None:
         """Take over a dumped state in place of the present one; slots keep their numbers.
@@ -218,31 +231,42 @@ class NumericBank:
         Raises:
             ValueError: a block is missing or damaged, or another version wrote it; the present state is kept.
         """
-        self._light, self._deep = blocks.load(dumped)
-        self._free = np.flatnonzero(self._light["kind"] == codes.FREE).tolist()
+        try:
+            version, counters = msgspec.msgpack.decode(dumped[HEAD], type=tuple[int, list[int]])
+        except (KeyError, msgspec.MsgspecError) as error:
+            raise ValueError("the state of the numeric detectors has no readable head") from error
+        if version != VERSION:
+            raise ValueError(f"numeric detector state of version {version}; this release reads {VERSION}")
+        light, deep = _new_light(), _new_deep()
+        light.load(dumped, counters[codes.LIGHT_TOP])
+        deep.load(dumped, counters[codes.DEEP_TOP])
+        self._light, self._deep = light, deep
+        self._counters[:] = counters
 
-    def _set(self, slot: int, direction: Direction, false_alarms_per_day: float, min_effect: float) -> None:
-        series = self._light[slot]
-        series["direction"] = direction
-        series["false_alarms_per_day"] = false_alarms_per_day
-        series["threshold"] = threshold_for(false_alarms_per_day)
-        series["min_effect"] = min_effect
+    def _head(self) -> bytes:
+        return msgspec.msgpack.encode((VERSION, self._counters.tolist()))
 
     def _require(self, slot: int) -> None:
-        if not 0 <= slot < len(self._light) or self._light[slot]["kind"] == codes.FREE:
+        light = self._light.data
+        if not 0 <= slot < len(light) or light[slot]["kind"] == codes.FREE:
             raise IndexError(f"no series has slot {slot}")
 
-    def _grow(self) -> None:
-        before, capacity = len(self._light), int(len(self._light) * _GROWTH)
-        light, deep = np.zeros(capacity, LIGHT), np.zeros(capacity, DEEP)
-        earned = np.flatnonzero(blocks.has_core(self._light))
-        light[:before] = self._light
-        deep[earned] = self._deep[earned]
-        self._light, self._deep = light, deep
-        self._free = list(range(before, capacity))
+
+def _new_light() -> RecordArray:
+    return RecordArray("light", LIGHT, codes.LIGHT_BLOCK_BITS)
 
 
-def _check(false_alarms_per_day: float, min_effect: float) -> None:
-    threshold_for(false_alarms_per_day)
+def _new_deep() -> RecordArray:
+    return RecordArray("deep", DEEP, codes.DEEP_BLOCK_BITS)
+
+
+def tuned(direction: Direction, false_alarms_per_day: float, min_effect: float) -> Records:
+    """One TUNED record.
+
+    Raises:
+        ValueError: as `NumericBank.add`.
+    """
     if not (math.isfinite(min_effect) and min_effect >= 0):
         raise ValueError(f"a least effect must be a share of 0 or more, not {min_effect}")
+    threshold = threshold_for(false_alarms_per_day)
+    return np.array([(direction, threshold, false_alarms_per_day, min_effect)], TUNED)

@@ -1,10 +1,15 @@
 """What a bank remembers of one series beside the core's state, what it says of a sample, and the codes in both.
 
-A series is a slot of two arrays: LIGHT, its settings and few-samples state, and `core.layout.DEEP`, the scorer's state,
-which stays untouched (and so costs no memory) until the series has earned it.
+A series is a slot of LIGHT records, its settings and few-samples state. Once it has earned the scorer's state it also has
+a `core.layout.DEEP` record, in an array of their own that grows with the series that need one.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
+
+from detectors.core.layout import Records
 
 FREE, VALUES, RUNS = 0, 1, 2
 BOTH, UP, DOWN = 0, 1, 2
@@ -21,8 +26,11 @@ LIGHT = np.dtype(
         ("runs", "<i8"),
         ("first_ms", "<i8"),
         ("last_ms", "<i8"),
-        ("kind", "<i4"),
-        ("direction", "<i4"),
+        ("latest", "<f8"),
+        ("interest_ms", "<i8"),
+        ("kind", "<i2"),
+        ("direction", "<i2"),
+        ("deep", "<i4"),
         ("threshold", "<f8"),
         ("false_alarms_per_day", "<f8"),
         ("min_effect", "<f8"),
@@ -32,7 +40,26 @@ LIGHT = np.dtype(
         ("first", "<f8", (FIRST,)),
     ]
 )
-"""Settings and few-samples state of one series. `n` counts all samples, `runs` those that the t head has learned."""
+"""Settings and few-samples state of one series.
+
+`n` counts all samples, `runs` those that the t head has learned, `interest_ms` see `interest`. `deep` is the place of the
+scorer's state: 0, where nothing is ever learned, until the series has one. In a free slot `first_ms` is 1 + the next free
+slot (0: none), in a free DEEP record `block` is the next free place.
+"""
+
+TUNED = np.dtype(
+    [
+        ("direction", "<i2"),
+        ("threshold", "<f8"),
+        ("false_alarms_per_day", "<f8"),
+        ("min_effect", "<f8"),
+    ]
+)
+"""What a user tunes of one series: the settings in LIGHT."""
+
+COUNTERS = 4
+LIGHT_TOP, LIGHT_FREE, DEEP_TOP, DEEP_FREE = 0, 1, 2, 3
+"""A bank's counters: slots ever used, 1 + the first free one of those, DEEP records ever used, the first free one of those."""
 
 JUDGEMENT = np.dtype(
     [
@@ -53,3 +80,17 @@ JUDGEMENT = np.dtype(
 
 Row = tuple[float, float, float, float, float, int, int, float, int, bool, bool]
 """Score, expected, lower, upper, p_value, n, since_ms, interval_s, method, anomalous, warming."""
+
+LIGHT_BLOCK_BITS = 8
+DEEP_BLOCK_BITS = 5
+"""Records of a block, as a power of two: what changed in it is stored together."""
+
+
+class Bank(NamedTuple):
+    """The arrays of many numeric series, as kernels take them; `*_dirty` marks the blocks that changed."""
+
+    light: Records
+    deep: Records
+    counters: npt.NDArray[np.int64]
+    light_dirty: npt.NDArray[np.uint8]
+    deep_dirty: npt.NDArray[np.uint8]

@@ -1,165 +1,87 @@
-"""One numeric series: its slot in the bank, its settings, and the verdicts that its judgements become."""
+"""The numeric series of a follower: a slot in the bank, taken with the first sample, and what is found in it."""
 
 from math import isnan
-from typing import Any
 
-import msgspec
-
-from detectors.core.layout import WARM_UP
-from detectors.interest import Interest
-from detectors.numeric import Direction as Side
-from detectors.numeric import Judgement, Kind, Method
-from detectors.series import Labels, Signal
-from detectors.shard import Followed, Position, Shard, source_positions
-from detectors.verdicts import Baseline, Change, Direction, Reason, SourcePosition, Verdict
+from detectors.compiled import pasted
+from detectors.core.layout import WARM_UP, Record
+from detectors.findings import NOWHERE, new_finding, place_finding
+from detectors.follower_layout import NUMERIC, SERIES, TOO_LONG, VALUE, Arrays
+from detectors.interest import interested, wanted
+from detectors.numeric_kernels import judge_sample, limits_at, take_slot
+from detectors.numeric_layout import REFUSED, RUNS, VALUES
 
 TOO_LONG_FACTOR_MIN = 1.5
-_SIDES = {"both": Side.BOTH, "up": Side.UP, "down": Side.DOWN}
+UNKNOWN = -1.0
 
 
-class _State(msgspec.Struct, array_like=True):
-    slot: int
-    n: int = 0
-    since_ms: int = -1
-    last_ms: int = -1
-    latest: float = 0.0
-    interest: Interest = msgspec.field(default_factory=Interest)
+@pasted
+def _slot(a: Arrays, follower: int, part: int) -> int:
+    f = a.followers[follower]
+    if f.slots[part] == 0:
+        kind = VALUES if f.kind == VALUE else RUNS
+        f.slots[part] = 1 + take_slot(a.bank, kind, a.tuned[f.tuned[part]])
+        a.counters[SERIES] += 1
+    return f.slots[part] - 1
 
 
-class NumericSeries:
-    """Judges the samples of one numeric series and tells the shard what triage has to know."""
+@pasted
+def judge_part(  # noqa: PLR0913  a kernel takes no objects
+    a: Arrays,
+    follower: int,
+    part: int,
+    time_ms: int,
+    value: float,
+    start_ms: int,
+    sources: tuple[int, int],
+    offsets: tuple[int, int],
+) -> None:
+    """Judge one sample of a series and learn it; `start_ms` is where the span it measures began.
 
-    def __init__(
-        self, shard: Shard, signal: Signal, labels: Labels, unit: str, kind: Kind, owner: str
-    ) -> None:
-        self._shard, self._signal, self._labels, self._unit, self._owner = shard, signal, labels, unit, owner
-        self._kind = kind
-        self._state: _State | None = None
-
-    def judge(self, time_ms: int, value: float, start_ms: int, *positions: Position | None) -> None:
-        """Judge one sample and learn it; `start_ms` is where the span it measures began."""
-        state = self._slot()
-        judgement = self._shard.bank.judge(state.slot, time_ms, value)
-        if state.interest.wants(time_ms, judgement.anomalous):
-            places = source_positions(*positions)
-            self._shard.verdicts.append(self._verdict(time_ms, value, start_ms, places, judgement))
-        state.n, state.since_ms, state.last_ms = judgement.n + 1, judgement.since_ms, time_ms
-        state.latest = value
-
-    def upper_limit(self, time_ms: int) -> float | None:
-        """The greatest value that is ordinary at `time_ms`, and at least half above the expected; None: not known."""
-        if self._state is None:
-            return None
-        limits = self._shard.bank.limits(self._state.slot, time_ms)
-        if isnan(limits.upper):
-            return None
-        return max(limits.upper, TOO_LONG_FACTOR_MIN * limits.expected)
-
-    def report_too_long(self, time_ms: int, start_ms: int, position: Position) -> None:
-        """Say that a run which began at `start_ms` is still open; it teaches nothing."""
-        state = self._slot()
-        limits = self._shard.bank.limits(state.slot, time_ms)
-        state.interest.wants(time_ms, True)
-        observed = float(time_ms - start_ms)
-        self._shard.verdicts.append(
-            Verdict(
-                signal=self._signal,
-                labels=self._labels,
-                detector="running_too_long",
-                time_ms=time_ms,
-                window_start_ms=start_ms,
-                window_end_ms=time_ms,
-                anomalous=True,
-                reason=Reason.RUNNING_TOO_LONG,
-                change=Change.POINT,
-                baseline=Baseline("upper_limit", state.n, state.since_ms, state.last_ms, state.n < WARM_UP),
-                positions=source_positions(position),
-                severity_score=1.0,
-                unit=self._unit,
-                observed=observed,
-                expected=limits.expected,
-                lower=0.0,
-                upper=observed,
-                direction=Direction.UP,
-                owner=self._owner,
-            )
-        )
-
-    def _verdict(
-        self,
-        time_ms: int,
-        value: float,
-        start_ms: int,
-        positions: tuple[SourcePosition, ...],
-        judgement: Judgement,
-    ) -> Verdict:
-        above = value > judgement.expected
-        side = (
-            (Reason.ABOVE_RANGE if above else Reason.BELOW_RANGE) if judgement.anomalous else Reason.ORDINARY
-        )
-        return Verdict(
-            signal=self._signal,
-            labels=self._labels,
-            detector=Method(judgement.method).name.lower(),
-            time_ms=time_ms,
-            window_start_ms=start_ms,
-            window_end_ms=time_ms,
-            anomalous=judgement.anomalous,
-            reason=side,
-            change=Change.POINT,
-            baseline=Baseline(
-                Method(judgement.method).name.lower(),
-                judgement.n,
-                judgement.since_ms,
-                self._slot().last_ms,
-                judgement.warming,
-            ),
-            positions=positions,
-            severity_score=judgement.score,
-            unit=self._unit,
-            observed=value,
-            expected=_known(judgement.expected),
-            lower=_known(judgement.lower),
-            upper=_known(judgement.upper),
-            p_value=_known(judgement.p_value),
-            direction=(Direction.UP if above else Direction.DOWN) if judgement.anomalous else None,
-            owner=self._owner,
-        )
-
-    def _slot(self) -> _State:
-        """The series' state; its slot in the bank is taken with the first sample."""
-        if self._state is None:
-            settings = self._shard.settings.for_series(self._signal, dict(self._labels))
-            slot = self._shard.bank.add(
-                self._kind,
-                direction=_SIDES[settings.direction],
-                false_alarms_per_day=settings.false_alarms_per_day,
-                min_effect=settings.min_effect,
-            )
-            self._state = _State(slot)
-        return self._state
-
-    def followed(self) -> Followed:
-        """What is known of the series."""
-        state = self._slot()
-        return Followed(self._signal, self._labels, self._unit, state.n, state.latest)
-
-    def dump(self) -> Any:
-        """The state as plain values; the numbers themselves lie in the bank."""
-        return msgspec.to_builtins(self._state)
-
-    def load(self, state: Any) -> None:
-        """Take over a dumped state; the bank has been loaded already, and gets today's settings."""
-        self._state = msgspec.convert(state, _State | None)
-        if self._state is not None and self._shard.retuned:
-            settings = self._shard.settings.for_series(self._signal, dict(self._labels))
-            self._shard.bank.configure(
-                self._state.slot,
-                direction=_SIDES[settings.direction],
-                false_alarms_per_day=settings.false_alarms_per_day,
-                min_effect=settings.min_effect,
-            )
+    `sources` and `offsets` say where the one or two records behind it lie (source -1: nowhere).
+    """
+    slot = _slot(a, follower, part)
+    s = a.bank.light[slot]
+    last_ms = s.last_ms if s.n > 0 else -1
+    said = judge_sample(a.bank, slot, time_ms, value, interested(s))
+    if said[8] == REFUSED:
+        return
+    s.latest = value
+    if not wanted(s, time_ms, said[9], False):
+        return
+    finding = new_finding(a, NUMERIC, part, follower, time_ms, start_ms)
+    finding.observed, finding.score, finding.expected = value, said[0], said[1]
+    finding.lower, finding.upper, finding.p_value = said[2], said[3], said[4]
+    finding.n, finding.since_ms, finding.last_ms = said[5], said[6], last_ms
+    finding.method, finding.anomalous = said[8], said[9]
+    place_finding(finding, 0, sources[0], offsets[0])
+    place_finding(finding, 1, sources[1], offsets[1])
 
 
-def _known(number: float) -> float | None:
-    return None if isnan(number) else number
+@pasted
+def upper_limit(a: Arrays, f: Record, part: int, time_ms: int) -> float:
+    """The greatest value that is ordinary at `time_ms`, and at least half above the expected; negative: not known."""
+    if f.slots[part] == 0:
+        return UNKNOWN
+    expected, _, upper = limits_at(a.bank, f.slots[part] - 1, time_ms)
+    return UNKNOWN if isnan(upper) else max(upper, TOO_LONG_FACTOR_MIN * expected)
+
+
+@pasted
+def report_too_long(
+    a: Arrays, follower: int, part: int, time_ms: int, start_ms: int, source: int, offset: int
+) -> None:
+    """Say that a run which began at `start_ms` is still open; it teaches nothing."""
+    slot = _slot(a, follower, part)
+    s = a.bank.light[slot]
+    expected, _, _ = limits_at(a.bank, slot, time_ms)
+    wanted(s, time_ms, True, False)
+    finding = new_finding(a, TOO_LONG, part, follower, time_ms, start_ms)
+    finding.observed = finding.upper = float(time_ms - start_ms)
+    finding.expected, finding.lower, finding.score, finding.anomalous = expected, 0.0, 1.0, 1
+    if s.n > 0:
+        finding.n, finding.since_ms, finding.last_ms = s.n, s.first_ms, s.last_ms
+    finding.method = s.n < WARM_UP
+    place_finding(finding, 0, source, offset)
+
+
+__all__ = ["NOWHERE", "judge_part", "report_too_long", "upper_limit"]

@@ -1,221 +1,160 @@
-"""Runs of one pipeline or task: pairs starts with ends, spots repeats, and feeds every signal that runs carry."""
+"""Runs of one pipeline or task: pairs starts with ends, spots repeats, and feeds every signal that runs carry.
 
-from math import isnan
-from typing import Any, NamedTuple
+Signals: latency of successful runs (the reported duration, or end minus start), rows and bytes of successful runs, run
+events in a window, freshness, failures and duplicates. A run whose end was already seen is a duplicate and feeds nothing
+else. At most 256 runs are open at a time; the oldest gives way. Run 0 stands for events without a run id.
+"""
 
-import msgspec
+import math
 
-from detectors.event_counts import EventCounts
-from detectors.freshness import FreshnessSeries
-from detectors.numeric import Kind
-from detectors.numeric_series import NumericSeries
-from detectors.outcome_series import OutcomeSeries
-from detectors.samples import Key, RunState
-from detectors.series import Labels, Signal
-from detectors.shard import Followed, Position, Shard
+from detectors.compiled import pasted
+from detectors.core.layout import Record
+from detectors.event_counts import count_event
+from detectors.follower_layout import BYTES, DUPLICATES, FAILURES, LATENCY, ROWS, TIMERS, Arrays
+from detectors.freshness import note_arrival
+from detectors.numeric_series import NOWHERE, judge_part, report_too_long, upper_limit
+from detectors.outcomes import judge_outcome
+from detectors.run_memory import (
+    NONE,
+    add_unmeasured,
+    close_run,
+    drop_unmeasured,
+    find_open,
+    find_unmeasured,
+    has_ended,
+    know,
+    open_run,
+    remember_ended,
+    touch_run,
+)
+from detectors.samples import RunState
+from detectors.timers import push_timer
 
-OPEN_RUNS_MAX = 256
-ENDED_RUNS_MAX = 64
-TOO_LONG = "running_too_long"
-ENDED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.SKIPPED})
-
-
-class RunEvent(NamedTuple):
-    """One row of the runs table; NaN stands for what the event did not say, run 0 for no run id."""
-
-    run: int
-    state: int
-    duration_ms: float
-    rows: float
-    bytes: float
-    error: str
-
-
-class _SeenRun(msgspec.Struct, array_like=True):
-    """A run, and the record it is known from."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    @property
-    def position(self) -> Position:
-        return Position(self.topic, self.partition, self.offset)
+STARTED, SUCCEEDED = int(RunState.STARTED), int(RunState.SUCCEEDED)
+FAILED, SKIPPED = int(RunState.FAILED), int(RunState.SKIPPED)
+RUN_TOO_LONG = 0
+"""The purpose of its timers; their token is the run."""
 
 
-class _OpenRun(_SeenRun, array_like=True):
-    """A run that started; it takes too long from `due_ms` on (-1: not known)."""
-
-    start_ms: int
-    due_ms: int
-    reported: bool
-
-
-class _EndedRun(_SeenRun, array_like=True):
-    """A run whose end was seen; `unmeasured` while it succeeded and nothing said how long it took."""
-
-    end_ms: int
-    unmeasured: bool
-
-
-class RunFollower:
-    """Follows every run of one label set.
-
-    Signals: latency of successful runs (the reported duration, or end minus start), rows and bytes of successful
-    runs, run events in a window, freshness, failures and duplicates. A run whose end was already seen is a
-    duplicate and feeds nothing else. At most 256 runs are open at a time; the oldest gives way.
-    """
-
-    def __init__(self, shard: Shard, key: Key) -> None:
-        self.key = key
-        self._shard = shard
-        labels, owner = key.labels, key.owner
-        self._latency: NumericSeries | None = None
-        self._measures: dict[str, NumericSeries] = {}
-        self._failures = OutcomeSeries(shard, Signal.FAILURES, labels, owner)
-        self._duplicates = OutcomeSeries(shard, Signal.DUPLICATES, labels, owner)
-        self._freshness = FreshnessSeries(shard, labels, owner)
-        self._counts = EventCounts(shard, labels, owner)
-        self._open: dict[int, _OpenRun] = {}
-        self._ended: dict[int, _EndedRun] = {}
-
-    def apply(self, time_ms: int, position: Position, event: RunEvent, *, late: bool) -> None:
-        """Fold in one run event; a late one counts in no window, and its run is not waited for."""
-        if not late:
-            self._counts.count(time_ms, position)
-        if event.state in ENDED:
-            self._end(time_ms, position, event)
-        elif event.run in self._ended:
-            self._start_after_end(time_ms, position, event)
-        elif event.run not in self._open or (event.run == 0 and event.state == RunState.STARTED):
-            self._freshness.arrive(time_ms, position)
-            self._start(time_ms, position, event.run, late=late)
-
-    def expire(self, purpose: str, token: int, due_ms: int) -> None:
-        """Report the run `token` when it is still open."""
-        run = self._open.get(token)
-        if run is None or run.reported or run.due_ms != due_ms or self._latency is None:
-            return
-        run.reported = True
-        self._latency.report_too_long(due_ms, run.start_ms, run.position)
-
-    def _start(self, time_ms: int, position: Position, run_id: int, *, late: bool) -> None:
-        if len(self._open) >= OPEN_RUNS_MAX:
-            self._open.pop(next(iter(self._open)))
-            self._shard.counts["open_runs_forgotten",] += 1
-        limit_ms = None if late or self._latency is None else self._latency.upper_limit(time_ms)
-        run = _OpenRun(*position, time_ms, -1, False)
-        if limit_ms is not None:
-            run.due_ms = time_ms + int(limit_ms)
-        self._open[run_id] = run
-        self._set_timer(run_id, run)
-
-    def _start_after_end(self, time_ms: int, position: Position, event: RunEvent) -> None:
-        """The start came behind the end, from another partition or late: now the run's duration is known."""
-        ended = self._ended[event.run]
-        if ended.unmeasured and event.state == RunState.STARTED and time_ms <= ended.end_ms:
-            ended.unmeasured = False
-            self._took(ended.end_ms, float(ended.end_ms - time_ms), position, ended.position)
-
-    def _end(self, time_ms: int, position: Position, event: RunEvent) -> None:
-        duplicate = event.run != 0 and event.run in self._ended
-        self._duplicates.judge(time_ms, duplicate, self._freshness.typical_gap_ms, position)
-        if duplicate:
-            return
-        start = self._open.pop(event.run, None)
-        if event.run:
-            unmeasured = start is None and event.state == RunState.SUCCEEDED and isnan(event.duration_ms)
-            self._ended[event.run] = _EndedRun(*position, time_ms, unmeasured)
-            if len(self._ended) > ENDED_RUNS_MAX:
-                del self._ended[next(iter(self._ended))]
-        if start is None:
-            self._freshness.arrive(time_ms, position)
-        if event.state == RunState.SKIPPED:
-            return
-        failed = event.state == RunState.FAILED
-        self._failures.judge(time_ms, failed, self._freshness.typical_gap_ms, position, event.error)
-        if not failed:
-            self._succeed(time_ms, position, event, start)
-
-    def _succeed(self, time_ms: int, position: Position, event: RunEvent, start: _OpenRun | None) -> None:
-        duration_ms = event.duration_ms
-        if isnan(duration_ms) and start is not None:
-            duration_ms = float(time_ms - start.start_ms)
-        start_ms = time_ms if isnan(duration_ms) else time_ms - int(duration_ms)
-        positions = (start.position if start else None, position)
-        if duration_ms >= 0:
-            self._took(time_ms, duration_ms, *positions)
-        for measure, value in (("rows", event.rows), ("bytes", event.bytes)):
-            if not isnan(value):
-                self._measure(measure).judge(time_ms, value, start_ms, *positions)
-
-    def _took(self, end_ms: int, duration_ms: float, *positions: Position | None) -> None:
-        if self._latency is None:
-            self._latency = self._numeric(Signal.LATENCY, self.key.labels, "ms")
-        self._latency.judge(end_ms, duration_ms, end_ms - int(duration_ms), *positions)
-
-    def _measure(self, measure: str) -> NumericSeries:
-        series = self._measures.get(measure)
-        if series is None:
-            series = self._measures[measure] = self._numeric(
-                Signal.VOLUME, measured(self.key.labels, measure), measure
-            )
-        return series
-
-    def _numeric(self, signal: Signal, labels: Labels, unit: str) -> NumericSeries:
-        return NumericSeries(self._shard, signal, labels, unit, Kind.RUNS, self.key.owner)
-
-    def _set_timer(self, run_id: int, run: _OpenRun) -> None:
-        if run.due_ms >= 0 and not run.reported:
-            self._shard.timers.set(run.due_ms, self.key.labels, TOO_LONG, run_id, self)
-
-    @property
-    def open_runs(self) -> int:
-        """Runs that started and have not ended."""
-        return len(self._open)
-
-    def followed(self) -> list[Followed]:
-        """What is known of the series that these runs feed."""
-        numeric = [series for series in (self._latency, *self._measures.values()) if series is not None]
-        outcomes = [series.followed() for series in (self._failures, self._duplicates)]
-        return [
-            *(series.followed() for series in numeric),
-            *self._counts.followed(),
-            *(known for known in outcomes if known.n),
-            self._freshness.followed(),
-        ]
-
-    def dump(self) -> Any:
-        """The state as plain values."""
-        return [
-            None if self._latency is None else self._latency.dump(),
-            {measure: series.dump() for measure, series in self._measures.items()},
-            self._failures.dump(),
-            self._duplicates.dump(),
-            self._freshness.dump(),
-            self._counts.dump(),
-            {run: msgspec.to_builtins(state) for run, state in self._open.items()},
-            {run: msgspec.to_builtins(state) for run, state in self._ended.items()},
-        ]
-
-    def load(self, state: Any) -> None:
-        """Take over a dumped state, timers included."""
-        latency, measures, failures, duplicates, freshness, counts, open_runs, ended = state
-        if latency is not None:
-            self._latency = self._numeric(Signal.LATENCY, self.key.labels, "ms")
-            self._latency.load(latency)
-        for measure, dumped in measures.items():
-            self._measure(measure).load(dumped)
-        self._failures.load(failures)
-        self._duplicates.load(duplicates)
-        self._freshness.load(freshness)
-        self._counts.load(counts)
-        self._open = {int(run): msgspec.convert(dumped, _OpenRun) for run, dumped in open_runs.items()}
-        self._ended = {int(run): msgspec.convert(dumped, _EndedRun) for run, dumped in ended.items()}
-        for run_id, run in self._open.items():
-            self._set_timer(run_id, run)
+@pasted
+def apply_run(a: Arrays, row: Record, window_ms: int) -> None:
+    """Fold in one run event; a late one counts in no window, and its run is not waited for."""
+    follower = row.follower
+    f = a.followers[follower]
+    late = row.order_ms > row.time_ms
+    if not late:
+        count_event(a, follower, row, window_ms)
+    if row.state in (SUCCEEDED, FAILED, SKIPPED):
+        _end(a, follower, row)
+    elif has_ended(a, f, row.run):
+        _start_after_end(a, follower, row)
+    else:
+        place = find_open(a, f, row.run)
+        if place == NONE or (row.run == 0 and row.state == STARTED):
+            note_arrival(a, follower, row)
+            _start(a, follower, row, place, late)
 
 
-def measured(labels: Labels, measure: str) -> Labels:
-    """The labels of a volume series: what is counted stands in the label `measure`."""
-    return tuple(sorted((*labels, ("measure", measure))))
+@pasted
+def _start(a: Arrays, follower: int, row: Record, place: int, late: bool) -> None:
+    f = a.followers[follower]
+    if place == NONE:
+        place = open_run(a, f, row)
+    else:
+        know(a, place, row)
+    run = a.runs[place]
+    run.reported, run.due_ms = 0, -1
+    if not late:
+        limit_ms = upper_limit(a, f, LATENCY, row.time_ms)
+        if limit_ms >= 0:
+            run.due_ms = row.time_ms + int(limit_ms)
+            set_run_timer(a, follower, place)
+
+
+@pasted
+def set_run_timer(a: Arrays, follower: int, place: int) -> None:
+    """Ask to be told when an open run takes too long."""
+    run = a.runs[place]
+    if run.due_ms >= 0 and run.reported == 0:
+        a.counters[TIMERS] = push_timer(
+            a.timers, a.counters[TIMERS], run.due_ms, follower, RUN_TOO_LONG, run.run
+        )
+
+
+@pasted
+def run_takes_too_long(a: Arrays, follower: int, run_id: int, due_ms: int) -> None:
+    """Report a run when it is still open."""
+    place = find_open(a, a.followers[follower], run_id)
+    if place == NONE:
+        return
+    run = a.runs[place]
+    if run.reported == 0 and run.due_ms == due_ms:
+        run.reported = 1
+        touch_run(a, place)
+        report_too_long(a, follower, LATENCY, due_ms, run.time_ms, run.source, run.offset)
+
+
+@pasted
+def _start_after_end(a: Arrays, follower: int, row: Record) -> None:
+    """The start came behind the end, from another partition or late: now the run's duration is known."""
+    f = a.followers[follower]
+    place = find_unmeasured(a, f, row.run)
+    if place == NONE or row.state != STARTED:
+        return
+    end = a.runs[place]
+    end_ms, source, offset = end.time_ms, end.source, end.offset
+    if row.time_ms <= end_ms:
+        drop_unmeasured(a, f, place)
+        duration_ms = float(end_ms - row.time_ms)
+        sources, offsets = (row.source, source), (row.offset, offset)
+        judge_part(a, follower, LATENCY, end_ms, duration_ms, row.time_ms, sources, offsets)
+
+
+@pasted
+def _end(a: Arrays, follower: int, row: Record) -> None:
+    f = a.followers[follower]
+    duplicate = has_ended(a, f, row.run)
+    interval_ms = float(f.arrivals.cadence.typical_ms)
+    judge_outcome(a, follower, DUPLICATES, f.duplicates, row, duplicate, interval_ms)
+    if duplicate:
+        return
+    start_source, start_offset, start_ms = NOWHERE, 0, row.time_ms
+    place = find_open(a, f, row.run)
+    started = place != NONE
+    if started:
+        start = a.runs[place]
+        start_source, start_offset, start_ms = start.source, start.offset, start.time_ms
+        close_run(a, f, place)
+    if row.run != 0:
+        remember_ended(a, f, row.run)
+        if not started and row.state == SUCCEEDED and math.isnan(row.value):
+            add_unmeasured(a, f, row)
+    if not started:
+        note_arrival(a, follower, row)
+    if row.state == SKIPPED:
+        return
+    interval_ms = float(f.arrivals.cadence.typical_ms)
+    judge_outcome(a, follower, FAILURES, f.failures, row, row.state == FAILED, interval_ms)
+    if row.state == SUCCEEDED:
+        duration_ms = row.value
+        if math.isnan(duration_ms) and started:
+            duration_ms = float(row.time_ms - start_ms)
+        _measure(a, follower, row, duration_ms, (start_source, row.source), (start_offset, row.offset))
+
+
+@pasted
+def _measure(
+    a: Arrays,
+    follower: int,
+    row: Record,
+    duration_ms: float,
+    sources: tuple[int, int],
+    offsets: tuple[int, int],
+) -> None:
+    """Judge what a successful run says of itself."""
+    end_ms = row.time_ms
+    start_ms = end_ms if math.isnan(duration_ms) else end_ms - int(duration_ms)
+    for part in (LATENCY, ROWS, BYTES):
+        value = duration_ms if part == LATENCY else row.rows if part == ROWS else row.bytes
+        if value >= 0 or (part != LATENCY and not math.isnan(value)):
+            judge_part(a, follower, part, end_ms, value, start_ms, sources, offsets)

@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_128_digest
 
-from detectors.series import Labels
+from detectors.series import Labels, Signal, series_text
 
-VERSION = 1
+VERSION = 2
 NEVER = -(1 << 62)
 """An event time (ms) before all others."""
 
@@ -62,6 +63,33 @@ class Key(msgspec.Struct, array_like=True, frozen=True):
     unit: str = ""
     owner: str = ""
 
+    @property
+    def ident(self) -> bytes:
+        """128 bits that stand for kind and labels: what tells followers apart, the same on every machine."""
+        text = series_text(self.kind, self.labels)
+        return xxh3_128_digest(text.encode("utf-8", "surrogatepass"))
+
+    @property
+    def follower_kind(self) -> int:
+        """The kind of follower that this is about: one of the codes in `FollowerKind`."""
+        return _FOLLOWERS.get(self.kind, FollowerKind.VALUE)
+
+
+class FollowerKind(IntEnum):
+    """Who follows the rows of a key."""
+
+    RUN_EVENTS = 1
+    VALUE = 2
+    AMOUNT = 3
+    """A value on a log scale."""
+    SCHEMA = 4
+
+
+_FOLLOWERS = {
+    RUNS: FollowerKind.RUN_EVENTS,
+    Signal.VOLUME: FollowerKind.AMOUNT,
+    Signal.SCHEMA: FollowerKind.SCHEMA,
+}
 
 Field = tuple[str, str, bool | None]
 """One field of a declared schema: dotted path, type, nullable (None: not said)."""
@@ -91,14 +119,17 @@ SCHEMA_COLUMNS: tuple[tuple[str, str], ...] = (*RUN_COLUMNS[:4], ("schema", "<i4
 class SampleBatch(msgspec.Struct, array_like=True):
     """One record of the samples topic.
 
-    `home` holds the source offsets of records that are counted in this samples partition: each source record is
+    `keys` are `Key`s in msgpack, `idents` their idents (16 bytes each) and `kinds` their follower kinds (a byte each): who
+    knows an ident need not read the key. `home` holds the source offsets of records that are counted in this samples partition: each source record is
     home in exactly one. `dead` pairs the offset of a dead-lettered record with its reason. `errors` maps a row of
     `runs` to the error text its event carried.
     """
 
     version: int
     mark: Mark
-    keys: list[Key]
+    keys: list[bytes]
+    idents: bytes
+    kinds: bytes
     schemas: list[list[Field]]
     runs: Rows
     values: Rows
@@ -129,5 +160,11 @@ class SampleBatch(msgspec.Struct, array_like=True):
         """Source offsets counted here."""
         return np.frombuffer(self.home, "<i8")
 
+
+encode_key = msgspec.msgpack.Encoder().encode
+"""A key as it stands in a batch."""
+
+decode_key = msgspec.msgpack.Decoder(Key).decode
+"""The key in a batch's bytes."""
 
 _decoder = msgspec.msgpack.Decoder(SampleBatch)

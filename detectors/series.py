@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64_intdigest, xxh64_intdigest
 
 Labels = tuple[tuple[str, str], ...]
 """Label pairs in the order of their names: the canonical, hashable form."""
@@ -46,7 +46,7 @@ def shard_of(labels: Labels, partitions: int) -> int:
 
 def run_hash(run_id: str) -> int:
     """63 bits that stand for a run id inside sample batches; 0 means that the event had none."""
-    return (xxh3_64_intdigest(_utf8(run_id)) >> 1) | 1 if run_id else 0
+    return (xxh64_intdigest(_utf8(run_id)) >> 1) | 1 if run_id else 0
 
 
 def content_id(*parts: str | int) -> str:

@@ -90,11 +90,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def for_series(self, signal: str, labels: Mapping[str, str]) -> SeriesSettings:
         """Defaults, then the signal's layer, then every matching rule in order: the last one to set a key wins."""
-        settings = SeriesSettings().under(self.defaults).under(self.signals.get(signal, Tuning()))
+        settings = self.for_signal(signal)
         for rule in self.rules:
             if rule.matches(signal, labels):
                 settings = settings.under(rule.tuning)
         return settings
+
+    def for_signal(self, signal: str) -> SeriesSettings:
+        """The layers below the rules: defaults, then the signal's."""
+        return SeriesSettings().under(self.defaults).under(self.signals.get(signal, Tuning()))
 
     @cached_property
     def config_hash(self) -> str:

@@ -30,6 +30,8 @@ from detectors.student_t import upper_quantile, upper_tail
 MEMORY = 50
 PRIOR_RUNS = 4
 PRIOR_SPREAD = 0.2
+NEAR = 2.75
+"""P(Z > 2.75) = 0.00298 is above `budget.ALPHA_MAX`, and a Student t has heavier tails."""
 
 
 @inner
@@ -86,6 +88,12 @@ def judge_run(s: Record, y: float) -> tuple[float, float, float, float]:
     p_value = p_value_of(s, (y - s.mean) / predictive_spread(s), degrees_of_freedom(s.runs))
     expected, lower, upper = run_limits(s)
     return p_value, expected, lower, upper
+
+
+@inner
+def cannot_alarm(s: Record, y: float) -> bool:
+    """Whether `y` is so near that its p-value lies above any alpha: below 2.75 deviations, where even a normal tail does."""
+    return abs(y - s.mean) < NEAR * predictive_spread(s)
 
 
 @inner

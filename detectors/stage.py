@@ -34,6 +34,12 @@ class Stage(Protocol):
     def dump(self) -> dict[str, bytes]:
         """The state as named chunks; a chunk whose content did not change has the same bytes again."""
 
+    def changed(self) -> dict[str, bytes]:
+        """The chunks of `dump` that may have changed since this was last called; all of them at first and after `load`.
+
+        No chunk ever goes away.
+        """
+
     def load(self, chunks: dict[str, bytes]) -> None:
         """Take over a dumped state, in place of the present one."""
 

@@ -1,47 +1,62 @@
-"""Timers: what is due at an event time, in an order that is the same in every run."""
+"""Timers: what is due at an event time, as a heap in an array, in an order that is the same in every run."""
 
-from heapq import heappop, heappush
-from typing import Protocol
+import numpy as np
 
-from detectors.series import Labels
+from detectors.compiled import inner
+from detectors.core.layout import Record, Records
 
-
-class Expiring(Protocol):
-    """Whoever set a timer."""
-
-    def expire(self, purpose: str, token: int, due_ms: int) -> None:
-        """The timer ran out; one that no longer matters is let pass."""
+TIMER = np.dtype([("due_ms", "<i8"), ("token", "<i8"), ("follower", "<i4"), ("purpose", "<i4")])
+"""Whoever set it, what for, and a number that means something to them."""
 
 
-class Timers:
-    """A queue of due times; equal ones run out in the order of their labels, purposes and tokens."""
+@inner
+def _before(a: Record, b: Record) -> bool:
+    if a.due_ms != b.due_ms:
+        return a.due_ms < b.due_ms
+    if a.follower != b.follower:
+        return a.follower < b.follower
+    if a.purpose != b.purpose:
+        return a.purpose < b.purpose
+    return a.token < b.token
 
-    def __init__(self) -> None:
-        self._heap: list[tuple[int, Labels, str, int, Expiring]] = []
-        self._set: set[tuple[int, Labels, str, int]] = set()
 
-    def __len__(self) -> int:
-        return len(self._heap)
+@inner
+def _swap(heap: Records, i: int, j: int) -> None:
+    a, b = heap[i], heap[j]
+    a.due_ms, b.due_ms = b.due_ms, a.due_ms
+    a.token, b.token = b.token, a.token
+    a.follower, b.follower = b.follower, a.follower
+    a.purpose, b.purpose = b.purpose, a.purpose
 
-    def set(self, due_ms: int, labels: Labels, purpose: str, token: int, owner: Expiring) -> None:
-        """Call `owner.expire(purpose, token, due_ms)` once event time passes `due_ms`; setting twice is setting once."""
-        entry = (due_ms, labels, purpose, token)
-        if entry not in self._set:
-            self._set.add(entry)
-            heappush(self._heap, (*entry, owner))
 
-    def next_ms(self) -> int | None:
-        """The earliest due time."""
-        return self._heap[0][0] if self._heap else None
+@inner
+def push_timer(heap: Records, size: int, due_ms: int, follower: int, purpose: int, token: int) -> int:
+    """Add a timer to the `size` there are, for which there is room; returns how many there are now."""
+    timer = heap[size]
+    timer.due_ms, timer.follower, timer.purpose, timer.token = due_ms, follower, purpose, token
+    child = size
+    while child > 0:
+        parent = (child - 1) >> 1
+        if not _before(heap[child], heap[parent]):
+            break
+        _swap(heap, child, parent)
+        child = parent
+    return size + 1
 
-    def run_until(self, time_ms: int) -> None:
-        """Run every timer that is due at or before `time_ms`."""
-        while self._heap and self._heap[0][0] <= time_ms:
-            due_ms, labels, purpose, token, owner = heappop(self._heap)
-            self._set.discard((due_ms, labels, purpose, token))
-            owner.expire(purpose, token, due_ms)
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._heap.clear()
-        self._set.clear()
+@inner
+def pop_timer(heap: Records, size: int) -> int:
+    """Take away the timer at the top (place 0), which is due first; returns how many are left."""
+    size -= 1
+    _swap(heap, 0, size)
+    parent = 0
+    while True:
+        child = 2 * parent + 1
+        if child >= size:
+            return size
+        if child + 1 < size and _before(heap[child + 1], heap[child]):
+            child += 1
+        if not _before(heap[child], heap[parent]):
+            return size
+        _swap(heap, parent, child)
+        parent = child

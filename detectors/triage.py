@@ -154,6 +154,10 @@ class Triage:
         """The state as chunks."""
         return {"head": msgspec.msgpack.encode([FORMAT, self.covered_offset, self._fences, self._open])}
 
+    def changed(self) -> dict[str, bytes]:
+        """The state as chunks, all of them."""
+        return self.dump()
+
     def load(self, chunks: dict[str, bytes]) -> None:
         """Take over a dumped state.
 

@@ -1,8 +1,13 @@
 """Warming up: every kernel compiled, or loaded from numba's cache, before records wait for it."""
 
-from detectors.budget import FALSE_ALARMS_PER_DAY
+import numpy as np
+
+from detectors.follower_layout import ROW
+from detectors.followers import Followers
 from detectors.numeric import Kind, NumericBank
-from detectors.silence import GAPS_MIN, RESOLUTION_MS, Cadence
+from detectors.samples import RUNS, Key, encode_key
+from detectors.series import canonical_labels
+from detectors.settings import Settings
 
 
 def compile_kernels() -> None:
@@ -13,6 +18,8 @@ def compile_kernels() -> None:
         bank.judge(slot, 0, 1.0)
         bank.limits(slot, 0)
         bank.judge_many([slot], [1], [1.0])
-    cadence = Cadence()
-    for arrival in range(GAPS_MIN + 1):
-        cadence.arrive(arrival * RESOLUTION_MS, FALSE_ALARMS_PER_DAY)
+    followers, key = Followers(Settings()), Key(RUNS, canonical_labels({"pipeline": "warm-up"}))
+    found = followers.find(key.ident)
+    followers.add([encode_key(key)], key.ident, bytes([key.follower_kind]), 0, found)
+    list(followers.fold(np.zeros(0, ROW), 0))
+    followers.load(followers.dump(), retuned=True)

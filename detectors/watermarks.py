@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from detectors.samples import NEVER, Mark
 from detectors.stage import HoleError
@@ -78,9 +80,14 @@ class Watermarks:
         self._pass_time()
         return before
 
-    def least_timely_ms(self, high_ms: int) -> int:
-        """The least event time that is not late, when `high_ms` is the greatest seen before it in its partition."""
+    def least_timely_ms(self, high_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The least event times that are not late, when `high_ms` are the greatest seen before them in their partition."""
         return high_ms - self._lateness_ms
+
+    def pass_by(self, rows_ms: int) -> None:
+        """Let time pass up to `rows_ms` whatever partitions have said, because no more rows can wait."""
+        self.rows_ms = max(self.rows_ms, rows_ms)
+        self.timers_ms = max(self.timers_ms, self.rows_ms)
 
     def _pass_time(self) -> None:
         partitions = self._partitions.values()

@@ -14,9 +14,9 @@ import msgspec
 from detectors.alerts import Alert, Mode
 from detectors.detect import Detect
 from detectors.outputs import Destination, Output
+from detectors.reports import Followed
 from detectors.samples import NEVER, SampleBatch
 from detectors.settings import Settings
-from detectors.shard import Followed
 from detectors.stage import Count
 from detectors.triage import Triage
 from stream.formats import guess_format

@@ -193,7 +193,7 @@ class Ingest:
 
         A publisher's fast clock moves it no further than the Kafka timestamp of its record.
         """
-        times = np.array(table.times, np.int64)
+        times = np.asarray(table.times, np.int64)
         timed = times != NEVER
         self._refuse_times(table, times, timed, kafka_ms, wall_ms)
         alive = np.ones(len(times), bool)

@@ -67,6 +67,14 @@ class Plan:
     size_bytes: int
 
 
+class _Chunk(NamedTuple):
+    """A chunk as it was last written."""
+
+    digest: bytes
+    size_bytes: int
+    parts: list[Part]
+
+
 @dataclass(slots=True)
 class SnapshotLog:
     """One partition of a state topic, read record by record to its end."""
@@ -130,30 +138,34 @@ class SnapshotWriter:
         self._prefix = f"{shard}/{generation}/{uuid.uuid4().hex[:12]}"
         self._generation = generation
         self._live: set[str] = set(inherited)
-        self._written: dict[str, tuple[bytes, list[Part]]] = {}
+        self._written: dict[str, _Chunk] = {}
         self._serial = 0
 
     def plan(self, chunks: Mapping[str, bytes], covered_offset: int) -> Plan:
-        """What to write for a state dumped as `chunks`; parts of unchanged chunks are named again, not written."""
+        """What to write for a state of which `chunks` may have changed.
+
+        Chunks that were given before and are not given again stay as they were; those that are given unchanged are named
+        again, not written.
+        """
         entries: list[Entry] = []
-        written = {name: self._parts(name, data, entries) for name, data in chunks.items()}
-        listed = {name: parts for name, (_, parts) in written.items()}
+        for name, data in chunks.items():
+            self._written[name] = self._chunk(name, data, entries)
+        listed = {name: chunk.parts for name, chunk in self._written.items()}
         manifest = Manifest(FORMAT, self._generation, covered_offset, listed)
-        self._written = written
         closing = Entry(f"{self._prefix}/{MANIFEST}", _encoder.encode(manifest))
-        return Plan(tuple(entries), closing, sum(len(data) for data in chunks.values()))
+        return Plan(tuple(entries), closing, sum(chunk.size_bytes for chunk in self._written.values()))
 
     def obsolete(self, plan: Plan) -> tuple[Entry, ...]:
         """Tombstones for the keys that `plan`, now stored, has made superfluous."""
-        needed = {part.key for _, parts in self._written.values() for part in parts} | {plan.manifest.key}
+        needed = {part.key for chunk in self._written.values() for part in chunk.parts} | {plan.manifest.key}
         gone = self._live - needed
         self._live = needed
         return tuple(Entry(key, None) for key in sorted(gone))
 
-    def _parts(self, name: str, data: bytes, entries: list[Entry]) -> tuple[bytes, list[Part]]:
+    def _chunk(self, name: str, data: bytes, entries: list[Entry]) -> "_Chunk":
         digest = _digest(data)
         before = self._written.get(name)
-        if before is not None and before[0] == digest:
+        if before is not None and before.digest == digest:
             return before
         parts = []
         for piece in _pieces(data):
@@ -161,7 +173,7 @@ class SnapshotWriter:
             part = Part(f"{self._prefix}/{self._serial}", _digest(piece))
             entries.append(Entry(part.key, piece))
             parts.append(part)
-        return digest, parts
+        return _Chunk(digest, len(data), parts)
 
 
 def _read_manifest(key: str, value: bytes) -> Manifest | str:

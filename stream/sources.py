@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-BATCH_RECORDS_MAX: Final = 5_000
-QUEUED_RECORDS_MAX: Final = 10_000
+BATCH_RECORDS_MAX: Final = 20_000
+QUEUED_RECORDS_MAX: Final = 60_000
 FETCH_WAIT_S: Final = 0.02
 TUNING: Final[Mapping[str, Any]] = {
     # Its default of 1 s throttles fetching to a small part of what the broker can give.

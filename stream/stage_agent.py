@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -29,6 +29,9 @@ from stream.topology import StageSpec
 from stream.transport import Membership
 
 Result = TypeVar("Result")
+
+REST_SHARE: Final = 15.0
+"""Time between snapshots, in times that the last ones took."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +56,7 @@ class Shard:
 
 
 class Dump(NamedTuple):
-    """A state between two steps."""
+    """What changed of a state up to a moment between two steps."""
 
     covered_offset: int
     chunks: dict[str, bytes]
@@ -64,7 +67,7 @@ def _dump(shard: Shard) -> Dump:
     stage = shard.stage
     moved = stage.covered_offset > shard.stored_offset
     shard.sizes = stage.gauges()
-    return Dump(stage.covered_offset, stage.dump() if moved else {}, stage.take_counts())
+    return Dump(stage.covered_offset, stage.changed() if moved else {}, stage.take_counts())
 
 
 class StageAgent:
@@ -93,6 +96,7 @@ class StageAgent:
         self._factory, self._store, self._membership = spec.factory, store, membership
         self._outbox, self._telemetry, self._rewind = outbox, telemetry, rewind
         self._thread = ThreadPoolExecutor(1, spec.name)
+        self._planning = ThreadPoolExecutor(1, f"{spec.name}-snapshots")
         self._folding, self._storing = asyncio.Lock(), asyncio.Lock()
         self._step_seconds = telemetry.step_seconds.labels(spec.name)
         membership.on_change(self.shards.clear)
@@ -201,10 +205,13 @@ class StageAgent:
                 await delivery
 
     async def store_for_ever(self, interval_s: float) -> None:
-        """Store all shards at every interval."""
+        """Store all shards at every interval, or less often where that would take more than a sixteenth of the time."""
+        rest_s = interval_s
         while True:
-            await asyncio.sleep(interval_s)
+            await asyncio.sleep(rest_s)
+            started_s = time.monotonic()
             await self.store()
+            rest_s = max(interval_s, REST_SHARE * (time.monotonic() - started_s))
 
     async def store(self) -> None:
         """Store every shard that moved since it was last stored, and ack what that covers."""
@@ -245,7 +252,9 @@ class StageAgent:
 
     async def _write(self, partition: int, shard: Shard, dumped: Dump) -> tuple[Entry, ...]:
         """Store a dumped state; what it no longer needs may be tombstoned afterwards."""
-        plan = await self._in_thread(shard.writer.plan, dumped.chunks, dumped.covered_offset)
+        plan = await asyncio.get_running_loop().run_in_executor(
+            self._planning, shard.writer.plan, dumped.chunks, dumped.covered_offset
+        )
         await self._outbox.deliver_records(self._records(partition, plan.parts))
         await self._outbox.deliver_records(self._records(partition, (plan.manifest,)))
         shard.stored_offset, shard.size_bytes = dumped.covered_offset, plan.size_bytes

@@ -44,6 +44,10 @@ class TriageStage:
         """The state as chunks."""
         return self._triage.dump()
 
+    def changed(self) -> dict[str, bytes]:
+        """The chunks of `dump` that may have changed since this was last called."""
+        return self._triage.changed()
+
     def load(self, chunks: dict[str, bytes]) -> None:
         """Take over a dumped state."""
         self._triage.load(chunks)

@@ -1,5 +1,7 @@
 """The parts put together: judge a sample, then learn it."""
 
+import math
+
 from detectors.compiled import inner
 from detectors.core.band import band, tightened
 from detectors.core.filters import Centres, filter_scale, learn_filter, profile, surprise, visits_max
@@ -79,17 +81,20 @@ def _block_samples_min(on_log_scale: bool) -> int:
 
 @inner
 def judge_core(
-    s: Record, time_ms: int, x: float, interval_s: float, on_log_scale: bool, threshold: float
+    s: Record, time_ms: int, x: float, interval_s: float, on_log_scale: bool, threshold: float, asked: bool
 ) -> tuple[float, float, float, float, float]:
     """Score, expected, lower, upper and surprise of `x`; only the clock of the routine moves on.
 
-    A score at or above `threshold` means that `x` lies outside [lower, upper]; needs WARM_UP samples.
+    A score at or above `threshold` means that `x` lies outside [lower, upper]; needs WARM_UP samples. The limits of a
+    lower score are worked out only if they are `asked` for, else they are NaN.
     """
     roll_routine(s, time_ms, _block_samples_min(on_log_scale))
     centres = centres_at(s, time_ms, interval_s, on_log_scale)
     surprised = surprise(x, centres)
     bonus = novelty_bonus(s, x)
     score = ROUTINE_SCORE + (surprised - max(s.routine, s.hour_routine)) / heaviness(s) + bonus
+    if score < threshold and not asked:
+        return max(score, 0.0), math.nan, math.nan, math.nan, surprised
     bound = surprise_bound(s, s.hour_routine, threshold, bonus)
     limits = band(centres, bound)
     if score >= threshold:

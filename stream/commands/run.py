@@ -30,7 +30,7 @@ def run(
     logs.configure(log_level, log_format)
     partitions = _source_partitions(cfg)
     # Faust and numba take a second to load: a broker that is away should be known before.
-    from detectors.warm_up import compile_kernels  # noqa: PLC0415
+    from stream.warm_up import compile_kernels  # noqa: PLC0415
     from stream.wiring import topology  # noqa: PLC0415
     from stream.worker import run_worker  # noqa: PLC0415
 

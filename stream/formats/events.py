@@ -4,17 +4,21 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Raw, Struct
+from numpy.typing import NDArray
 
-from detectors.samples import RUNS, Key, RunState
+from detectors.samples import NEVER, RUNS, Key, RunState
 from detectors.series import Signal, run_hash
 from stream.formats import times
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, UnreadableError, explain
 from stream.formats.declared import DeclaredField, Schemas
 from stream.formats.decoding import DECODE_ERRORS, decode_all
+from stream.formats.event_scan import Scanned, scan
+from stream.formats.known_series import UNKNOWN, KnownSeries
 from stream.formats.limits import Guard, Limits
-from stream.formats.table import Memo, Slots, Table
+from stream.formats.table import Memo, RunColumns, RunRows, Slots, Table
 from stream.formats.times import Time
 
 AMOUNT_MAX: Final = 1e18
@@ -71,10 +75,15 @@ class RunEvent(Struct, gc=False):
 
 
 class Events:
-    """Reads run events: a row in `runs` each, and one in `declared` when a schema comes along."""
+    """Reads run events: a row in `runs` each, and one in `declared` when a schema comes along.
+
+    The plain ones are scanned by a kernel, the others decoded one by one.
+    """
 
     def __init__(self, limits: Limits, caps: Caps, shards: int) -> None:
         self._guard = Guard(limits)
+        self._bytes_max = limits.record_bytes_max
+        self._known = KnownSeries(shards)
         self._caps = caps
         self._decode = msgspec.json.Decoder(RunEvent).decode
         self._schemas = Schemas(msgspec.json.Decoder(list[DeclaredField] | None).decode, caps)
@@ -83,44 +92,73 @@ class Events:
 
     def read(self, values: Sequence[bytes | None]) -> Table:
         """The rows of a fetched batch."""
+        present = [value or b"" for value in values]
+        sizes = np.fromiter(map(len, present), np.int64, len(present))
+        scanned = scan(b"".join(present), np.cumsum(sizes))
+        plain = scanned.plain & (sizes <= self._bytes_max)
         table = Table(len(values))
-        batch = decode_all(values, self._guard, self._decode, self._recover)
-        table.dead, events = batch.dead, batch.items
-        self._read_times(table, batch.records, events)
-        self._read_runs(table, batch.records, events)
-        slots = table.slots(self._declared)
-        for row, event in enumerate(events):
-            if event.error:
-                table.errors[row] = self._caps.error(event.error)
-            if event.schema is not _NO_SCHEMA:
-                self._read_schema(table, slots, batch.records[row], event)
+        if plain.any():
+            self._read_plain(table, present, scanned, np.flatnonzero(plain))
+        if not plain.all():
+            self._read_others(table, values, np.flatnonzero(~plain))
         return table
 
-    def _read_times(self, table: Table, records: list[int], events: list[RunEvent]) -> None:
-        found = times.epoch_ms_all([event.time for event in events])
-        if len(records) == len(table.times):
-            table.times = found
-        else:
-            for record, time_ms in zip(records, found, strict=True):
-                table.times[record] = time_ms
+    def _read_plain(
+        self, table: Table, values: Sequence[bytes], scanned: Scanned, records: NDArray[np.int64]
+    ) -> None:
+        """The rows of the records that the scan has read."""
+        chosen = slice(None) if len(records) == len(values) else records
+        places, index = np.unique(self._places(values, scanned.ident, records), return_inverse=True)
+        table.keys = [self._known[place] for place in places.tolist()]
+        table.times = np.full(len(values), NEVER)
+        table.times[chosen] = scanned.time_ms[chosen]
+        run, state = scanned.run[chosen], scanned.state[chosen]
+        amounts = scanned.duration_ms[chosen], scanned.rows[chosen], scanned.bytes[chosen]
+        table.scanned = RunColumns(records, index, run, state, *amounts)
 
-    def _read_runs(self, table: Table, records: list[int], events: list[RunEvent]) -> None:
-        slots, runs = table.slots(self._runs), table.runs
-        runs.record = records
-        runs.key = [
-            slots[(event.pipeline, event.task, event.owner, *event.labels.items())]
-            if event.labels
-            else slots[(event.pipeline, event.task, event.owner)]
-            for event in events
-        ]
-        runs.run = [
-            run_hash(event.run_id) if isinstance(event.run_id, str) else _run(event.run_id)
-            for event in events
-        ]
-        runs.state = [_STATES[event.state] for event in events]
-        runs.duration_ms = [event.duration_ms for event in events]
-        runs.rows = [event.rows for event in events]
-        runs.bytes = [event.bytes for event in events]
+    def _places(
+        self, values: Sequence[bytes], idents: NDArray[np.int64], records: NDArray[np.int64]
+    ) -> NDArray[np.int32]:
+        """The places of the records' keys among the known ones; those that are new are decoded once each."""
+        idents = idents[records]
+        places = self._known.find(idents)
+        unknown = np.flatnonzero(places == UNKNOWN)
+        if not len(unknown):
+            return places
+        _, firsts = np.unique(idents[unknown, 0], return_index=True)
+        if self._known.make_room(len(firsts)):
+            return self._places(values, idents, records)
+        for at in unknown[firsts].tolist():
+            event = self._decode(values[records[at]])
+            self._known.add(idents[at], self._run_key(*_ident(event)))
+        return self._known.find(idents)
+
+    def _read_others(self, table: Table, values: Sequence[bytes | None], records: NDArray[np.int64]) -> None:
+        """The rows of records that take a decoder, and why those have none that it refuses."""
+        batch = decode_all([values[record] for record in records], self._guard, self._decode, self._recover)
+        table.dead = {int(records[at]): why for at, why in batch.dead.items()}
+        where, events = records[batch.records].tolist(), batch.items
+        for record, time_ms in zip(where, times.epoch_ms_all([event.time for event in events]), strict=True):
+            table.times[record] = time_ms
+        table.runs = self._run_rows(table, where, events)
+        slots = table.slots(self._declared)
+        for record, event in zip(where, events, strict=True):
+            if event.error:
+                table.errors[record] = self._caps.error(event.error)
+            if event.schema is not _NO_SCHEMA:
+                self._read_schema(table, slots, record, event)
+
+    def _run_rows(self, table: Table, records: list[int], events: list[RunEvent]) -> RunRows:
+        slots = table.slots(self._runs)
+        return RunRows(
+            record=records,
+            key=[slots[_ident(event)] for event in events],
+            run=[run_hash(str(event.run_id)) if event.run_id is not None else 0 for event in events],
+            state=[_STATES[event.state] for event in events],
+            duration_ms=[event.duration_ms for event in events],
+            rows=[event.rows for event in events],
+            bytes=[event.bytes for event in events],
+        )
 
     def _read_schema(self, table: Table, slots: Slots, record: int, event: RunEvent) -> None:
         try:
@@ -165,5 +203,6 @@ class Events:
         return Key(Signal.SCHEMA, self._caps.labels(about), owner=self._caps.label(owner or ""))
 
 
-def _run(run_id: str | int | None) -> int:
-    return 0 if run_id is None else run_hash(str(run_id))
+def _ident(event: RunEvent) -> tuple[Any, ...]:
+    """What names the series of an event's runs."""
+    return (event.pipeline, event.task, event.owner, *(event.labels or {}).items())

@@ -128,7 +128,7 @@ class OpenLineage:
         runs = table.runs
         error = read_part(ErrorMessage, facets.error_message)
         if error and error.message:
-            table.errors[len(runs.record)] = self._caps.error(error.message)
+            table.errors[record] = self._caps.error(error.message)
         runs.record.append(record)
         runs.key.append(slots[(RUNS, "", _owner(job_facets.ownership), *pairs)])
         runs.run.append(run_hash(text(run.run_id)))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.samples import RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, VERSION, Mark, Rows, SampleBatch
-from stream.formats.table import RunRows, SchemaRows, Table, ValueRows
+from stream.formats.table import RunColumns, SchemaRows, Table, ValueRows
 
 Ints = NDArray[np.int64]
 _OWN: Final = 4
@@ -39,7 +39,7 @@ class Placement:
         self._records = records
         self._shards = shards
         self._key_shard = np.array([placed.shard for placed in table.keys], np.int64)
-        self._runs = self._sorted(table.runs, ("run", "state", "duration_ms", "rows", "bytes"))
+        self._runs = self._sorted(table.run_columns(), ("run", "state", "duration_ms", "rows", "bytes"))
         self._values = self._sorted(table.values, ("value",))
         self._declared = self._sorted(table.declared, ("schema",))
         self._home = self._homes()
@@ -54,30 +54,33 @@ class Placement:
             part["key"] = np.searchsorted(keys, part["key"])
         home = np.flatnonzero(self._home == shard)
         table, offsets = self._table, self._records.offsets
+        placed = [table.keys[key] for key in keys.tolist()]
         return _encode(
             SampleBatch(
                 version=VERSION,
                 mark=mark,
-                keys=[table.keys[key].key for key in keys.tolist()],
+                keys=[key.text for key in placed],
+                idents=b"".join([key.ident for key in placed]),
+                kinds=bytes([key.kind for key in placed]),
                 schemas=[list(table.schemas[schema]) for schema in schemas.tolist()],
                 runs=_rows(runs, RUN_COLUMNS),
                 values=_rows(values, VALUE_COLUMNS),
                 declared=_rows(declared, SCHEMA_COLUMNS),
                 home=offsets[home].astype("<i8").tobytes(),
                 dead=self._dead(shard),
-                errors=self._errors(runs["row"]),
+                errors=self._errors(runs["record"]),
             )
         )
 
-    def _sorted(self, rows: RunRows | ValueRows | SchemaRows, own: Sequence[str]) -> "_Sorted":
-        record, key = np.array(rows.record, np.int64), np.array(rows.key, np.int64)
+    def _sorted(self, rows: RunColumns | ValueRows | SchemaRows, own: Sequence[str]) -> "_Sorted":
+        record, key = np.asarray(rows.record, np.int64), np.asarray(rows.key, np.int64)
         alive = np.flatnonzero(self._records.alive[record])
         shard = self._key_shard[key[alive]]
         order = np.argsort(shard, kind="stable")
         chosen = alive[order]
         columns = {"row": chosen, "record": record[chosen], "key": key[chosen]}
         for name in own:
-            columns[name] = np.array(getattr(rows, name), _DTYPES[name])[chosen]
+            columns[name] = np.asarray(getattr(rows, name), _DTYPES[name])[chosen]
         columns["offset"] = self._records.offsets[columns["record"]]
         columns["time_ms"] = self._records.times[columns["record"]]
         columns["high_ms"] = self._records.highs[columns["record"]]
@@ -100,11 +103,11 @@ class Placement:
             if self._home[record] == shard
         ]
 
-    def _errors(self, rows: Ints) -> dict[int, str]:
+    def _errors(self, records: Ints) -> dict[int, str]:
         errors = self._table.errors
         if not errors:
             return {}
-        return {index: errors[row] for index, row in enumerate(rows.tolist()) if row in errors}
+        return {index: errors[record] for index, record in enumerate(records.tolist()) if record in errors}
 
 
 class _Sorted:

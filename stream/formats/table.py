@@ -4,7 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
-from detectors.samples import NEVER, Key
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.samples import NEVER, Key, encode_key
 from detectors.series import shard_of
 from stream.formats.dead import UnreadableError
 from stream.formats.declared import Fields
@@ -12,15 +15,25 @@ from stream.formats.declared import Fields
 MEMO_ENTRIES_MAX: Final = 50_000
 MEMO_CHARS_MAX: Final = 1_024
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
 Ident = tuple[Any, ...]
 """What a record says of a series, as it stands there: the hashable thing that is looked up for every row."""
 
 
 class Placed(NamedTuple):
-    """A dictionary entry and the samples partition that owns its labels."""
+    """A key as it stands in a sample batch, and the samples partition that owns its labels."""
 
-    key: Key
+    text: bytes
+    ident: bytes
+    kind: int
     shard: int
+
+
+def placed(key: Key, shards: int) -> Placed:
+    """A key, ready for sample batches."""
+    return Placed(encode_key(key), key.ident, int(key.follower_kind), shard_of(key.labels, shards))
 
 
 class Memo(dict[Ident, Placed]):
@@ -32,18 +45,34 @@ class Memo(dict[Ident, Placed]):
         self._shards = shards
 
     def __missing__(self, ident: Ident) -> Placed:
-        key = self._make(*ident)
-        placed = Placed(key, shard_of(key.labels, self._shards))
+        made = placed(self._make(*ident), self._shards)
         if len(str(ident)) <= MEMO_CHARS_MAX:
             if len(self) >= MEMO_ENTRIES_MAX:
                 self.clear()
-            self[ident] = placed
-        return placed
+            self[ident] = made
+        return made
+
+
+class RunColumns(NamedTuple):
+    """Columns of `RUN_COLUMNS`; `record` is the place of the source record in its batch. Each record has at most one row."""
+
+    record: Ints
+    key: Ints
+    run: Ints
+    state: Ints
+    duration_ms: Floats
+    rows: Floats
+    bytes: Floats
+
+    def merged(self, other: "RunColumns") -> "RunColumns":
+        """The rows of both, in the order of their records."""
+        order = np.argsort(np.append(self.record, other.record), kind="stable")
+        return RunColumns(*(np.append(*columns)[order] for columns in zip(self, other, strict=True)))
 
 
 @dataclass(slots=True)
 class RunRows:
-    """Columns of `RUN_COLUMNS`; `record` is the place of the source record in its batch."""
+    """Rows of `RunColumns`, one by one."""
 
     record: list[int] = field(default_factory=list)
     key: list[int] = field(default_factory=list)
@@ -52,6 +81,16 @@ class RunRows:
     duration_ms: list[float | None] = field(default_factory=list)
     rows: list[float | None] = field(default_factory=list)
     bytes: list[float | None] = field(default_factory=list)
+
+    def columns(self) -> RunColumns:
+        """The rows as columns."""
+        record, key, run, state = (
+            np.array(column, np.int64) for column in (self.record, self.key, self.run, self.state)
+        )
+        durations, rows, sizes = (
+            np.array(column, np.float64) for column in (self.duration_ms, self.rows, self.bytes)
+        )
+        return RunColumns(record, key, run, state, durations, rows, sizes)
 
 
 @dataclass(slots=True)
@@ -88,19 +127,28 @@ class Table:
     """What a format's reader fills.
 
     `times` has an event time (ms) for each record, `NEVER` where there is none; `dead` says which records are
-    unreadable: rows that they have already given do not count. `errors` maps a row of `runs` to its error text.
+    unreadable: rows that they have already given do not count. `errors` maps a record to the error text of its run.
+    `scanned` are the run rows that came as columns.
     """
 
     def __init__(self, size: int) -> None:
-        self.times: list[int] = [NEVER] * size
+        self.times: list[int] | Ints = [NEVER] * size
         self.dead: dict[int, UnreadableError] = {}
         self.runs = RunRows()
+        self.scanned: RunColumns | None = None
         self.values = ValueRows()
         self.declared = SchemaRows()
         self.errors: dict[int, str] = {}
         self.keys: list[Placed] = []
         self.schemas: list[Fields] = []
         self._schema_index: dict[int, int] = {}
+
+    def run_columns(self) -> RunColumns:
+        """All run rows, in the order of their records."""
+        columns = self.runs.columns()
+        if self.scanned is None:
+            return columns
+        return self.scanned.merged(columns) if len(columns.record) else self.scanned
 
     def slots(self, memo: Memo) -> "Slots":
         """The index of a key in this table's dictionary, by ident."""

@@ -23,6 +23,7 @@ from detectors.samples import (
     Rows,
     RunState,
     SampleBatch,
+    encode_key,
 )
 from detectors.series import canonical_labels, run_hash
 from detectors.settings import Settings
@@ -82,7 +83,9 @@ class BatchBuilder:
             SampleBatch(
                 version=VERSION,
                 mark=mark,
-                keys=list(self._keys),
+                keys=[encode_key(key) for key in self._keys],
+                idents=b"".join(key.ident for key in self._keys),
+                kinds=bytes(key.follower_kind for key in self._keys),
                 schemas=[list(fields) for fields in self._schemas],
                 runs=_rows(self.runs, RUN_COLUMNS),
                 values=_rows(self.values, VALUE_COLUMNS),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.budget import ALPHA_MAX, alpha_for, coarse_alpha_for, score_of_p_value, threshold_for
+from detectors.budget import ALPHA_MAX, alpha_for, coarse_alpha, coarse_place, score_of_p_value, threshold_for
 
 WEEK_DAYS = 7
 
@@ -35,12 +35,12 @@ def test_alpha_is_the_budget_over_the_samples_and_at_most_three_sigma() -> None:
 @given(budget=st.floats(1e-6, 10), interval_s=st.floats(0.001, 1e7))
 def test_coarse_alpha_is_at_most_a_quarter_octave_stricter(budget: float, interval_s: float) -> None:
     alpha = alpha_for(budget, interval_s)
-    coarse = coarse_alpha_for(budget, interval_s * 1000)
+    coarse = coarse_alpha(coarse_place(budget, interval_s * 1000))
     assert alpha * 2**-0.2501 <= coarse <= alpha * (1 + 1e-9)
 
 
 def test_an_unknown_interval_has_the_greatest_alpha() -> None:
-    assert coarse_alpha_for(1 / 30, 0) == ALPHA_MAX
+    assert coarse_alpha(coarse_place(1 / 30, 0)) == ALPHA_MAX
 
 
 def test_a_p_value_at_alpha_scores_the_threshold() -> None:

@@ -206,7 +206,7 @@ def test_an_absurd_value_leaves_finite_state_and_a_working_detector(absurd: floa
     assert said["anomalous"][1000]
     assert np.isfinite(said["score"]).all()
     for name in DEEP.names or ():
-        assert np.isfinite(bank._deep[slot][name]).all(), name
+        assert np.isfinite(bank.arrays.deep[bank.arrays.light[slot]["deep"]][name]).all(), name
     assert np.isfinite(said["expected"][1:]).all()
 
 
@@ -224,7 +224,7 @@ def test_whatever_comes_in_whatever_order_the_state_stays_finite(
     said = bank.judge_many(np.full(len(values), slot), times, values)
     assert np.isfinite(said["score"]).all()
     for name in DEEP.names or ():
-        assert np.isfinite(bank._deep[slot][name]).all(), name
+        assert np.isfinite(bank.arrays.deep[bank.arrays.light[slot]["deep"]][name]).all(), name
 
 
 def test_the_compiled_kernels_are_those_of_the_present_sources() -> None:

@@ -186,7 +186,7 @@ def test_a_growing_bank_keeps_what_it_knows() -> None:
     more = [bank.add() for _ in range(500)]
     assert len(bank) == 1000
     assert more == list(range(500, 1000))
-    assert bank.dump_blocks()["000000"] == small["000000"]
+    assert bank.dump_blocks()["light-000000"] == small["light-000000"]
     assert bank.judge(499, 120 * MINUTE_MS, 499.0).n == 120
 
 
@@ -195,7 +195,16 @@ def test_a_sample_changes_only_the_block_of_its_slot() -> None:
     before = bank.dump_blocks()
     bank.judge(700, 0, 1.0)
     after = bank.dump_blocks()
-    assert [name for name in after if after[name] != before.get(name)] == ["000002"]
+    changed = [name for name in after if after[name] != before.get(name)]
+    assert changed == ["bank", "light-000002", "deep-000000"]
+
+
+def test_only_blocks_that_changed_are_dumped_a_second_time() -> None:
+    bank = bank_of([Kind.VALUES] * 1000)
+    assert bank.changed_blocks() == bank.dump_blocks()
+    bank.judge(700, 0, 1.0)
+    assert set(bank.changed_blocks()) == {"bank", "light-000002", "deep-000000"}
+    assert set(bank.changed_blocks()) == {"bank"}
 
 
 def test_runs_that_come_rarely_cost_little() -> None:
@@ -231,15 +240,16 @@ def test_state_of_another_version_or_with_a_missing_or_cut_block_is_refused_and_
     bank = bank_of([Kind.VALUES] * 300)
     bank.judge(0, 0, 1.0)
     good = bank.dump_blocks()
-    version = msgspec.msgpack.encode([99, *msgspec.msgpack.decode(good["head"])[1:]])
+    version = msgspec.msgpack.encode([99, *msgspec.msgpack.decode(good["bank"])[1:]])
     for bad in (
-        {**good, "head": version},
-        {name: block for name, block in good.items() if name != "000001"},
-        {**good, "000000": good["000000"][:-1]},
-        {**good, "head": b"\xc1"},
+        {**good, "bank": version},
+        {name: block for name, block in good.items() if name != "light-000001"},
+        {**good, "light-000000": good["light-000000"][:-1]},
+        {**good, "deep-000000": good["deep-000000"][:-1]},
+        {**good, "bank": b"\xc1"},
         {},
     ):
-        with pytest.raises(ValueError, match="numeric detector"):
+        with pytest.raises(ValueError, match="detector"):
             bank.load_blocks(bad)
         assert bank.dump_blocks() == good
 

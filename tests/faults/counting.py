@@ -116,6 +116,9 @@ class CountingDetect:
         shard = shard_of(key, TRIAGE_SHARDS)
         return [Output(Destination.ANOMALIES, None, _pack(Anomaly(key, count)), shard)]
 
+    def changed(self) -> dict[str, bytes]:
+        return self.dump()
+
     def dump(self) -> dict[str, bytes]:
         """State in several chunks, so that changed and unchanged ones both occur."""
         chunks = {"head": _pack((self.state.covered_offset, self.state.fences))}
@@ -157,6 +160,9 @@ class CountingTriage:
             raise HoleError(f"{anomaly.key}: {anomaly.count} follows {seen}")
         self.seen[anomaly.key] = anomaly.count
         return [Output(Destination.ALERTS, anomaly.key.encode(), alert(anomaly.key, anomaly.count))]
+
+    def changed(self) -> dict[str, bytes]:
+        return self.dump()
 
     def dump(self) -> dict[str, bytes]:
         return {"all": _pack((self.covered_offset, self.seen))}

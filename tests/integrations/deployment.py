@@ -20,7 +20,7 @@ from confluent_kafka.admin import NewTopic
 
 from detectors.alerts import Alert, decode
 from detectors.detect import Detect
-from detectors.shard import Followed
+from detectors.reports import Followed
 from stream.config import Config, librdkafka_properties, load
 from stream.local_broker import free_ports
 from stream.shard_store import ShardStore

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from detectors.alerts import Alert
+from detectors.reports import Followed
 from detectors.series import series_text
-from detectors.shard import Followed
 from stream import simulation
 from stream.backtest import Backtest, Place, Recorded, survey
 from stream.ingest import Ingest

@@ -1,3 +1,5 @@
+from itertools import accumulate
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -5,9 +7,15 @@ from hypothesis import strategies as st
 
 from stream.snapshots import CHUNK_BYTES_MAX, MANIFEST, Entry, SnapshotError, SnapshotLog, SnapshotWriter
 
+
+def grown(changes: list[dict[str, bytes]]) -> list[dict[str, bytes]]:
+    """The states that follow from one another by such changes: no chunk ever goes away."""
+    return list(accumulate(changes, lambda state, change: {**state, **change}))
+
+
 STATES = st.lists(
     st.dictionaries(st.sampled_from("abcd"), st.binary(max_size=8), max_size=4), min_size=1, max_size=5
-)
+).map(grown)
 
 
 def written(writer: SnapshotWriter, state: dict[str, bytes], covered_offset: int) -> list[Entry]:
@@ -132,3 +140,16 @@ def test_snapshots_of_which_none_is_usable_are_an_error_that_says_why(harm: str)
         log.add(harmed, None if harm == "missing" else b"\xc1")
     with pytest.raises(SnapshotError, match=harm):
         log.best()
+
+
+@given(STATES)
+def test_only_what_changed_need_be_given(states: list[dict[str, bytes]]):
+    writer, entries, given = SnapshotWriter(0, 1), [], {}
+    for covered_offset, state in enumerate(states):
+        changed = {name: data for name, data in state.items() if given.get(name) != data}
+        entries += written(writer, changed, covered_offset)
+        best, flaws = read(entries).best()
+        assert flaws == []
+        assert best is not None
+        assert (best.covered_offset, best.chunks) == (covered_offset, state)
+        given = state

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.outputs import Destination, Output
-from detectors.samples import RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, Mark, RunState, SampleBatch
+from detectors.samples import (
+    RUN_COLUMNS,
+    SCHEMA_COLUMNS,
+    VALUE_COLUMNS,
+    Mark,
+    RunState,
+    SampleBatch,
+    decode_key,
+)
 from detectors.series import shard_of
 from stream.formats.limits import Limits
 from stream.ingest import Ingest
@@ -128,7 +136,7 @@ def _add(everything: Seen, batch: SampleBatch, shard: int, shards: int) -> None:
 def _rows(batch: SampleBatch, table: dict[str, NDArray[Any]]) -> Iterator[dict[str, Any]]:
     for at in range(len(table["key"])):
         row: dict[str, Any] = {name: column[at].item() for name, column in table.items()}
-        key = batch.keys[row["key"]]
+        key = decode_key(batch.keys[row["key"]])
         row |= {"index": row.pop("key"), "kind": key.kind, "labels": dict(key.labels)}
         row |= {"unit": key.unit, "owner": key.owner}
         if "state" in row:

@@ -1,0 +1,85 @@
+"""The fold: rows in their order, and between them the timers that are due, as one kernel over a shard's arrays."""
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.compiled import borrowed, entry, pasted
+from detectors.core.layout import Record, Records
+from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
+from detectors.findings import has_room
+from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, NOW_MS, RUN_EVENTS, TIMERS, Arrays, lent
+from detectors.freshness import SILENCE, set_silence_timer, silence_expired
+from detectors.numeric_series import NOWHERE, judge_part
+from detectors.run_memory import NONE
+from detectors.runs import RUN_TOO_LONG, apply_run, run_takes_too_long, set_run_timer
+from detectors.timers import pop_timer
+
+TIMERS_A_ROW = 3
+"""Timers that one row sets at most."""
+SLOTS_A_ROW = 4
+"""Slots in the bank that one row takes at most."""
+
+
+@entry
+def fold(a: Arrays, rows: Records, start: int, timers_ms: int, window_ms: int) -> int:
+    """Apply the rows from `start` on, and then run every timer that is due before `timers_ms`.
+
+    Rows stand in the order in which they are applied. A kernel cannot make room: whoever calls has made enough for as
+    many timers, slots and run records as rows can need. Returns where to go on once findings are taken, because
+    there was no room for more, or the number of rows plus one when all is done.
+    """
+    a, rows = lent(a), borrowed(rows)
+    for i in range(start, len(rows)):
+        row = rows[i]
+        if not _run_timers(a, row.order_ms, window_ms) or not has_room(a):
+            return i
+        a.counters[NOW_MS] = row.order_ms
+        _apply(a, row, window_ms)
+    return len(rows) + 1 if _run_timers(a, timers_ms - 1, window_ms) else len(rows)
+
+
+@pasted
+def _apply(a: Arrays, row: Record, window_ms: int) -> None:
+    f = a.followers[row.follower]
+    f.seen_ms = max(f.seen_ms, row.order_ms)
+    a.followers_dirty[row.follower >> FOLLOWER_BLOCK_BITS] = 1
+    if f.kind == RUN_EVENTS:
+        apply_run(a, row, window_ms)
+    elif f.kind != FREE:
+        sources, offsets = (row.source, NOWHERE), (row.offset, 0)
+        judge_part(a, row.follower, 0, row.time_ms, row.value, row.time_ms, sources, offsets)
+
+
+@pasted
+def _run_timers(a: Arrays, until_ms: int, window_ms: int) -> bool:
+    """Run every timer that is due at or before `until_ms`; False when there was no room for what they find."""
+    while a.counters[TIMERS] > 0 and a.timers[0].due_ms <= until_ms:
+        if not has_room(a):
+            return False
+        timer = a.timers[0]
+        due_ms, follower, purpose, token = timer.due_ms, timer.follower, timer.purpose, timer.token
+        a.counters[TIMERS] = pop_timer(a.timers, a.counters[TIMERS])
+        a.counters[NOW_MS] = due_ms
+        a.followers_dirty[follower >> FOLLOWER_BLOCK_BITS] = 1
+        if purpose == RUN_TOO_LONG:
+            run_takes_too_long(a, follower, token, due_ms)
+        elif purpose == SILENCE:
+            silence_expired(a, follower, due_ms)
+        elif purpose == WINDOW_END:
+            window_ended(a, follower, token, window_ms)
+    return True
+
+
+@entry
+def set_timers(a: Arrays, followers: npt.NDArray[np.int64], window_ms: int) -> None:
+    """Set the timers that these followers' state asks for; there is room for them."""
+    a = lent(a)
+    for follower in followers:
+        f = a.followers[follower]
+        set_silence_timer(a, follower)
+        if f.window.count > 0:
+            set_window_timer(a, follower, window_ms)
+        place = f.open_first
+        while place != NONE:
+            set_run_timer(a, follower, place)
+            place = a.runs[place].next

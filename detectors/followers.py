@@ -1,0 +1,265 @@
+"""The followers of one shard: their state in arrays, their names, their settings, and how all of it is stored."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors import follower_layout as layout
+from detectors.core.layout import Records
+from detectors.fold import SLOTS_A_ROW, TIMERS_A_ROW, fold, set_timers
+from detectors.follower_layout import ENDED, FINDING, FOLLOWER, RUN, TIMERS, Arrays
+from detectors.follower_table import UNKNOWN, add, fill, find, give_up, retune
+from detectors.numeric import NumericBank
+from detectors.parts import Tunings
+from detectors.record_array import RecordArray
+from detectors.samples import Key, decode_key
+from detectors.settings import Settings
+from detectors.silence import new_quantiles
+from detectors.timers import TIMER
+
+FOLD_ROWS_MAX: Final = 8192
+FINDINGS_MAX: Final = 4096
+IDLE_MS: Final = 30 * 86_400_000
+"""A follower without a row for so long may be given up when the shard is full."""
+YOUNG_IDLE_MS: Final = 3_600_000
+"""The same for one with fewer than YOUNG_SAMPLES samples, which has learned next to nothing."""
+YOUNG_SAMPLES: Final = 6
+SWEEP_EVERY_MS: Final = 600_000
+_TABLE_START: Final = 1024
+_TABLE_ROOM: Final = 2
+"""Places of the table for each follower, at least."""
+_HEAD: Final = "followers"
+_NAMES: Final = "names"
+
+
+class Followers:
+    """Every follower of a shard, by the ident of its key; a follower's place is its number in the arrays."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._bank = NumericBank()
+        self._followers = RecordArray("follower", FOLLOWER, layout.FOLLOWER_BLOCK_BITS)
+        self._runs = RecordArray("runs", RUN, layout.RUN_BLOCK_BITS)
+        self._ended = RecordArray("ended", ENDED, layout.ENDED_BLOCK_BITS)
+        self._counters = np.zeros(layout.COUNTERS, np.int64)
+        self._counters[[layout.RUNS_TOP, layout.ENDED_TOP]] = 1
+        self._timers: Records = np.zeros(0, TIMER)
+        self._findings: Records = np.zeros(FINDINGS_MAX, FINDING)
+        self._quantiles = new_quantiles()
+        self._table = np.zeros(_TABLE_START, np.int32)
+        self._names: list[bytes] = []
+        self._names_changed: set[int] = set()
+        self._tunings = Tunings(settings)
+        self._by_kind = self._tunings.by_kind()
+        self._swept_ms = 0
+        self._reserve_rows(0)
+
+    def __len__(self) -> int:
+        return int(self._counters[layout.LIVE])
+
+    @property
+    def series(self) -> int:
+        """Series that are followed."""
+        return int(self._counters[layout.SERIES])
+
+    @property
+    def open_runs(self) -> int:
+        """Runs that started and have not ended."""
+        return int(self._counters[layout.OPEN_RUNS])
+
+    @property
+    def arrays(self) -> Arrays:
+        """The arrays as kernels take them; they hold until more room is reserved."""
+        return Arrays(
+            self._bank.arrays,
+            self._followers.data,
+            self._followers.dirty,
+            self._runs.data,
+            self._runs.dirty,
+            self._ended.data,
+            self._ended.dirty,
+            self._timers,
+            self._findings,
+            self._counters,
+            self._tunings.records,
+            self._quantiles,
+        )
+
+    def key(self, place: int) -> Key:
+        """The key that a follower was added for."""
+        return decode_key(self._names[place])
+
+    def all_places(self) -> list[int]:
+        """The places of all followers."""
+        used = self._used(layout.FOLLOWERS_TOP)
+        return np.flatnonzero(self._followers.data["kind"][:used]).tolist()
+
+    def take_forgotten(self) -> int:
+        """Open runs that gave way since this was last asked."""
+        forgotten = self._used(layout.FORGOTTEN)
+        self._counters[layout.FORGOTTEN] = 0
+        return forgotten
+
+    def touch(self, place: int, seen_ms: int) -> None:
+        """Note that the follower had a row at `seen_ms`."""
+        follower = self._followers.data[place]
+        follower["seen_ms"] = max(int(follower["seen_ms"]), seen_ms)
+        self._followers.dirty[place >> layout.FOLLOWER_BLOCK_BITS] = 1
+
+    def find(self, idents: bytes) -> npt.NDArray[np.int32]:
+        """The places of the followers of some keys by ident, UNKNOWN for those that have none."""
+        return find(self.arrays, self._table, _words(idents))
+
+    def add(
+        self, keys: Sequence[bytes], idents: bytes, kinds: bytes, now_ms: int, found: npt.NDArray[np.int32]
+    ) -> None:
+        """Add followers for the keys that are UNKNOWN in `found`, as many as there is room for, and enter their places."""
+        unknown = int((found == UNKNOWN).sum())
+        self._reserve_followers(unknown)
+        room = max(0, self._settings.series_max - len(self))
+        kind_codes = np.frombuffer(kinds, np.uint8)
+        new = add(self.arrays, self._table, _words(idents), kind_codes, self._by_kind, room, now_ms, found)
+        for at in new.tolist():
+            self._name(int(found[at]), keys[at])
+
+    def fold(self, rows: Records, timers_ms: int) -> Iterator[Records]:
+        """Apply rows in the order they have, then run the timers due before `timers_ms`; yields findings as they fill up."""
+        for first in range(0, max(1, len(rows)), FOLD_ROWS_MAX):
+            part = rows[first : first + FOLD_ROWS_MAX]
+            last = first + FOLD_ROWS_MAX >= len(rows)
+            yield from self._fold(part, timers_ms if last else int(part["order_ms"][-1]))
+
+    def _fold(self, rows: Records, timers_ms: int) -> Iterator[Records]:
+        done = 0
+        while done <= len(rows):
+            self._reserve_rows(len(rows) - done)
+            done = fold(self.arrays, rows, done, timers_ms, self._settings.window_ms)
+            count = self._used(layout.FINDINGS)
+            self._counters[layout.FINDINGS] = 0
+            if count:
+                yield self._findings[:count]
+
+    def _name(self, place: int, name: bytes) -> None:
+        if place == len(self._names):
+            self._names.append(name)
+        else:
+            self._names[place] = name
+        self._names_changed.add(place >> layout.FOLLOWER_BLOCK_BITS)
+        if name and self._settings.rules:
+            self._followers.data[place]["tuned"] = self._tunings.of(self.key(place))
+
+    def give_up_idle(self, now_ms: int, busy: npt.NDArray[np.int32]) -> list[int]:
+        """Forget followers that have been idle up to `now_ms`, and are not `busy`; which ones, at most every ten minutes."""
+        if now_ms < self._swept_ms + SWEEP_EVERY_MS:
+            return []
+        self._swept_ms = now_ms
+        kept = np.zeros(self._used(layout.FOLLOWERS_TOP), np.bool_)
+        kept[busy] = True
+        idle_ms, young_ms = now_ms - IDLE_MS, now_ms - YOUNG_IDLE_MS
+        given: list[int] = give_up(self.arrays, idle_ms, young_ms, YOUNG_SAMPLES, kept).tolist()
+        for place in given:
+            self._name(place, b"")
+        self._fill_table(len(self._table))
+        return given
+
+    def _reserve_followers(self, more: int) -> None:
+        used = self._used(layout.FOLLOWERS_TOP)
+        self._followers.reserve(used, more)
+        if (used + more) * _TABLE_ROOM > len(self._table):
+            self._fill_table(1 << ((used + more) * _TABLE_ROOM * 2 - 1).bit_length())
+
+    def _fill_table(self, size: int) -> None:
+        self._table = np.zeros(size, np.int32)
+        fill(self.arrays, self._table)
+
+    def _reserve_rows(self, rows: int) -> None:
+        """Make room for what so many rows can need."""
+        self._bank.reserve(1 + SLOTS_A_ROW * rows)
+        self._runs.reserve(self._used(layout.RUNS_TOP), 1 + 2 * rows)
+        self._ended.reserve(self._used(layout.ENDED_TOP), 1 + rows)
+        self._reserve_timers(TIMERS_A_ROW * (rows + 1))
+
+    def _reserve_timers(self, more: int) -> None:
+        used = self._used(TIMERS)
+        if used + more > len(self._timers):
+            timers = np.zeros(2 * (used + more), TIMER)
+            timers[:used] = self._timers[:used]
+            self._timers = timers
+
+    def _used(self, counter: int) -> int:
+        return int(self._counters[counter])
+
+    def dump(self) -> dict[str, bytes]:
+        """The whole state as bytes by block name."""
+        blocks = range((len(self._names) - 1 >> layout.FOLLOWER_BLOCK_BITS) + 1)
+        return {
+            _HEAD: self._head(),
+            **self._name_blocks(blocks),
+            **self._bank.dump_blocks(),
+            **dict(self._followers.blocks(self._used(layout.FOLLOWERS_TOP))),
+            **dict(self._runs.blocks(self._used(layout.RUNS_TOP))),
+            **dict(self._ended.blocks(self._used(layout.ENDED_TOP))),
+        }
+
+    def changed(self) -> dict[str, bytes]:
+        """The blocks of `dump` that changed since this was last called, all of them after loading."""
+        names, self._names_changed = sorted(self._names_changed), set()
+        return {
+            _HEAD: self._head(),
+            **self._name_blocks(names),
+            **self._bank.changed_blocks(),
+            **dict(self._followers.changed(self._used(layout.FOLLOWERS_TOP))),
+            **dict(self._runs.changed(self._used(layout.RUNS_TOP))),
+            **dict(self._ended.changed(self._used(layout.ENDED_TOP))),
+        }
+
+    def _head(self) -> bytes:
+        return msgspec.msgpack.encode([self._swept_ms, self._counters.tolist()])
+
+    def _name_blocks(self, blocks: Sequence[int]) -> dict[str, bytes]:
+        bits = layout.FOLLOWER_BLOCK_BITS
+        return {
+            f"{_NAMES}-{block:06}": msgspec.msgpack.encode(self._names[block << bits : (block + 1) << bits])
+            for block in blocks
+        }
+
+    def load(self, blocks: Mapping[str, bytes], *, retuned: bool) -> None:
+        """Take over a dumped state; `retuned` when it was written under other settings.
+
+        Raises:
+            ValueError: a block is missing or damaged, or another version wrote it.
+        """
+        self._swept_ms, counters = msgspec.msgpack.decode(blocks[_HEAD], type=tuple[int, list[int]])
+        self._counters[:] = counters
+        self._counters[TIMERS] = self._counters[layout.FINDINGS] = 0
+        self._bank.load_blocks(blocks)
+        self._followers.load(blocks, self._used(layout.FOLLOWERS_TOP))
+        self._runs.load(blocks, self._used(layout.RUNS_TOP))
+        self._ended.load(blocks, self._used(layout.ENDED_TOP))
+        named = sorted(name for name in blocks if name.startswith(f"{_NAMES}-"))
+        self._names = [name for block in named for name in msgspec.msgpack.decode(blocks[block])]
+        self._names_changed = set(range(len(named)))
+        places = np.array(self.all_places(), np.int64)
+        self._reserve_followers(0)
+        self._fill_table(len(self._table))
+        self._tune(places, retuned=retuned)
+        self._reserve_timers(2 * len(places) + self.open_runs)
+        set_timers(self.arrays, places, self._settings.window_ms)
+
+    def _tune(self, places: npt.NDArray[np.int64], *, retuned: bool) -> None:
+        """Number the settings of all followers anew: numbers hold for one process."""
+        followers = self._followers.data
+        if self._settings.rules:
+            for place in places.tolist():
+                followers[place]["tuned"] = self._tunings.of(self.key(place))
+        elif len(places):
+            followers["tuned"][places] = self._by_kind[followers["kind"][places]]
+        if retuned:
+            retune(self.arrays, places)
+
+
+def _words(idents: bytes) -> npt.NDArray[np.int64]:
+    return np.frombuffer(idents, np.int64).reshape(-1, 2)

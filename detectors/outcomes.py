@@ -1,0 +1,41 @@
+"""One series of yes/no outcomes of a follower: whether its runs failed, or were reported twice."""
+
+from detectors.budget import coarse_alpha, coarse_place
+from detectors.compiled import pasted
+from detectors.core.layout import Record
+from detectors.findings import new_finding, place_finding
+from detectors.follower_layout import OUTCOME, Arrays
+from detectors.interest import interested, wanted
+from detectors.rates import expected_share, judged, learn, learned, upper_share
+
+
+@pasted
+def judge_outcome(
+    a: Arrays, follower: int, part: int, o: Record, row: Record, outcome: bool, interval_ms: float
+) -> None:
+    """Judge one outcome and learn it; `interval_ms` is how often outcomes come, for the budget."""
+    if o.rate.count == 0:
+        o.first_ms = row.time_ms
+    if outcome or o.rate.recent or interested(o):
+        _judge(a, follower, part, o, row, outcome, interval_ms)
+    else:
+        learn(o.rate, False, False)
+    o.last_ms = row.time_ms
+
+
+@pasted
+def _judge(
+    a: Arrays, follower: int, part: int, o: Record, row: Record, outcome: bool, interval_ms: float
+) -> None:
+    rate = a.tuned[a.followers[follower].tuned[part]].false_alarms_per_day
+    alpha = coarse_alpha(coarse_place(rate, interval_ms))
+    anomalous, p_value, span, count = judged(o.rate, outcome, alpha)
+    if wanted(o, row.time_ms, anomalous, False):
+        finding = new_finding(a, OUTCOME, part, follower, row.time_ms, row.time_ms)
+        finding.observed, finding.p_value, finding.lower = count / span, p_value, 0.0
+        finding.expected, finding.upper = expected_share(o.rate), upper_share(o.rate, span, alpha)
+        finding.n, finding.since_ms, finding.last_ms = learned(o.rate), o.first_ms, o.last_ms
+        finding.score = finding.observed / max(finding.upper, finding.expected)
+        finding.anomalous, finding.error = anomalous, row.error
+        place_finding(finding, 0, row.source, row.offset)
+    learn(o.rate, outcome, anomalous)

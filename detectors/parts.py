@@ -1,0 +1,86 @@
+"""The parts of a follower: the series that it consists of, what they are called, and how each is tuned."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import follower_layout as layout
+from detectors.core.layout import Records
+from detectors.numeric import Direction, tuned
+from detectors.numeric_layout import TUNED
+from detectors.samples import FollowerKind, Key
+from detectors.series import Labels, Signal
+from detectors.settings import SeriesSettings, Settings
+
+MEASURES: Final = {layout.ROWS: "rows", layout.BYTES: "bytes", layout.EVENTS: "events"}
+_SIGNALS: Final = (
+    Signal.LATENCY,
+    Signal.VOLUME,
+    Signal.VOLUME,
+    Signal.VOLUME,
+    Signal.FAILURES,
+    Signal.DUPLICATES,
+    Signal.FRESHNESS,
+)
+_UNITS: Final = ("ms", "rows", "bytes", "events", "share", "share", "ms")
+_SIDES: Final = {"both": Direction.BOTH, "up": Direction.UP, "down": Direction.DOWN}
+_KINDS: Final = {
+    FollowerKind.RUN_EVENTS: _SIGNALS,
+    FollowerKind.VALUE: (Signal.VALUE,),
+    FollowerKind.AMOUNT: (Signal.VOLUME,),
+    FollowerKind.SCHEMA: (),
+}
+
+
+class Series(NamedTuple):
+    """The name of one series."""
+
+    signal: Signal
+    labels: Labels
+    unit: str
+
+
+def series_of(key: Key, part: int) -> Series:
+    """The name of one part of the follower of a key."""
+    if key.follower_kind != FollowerKind.RUN_EVENTS:
+        return Series(Signal(key.kind), key.labels, key.unit)
+    measure = MEASURES.get(part)
+    labels = measured(key.labels, measure) if measure else key.labels
+    return Series(_SIGNALS[part], labels, _UNITS[part])
+
+
+def measured(labels: Labels, measure: str) -> Labels:
+    """The labels of a volume series: what is counted stands in the label `measure`."""
+    return tuple(sorted((*labels, ("measure", measure))))
+
+
+class Tunings:
+    """The settings that are in use, as TUNED records; a follower names those of each of its parts by number."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._numbers: dict[SeriesSettings, int] = {}
+        self.records: Records = np.zeros(0, TUNED)
+
+    def by_kind(self) -> npt.NDArray[np.int32]:
+        """The numbers of each part (columns) by the kind of follower (rows), rules left out."""
+        numbers = np.zeros((layout.KINDS, layout.PARTS), np.int32)
+        for kind, signals in _KINDS.items():
+            for part, signal in enumerate(signals):
+                numbers[kind, part] = self._number(self._settings.for_signal(signal))
+        return numbers
+
+    def of(self, key: Key) -> list[int]:
+        """The numbers of each part of one key's follower."""
+        names = [series_of(key, part) for part in range(len(_KINDS[FollowerKind(key.follower_kind)]))]
+        numbers = [self._number(self._settings.for_series(name.signal, dict(name.labels))) for name in names]
+        return numbers + [0] * (layout.PARTS - len(numbers))
+
+    def _number(self, settings: SeriesSettings) -> int:
+        number = self._numbers.get(settings)
+        if number is None:
+            number = self._numbers[settings] = len(self.records)
+            record = tuned(_SIDES[settings.direction], settings.false_alarms_per_day, settings.min_effect)
+            self.records = np.concatenate([self.records, record])
+        return number

@@ -1,0 +1,163 @@
+"""Reports: findings put into words and names, as verdicts for triage; and what is known of each series."""
+
+from collections.abc import Sequence
+from math import isnan
+from typing import Any, NamedTuple
+
+from detectors import follower_layout as layout
+from detectors.followers import Followers
+from detectors.numeric import Method
+from detectors.parts import series_of
+from detectors.samples import FollowerKind, Key
+from detectors.series import Labels, Signal
+from detectors.silence import GAPS_MAX
+from detectors.verdicts import Baseline, Change, Direction, Reason, SourcePosition, Verdict
+
+CADENCE = "cadence"
+RATE = "beta_binomial_rate"
+TOO_LONG = "running_too_long"
+WARM_RATE, WARM_CADENCE = 100, 32
+_RATE_REASONS = {layout.FAILURES: Reason.TOO_MANY_FAILURES, layout.DUPLICATES: Reason.TOO_MANY_DUPLICATES}
+
+
+class Position(NamedTuple):
+    """The record that a row came from."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Followed(NamedTuple):
+    """What is known of one series: samples seen, and the latest of them (None: it has no number)."""
+
+    signal: Signal
+    labels: Labels
+    unit: str
+    n: int
+    latest: float | None
+
+
+class _Said(NamedTuple):
+    """What the words of a finding depend on beyond its numbers."""
+
+    detector: str
+    baseline: Baseline
+    reason: Reason
+    change: Change
+    direction: Direction | None
+
+
+def source_positions(*positions: Position) -> tuple[SourcePosition, ...]:
+    """The positions as ranges, one for each source partition, in order."""
+    ranges: dict[tuple[str, int], list[int]] = {}
+    for position in positions:
+        ranges.setdefault((position.topic, position.partition), []).append(position.offset)
+    return tuple(
+        SourcePosition(topic, partition, min(offsets), max(offsets))
+        for (topic, partition), offsets in sorted(ranges.items())
+    )
+
+
+def verdict_of(finding: Any, key: Key, sources: Sequence[tuple[str, int]], error: str) -> Verdict:
+    """The verdict that a FINDING record becomes; `sources` are the source partitions by number."""
+    series = series_of(key, int(finding["part"]))
+    said = _said(finding)
+    return Verdict(
+        signal=series.signal,
+        labels=series.labels,
+        detector=said.detector,
+        time_ms=int(finding["time_ms"]),
+        window_start_ms=int(finding["start_ms"]),
+        window_end_ms=int(finding["time_ms"]),
+        anomalous=bool(finding["anomalous"]),
+        reason=said.reason,
+        change=said.change,
+        baseline=said.baseline,
+        positions=source_positions(*_positions(finding, sources)),
+        severity_score=float(finding["score"]),
+        unit=series.unit,
+        observed=_known(finding["observed"]),
+        expected=_known(finding["expected"]),
+        lower=_known(finding["lower"]),
+        upper=_known(finding["upper"]),
+        p_value=_known(finding["p_value"]),
+        direction=said.direction,
+        owner=key.owner,
+        error=error,
+    )
+
+
+def _positions(finding: Any, sources: Sequence[tuple[str, int]]) -> list[Position]:
+    places = zip(finding["source"].tolist(), finding["offset"].tolist(), strict=True)
+    return [
+        Position(sources[source][0], sources[source][1], offset) for source, offset in places if source >= 0
+    ]
+
+
+def _said(finding: Any) -> _Said:
+    up = Direction.UP if finding["anomalous"] else None
+    match int(finding["what"]):
+        case layout.NUMERIC:
+            return _numeric(finding)
+        case layout.TOO_LONG:
+            baseline = _baseline(finding, "upper_limit", warming=bool(finding["method"]))
+            return _Said(TOO_LONG, baseline, Reason.RUNNING_TOO_LONG, Change.POINT, up)
+        case layout.OUTCOME:
+            baseline = _baseline(finding, RATE, warming=finding["n"] < WARM_RATE)
+            reason = _RATE_REASONS[int(finding["part"])] if up else Reason.ORDINARY
+            return _Said(RATE, baseline, reason, Change.POINT, up)
+    reason = Reason.RUN_OVERDUE if up else Reason.RUN_ARRIVED
+    baseline = _baseline(finding, CADENCE, warming=finding["n"] < WARM_CADENCE)
+    return _Said(CADENCE, baseline, reason, Change.SILENCE, up)
+
+
+def _numeric(finding: Any) -> _Said:
+    method = Method(int(finding["method"])).name.lower()
+    baseline = _baseline(finding, method, warming=bool(finding["n"] < WARM_RATE))
+    if not finding["anomalous"]:
+        return _Said(method, baseline, Reason.ORDINARY, Change.POINT, None)
+    above = finding["observed"] > finding["expected"]
+    reason = Reason.ABOVE_RANGE if above else Reason.BELOW_RANGE
+    return _Said(method, baseline, reason, Change.POINT, Direction.UP if above else Direction.DOWN)
+
+
+def _baseline(finding: Any, method: str, *, warming: bool) -> Baseline:
+    since_ms, last_ms = int(finding["since_ms"]), int(finding["last_ms"])
+    return Baseline(method, int(finding["n"]), since_ms, last_ms, bool(warming))
+
+
+def _known(number: Any) -> float | None:
+    return None if isnan(number) else float(number)
+
+
+def followed(followers: Followers, place: int) -> list[Followed]:
+    """What is known of the series of one follower."""
+    f, key = followers.arrays.followers[place], followers.key(place)
+    known = _measures(followers, f, key)
+    if key.follower_kind == FollowerKind.RUN_EVENTS:
+        rates = ((layout.FAILURES, f["failures"]["rate"]), (layout.DUPLICATES, f["duplicates"]["rate"]))
+        known += [_outcomes(key, part, rate) for part, rate in rates if rate["count"]]
+        known.append(_arrivals(key, f["arrivals"]))
+    return known
+
+
+def _measures(followers: Followers, f: Any, key: Key) -> list[Followed]:
+    light = followers.arrays.bank.light
+    slots = [(part, light[slot - 1]) for part, slot in enumerate(f["slots"].tolist()) if slot]
+    return [Followed(*series_of(key, part), int(slot["n"]), float(slot["latest"])) for part, slot in slots]
+
+
+def _outcomes(key: Key, part: int, rate: Any) -> Followed:
+    n = round(float(rate["yes"] + rate["no"])) + int(rate["count"])
+    return Followed(*series_of(key, part), n, float(rate["recent"] & 1))
+
+
+def _arrivals(key: Key, arrivals: Any) -> Followed:
+    cadence = arrivals["cadence"]
+    learned = int(cadence["learned"])
+    gap_ms = float(cadence["gaps"][(learned - 1) % GAPS_MAX]) if learned else None
+    return Followed(*series_of(key, layout.FRESHNESS), int(arrivals["arrivals"]), gap_ms)
+
+
+__all__ = ["Followed", "Position", "followed", "source_positions", "verdict_of"]
