@@ -1,5 +1,3 @@
-from itertools import accumulate
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -10,7 +8,10 @@ from stream.snapshots import CHUNK_BYTES_MAX, MANIFEST, Entry, SnapshotError, Sn
 
 def grown(changes: list[dict[str, bytes]]) -> list[dict[str, bytes]]:
     """The states that follow from one another by such changes: no chunk ever goes away."""
-    return list(accumulate(changes, lambda state, change: {**state, **change}))
+    states: list[dict[str, bytes]] = []
+    for change in changes:
+        states.append({**(states[-1] if states else {}), **change})
+    return states
 
 
 STATES = st.lists(
@@ -144,12 +145,13 @@ def test_snapshots_of_which_none_is_usable_are_an_error_that_says_why(harm: str)
 
 @given(STATES)
 def test_only_what_changed_need_be_given(states: list[dict[str, bytes]]):
-    writer, entries, given = SnapshotWriter(0, 1), [], {}
+    writer, entries = SnapshotWriter(0, 1), list[Entry]()
+    known: dict[str, bytes] = {}
     for covered_offset, state in enumerate(states):
-        changed = {name: data for name, data in state.items() if given.get(name) != data}
+        changed = {name: data for name, data in state.items() if known.get(name) != data}
         entries += written(writer, changed, covered_offset)
         best, flaws = read(entries).best()
         assert flaws == []
         assert best is not None
         assert (best.covered_offset, best.chunks) == (covered_offset, state)
-        given = state
+        known = state
