@@ -7,6 +7,7 @@ import numpy as np
 
 HOT_SERIES: Final = 0
 HOT_SHARE: Final = 0.5
+WILD_FACTOR: Final = 40
 BLOCK_EVENTS: Final = 100_000
 SEED: Final = 1
 
@@ -17,12 +18,23 @@ _TEMPLATE: Final = (
 
 
 class Shape(NamedTuple):
-    """What one topic of run events looks like."""
+    """What one topic of run events looks like; every `wild_every`-th run takes far too long."""
 
     events: int
     series: int = 1000
     hot: bool = False
+    wild_every: int = 0
     spacing_ms: int = 10
+
+
+def pipeline(series: int) -> str:
+    """The name of a pipeline."""
+    return f"warehouse.pipeline-{series:07}"
+
+
+def event(series: int, time_ms: int, number: int, duration_ms: int, rows: int) -> bytes:
+    """One run event."""
+    return _TEMPLATE % (series, time_ms, number, duration_ms, rows)
 
 
 def blocks(shape: Shape, end_ms: int) -> Iterator[list[bytes]]:
@@ -44,6 +56,8 @@ def block(shape: Shape, numbers: np.ndarray, times_ms: np.ndarray) -> list[bytes
     if shape.hot:
         series[rng.random(count) < HOT_SHARE] = HOT_SERIES
     durations_ms = rng.lognormal(8.5, 0.1, count).astype(np.int64)
+    if shape.wild_every:
+        durations_ms[numbers % shape.wild_every == shape.wild_every - 1] *= WILD_FACTOR
     rows = rng.lognormal(11.5, 0.1, count).astype(np.int64)
     columns = (series, times_ms, numbers, durations_ms, rows)
     return [_TEMPLATE % row for row in zip(*(column.tolist() for column in columns), strict=True)]

@@ -13,7 +13,7 @@ async def main() -> None:
     consumer = AIOKafkaConsumer(
         task.topic,
         bootstrap_servers=task.servers,
-        group_id=f"bench-{task.topic}",
+        group_id=task.group,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         check_crcs=False,

@@ -14,7 +14,7 @@ from bench.contenders.river_models import Models
 
 def make_app(task: Task, folder: str) -> faust.App:
     app = faust.App(
-        f"faust-{task.topic}",
+        task.group,
         broker=f"kafka://{task.servers}",
         datadir=folder,
         topic_partitions=4,

@@ -20,6 +20,11 @@ class Task(NamedTuple):
         servers, topic, events, warm_up = sys.argv[1:5]
         return cls(servers, topic, int(events), int(warm_up))
 
+    @property
+    def group(self) -> str:
+        """A consumer group that this process has for itself; it also begins the names of topics that a framework makes."""
+        return f"group-{os.getpid()}-{self.topic}"
+
 
 class Lap:
     """Counts records, and times those after the warm-up."""

@@ -14,7 +14,7 @@ def batches(task: Task) -> Iterator[list[Message]]:
     consumer = Consumer(
         {
             "bootstrap.servers": task.servers,
-            "group.id": f"bench-{task.topic}",
+            "group.id": task.group,
             "enable.auto.commit": False,
             # Its default of 1 s stops fetching for that long whenever the queue is full.
             "fetch.queue.backoff.ms": 5,

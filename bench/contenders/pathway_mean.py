@@ -29,7 +29,7 @@ def main() -> None:
 
     settings = {
         "bootstrap.servers": task.servers,
-        "group.id": f"pathway-{task.topic}",
+        "group.id": task.group,
         "auto.offset.reset": "earliest",
     }
     settings |= {"fetch.queue.backoff.ms": "5", "queued.min.messages": "1000000"}

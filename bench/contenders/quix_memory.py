@@ -22,7 +22,7 @@ def main() -> None:
 
     app = Application(
         broker_address=task.servers,
-        consumer_group=f"quix-{task.topic}",
+        consumer_group=task.group,
         auto_offset_reset="earliest",
         consumer_extra_config={"fetch.queue.backoff.ms": 5, "queued.min.messages": 1_000_000},
         state_dir=tempfile.mkdtemp(prefix="bench-quix-"),
