@@ -18,6 +18,8 @@ from statistics import median
 from types import ModuleType
 from typing import Final
 
+from confluent_kafka import KafkaException
+
 from bench import contest, page, results, stages
 from bench.course import Bed, Unable, bed, console
 from bench.machine import ROOT, machine, versions
@@ -84,8 +86,8 @@ def _measure(plan: Plan, known: results.Results) -> None:
     with bed() as ground:
         if contenders:
             section = results.Section(contest.NAME, contest.TITLE, contest.ABOUT)
-            contest.measure(ground, contenders, plan.knobs.events, plan.knobs.rounds, section)
-            _keep(section, plan, known)
+            for _ in contest.measure(ground, contenders, plan.knobs.events, plan.knobs.rounds, section):
+                _keep(section, plan, known)
         for scenario in scenarios:
             _scenario(scenario, ground, plan, known)
 
@@ -97,7 +99,7 @@ def _scenario(scenario: ModuleType, ground: Bed, plan: Plan, known: results.Resu
     knobs = plan.knobs if plan.knobs.full_rate or not rates else plan.knobs.at(median(rates))
     try:
         scenario.measure(ground, knobs, section)
-    except Unable as reason:
+    except (Unable, KafkaException) as reason:
         console.print(str(reason), style="red")
         section.figure(scenario.NAME, scenario.TITLE, "").error = str(reason)
     _keep(section, plan, known)

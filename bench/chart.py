@@ -7,8 +7,8 @@ from xml.sax.saxutils import escape
 from bench.figures import Summary
 
 WIDTH: Final = 960
-LABELS: Final = 290
-NUMBERS: Final = 100
+LABELS: Final = 310
+NUMBERS: Final = 80
 ROW: Final = 28
 BAR: Final = 16
 TOP: Final = 74
@@ -51,7 +51,7 @@ def _legend() -> list[str]:
     for kind, words in LEGEND:
         parts.append(f"<rect x='{x}' y='43' width='12' height='12' fill='{COLOURS[kind]}'/>")
         parts.append(f"<text x='{x + 18}' y='53' font-size='13' fill='#495057'>{words}</text>")
-        x += 44 + 7 * len(words)
+        x += 44 + int(6.6 * len(words))
     return parts
 
 

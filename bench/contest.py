@@ -1,7 +1,9 @@
 """The contest: every contender reads the same topic, round after round, so that all meet the same moods of the machine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
+
+from confluent_kafka import KafkaException
 
 from bench.course import Bed, Course, Outcome, Unable, console
 from bench.peers import PEERS
@@ -39,18 +41,21 @@ CONTENDERS: Final[Sequence[Contender]] = (
 )
 
 
-def measure(bed: Bed, chosen: Sequence[Contender], events: int, rounds: int, section: Section) -> None:
-    """Let the chosen contenders race, and write into the section what they did."""
+def measure(
+    bed: Bed, chosen: Sequence[Contender], events: int, rounds: int, section: Section
+) -> Iterator[None]:
+    """Let the chosen contenders race, and write into the section what they did; yields after every round."""
     with bed.recorded(Shape(events, wild_every=WILD_EVERY)) as course:
         for number in range(rounds):
             for contender in chosen:
                 _one(contender, course, section, f"round {number + 1}")
+            yield
 
 
 def _one(contender: Contender, course: Course, section: Section, when: str) -> None:
     try:
         outcome = contender.measure(course)
-    except Unable as reason:
+    except (Unable, KafkaException) as reason:
         section.figure(contender.name, contender.title, UNIT).error = str(reason)
         console.print(f"{when}: {contender.title}: {reason}", style="red")
         return

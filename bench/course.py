@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
@@ -33,11 +33,15 @@ class Unable(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one contender did in one round: so many events, after its warm-up, in so many seconds."""
+    """What one contender did in one round: so many events, after its warm-up, in so many seconds.
+
+    `early_rate` is events per second in the warm-up, where it is known.
+    """
 
     events: int
     seconds: float
     did: str
+    early_rate: float | None = None
 
     @property
     def rate(self) -> float:
@@ -59,7 +63,7 @@ class Bed:
         topic = record(self.servers, self.topics, shape)
         console.print(f"recorded {shape} in {time.monotonic() - began:.0f} s")
         try:
-            yield Course(self, topic, shape.events)
+            yield Course(self, topic, shape.events, shape.series if shape.turns else 0)
         finally:
             self.topics.delete([topic])
 
@@ -76,15 +80,16 @@ class Course:
     bed: Bed
     topic: str
     events: int
+    warm_up_min: int = 0
 
     def cut(self, events_max: int | None) -> "Course":
         """The same topic, of which no more than so many events are read."""
-        return Course(self.bed, self.topic, min(self.events, events_max or self.events))
+        return replace(self, events=min(self.events, events_max or self.events))
 
     @property
     def warm_up(self) -> int:
         """How many events are read before the clock starts."""
-        return int(self.events * WARM_UP_SHARE)
+        return max(self.warm_up_min, int(self.events * WARM_UP_SHARE))
 
 
 @contextmanager

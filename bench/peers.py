@@ -18,7 +18,7 @@ SAID_CHARACTERS_MAX: Final = 400
 JAVA_MODULE: Final = ROOT / "bench" / "kafka-streams"
 JAVA_CLASSES: Final = f"{JAVA_MODULE}/target/bench-kafka-streams-1.jar:{JAVA_MODULE}/target/libs/*"
 FAUST_EVENTS_MAX: Final = 150_000
-FOREST_EVENTS_MAX: Final = 40_000
+FOREST_EVENTS_MAX: Final = 120_000
 
 Command = Callable[[Course, Path], list[str]]
 

@@ -10,6 +10,7 @@ HOT_SHARE: Final = 0.5
 WILD_FACTOR: Final = 40
 BLOCK_EVENTS: Final = 100_000
 SEED: Final = 1
+_PRIME: Final = 1_299_709
 
 _TEMPLATE: Final = (
     b'{"pipeline":"warehouse.pipeline-%07d","task":"load","state":"succeeded","time":%d,'
@@ -18,10 +19,15 @@ _TEMPLATE: Final = (
 
 
 class Shape(NamedTuple):
-    """What one topic of run events looks like; every `wild_every`-th run takes far too long."""
+    """What one topic of run events looks like.
+
+    The series of an event is drawn at random, or, when `turns` is set, every series has its turn before any has another.
+    Half of the events belong to one series when it is `hot`. Every `wild_every`-th run takes far too long.
+    """
 
     events: int
     series: int = 1000
+    turns: bool = False
     hot: bool = False
     wild_every: int = 0
     spacing_ms: int = 10
@@ -52,7 +58,7 @@ def block(shape: Shape, numbers: np.ndarray, times_ms: np.ndarray) -> list[bytes
     """The events with these numbers at these times."""
     rng = np.random.default_rng([SEED, int(numbers[0])])
     count = len(numbers)
-    series = rng.integers(0, shape.series, count)
+    series = _turns(numbers, shape.series) if shape.turns else rng.integers(0, shape.series, count)
     if shape.hot:
         series[rng.random(count) < HOT_SHARE] = HOT_SERIES
     durations_ms = rng.lognormal(8.5, 0.1, count).astype(np.int64)
@@ -61,3 +67,9 @@ def block(shape: Shape, numbers: np.ndarray, times_ms: np.ndarray) -> list[bytes
     rows = rng.lognormal(11.5, 0.1, count).astype(np.int64)
     columns = (series, times_ms, numbers, durations_ms, rows)
     return [_TEMPLATE % row for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _turns(numbers: np.ndarray, series: int) -> np.ndarray:
+    """Every series once, in an order that looks random, and again from another one on."""
+    shifted: np.ndarray = (numbers + numbers // series) * _PRIME
+    return shifted % series

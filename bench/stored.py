@@ -13,6 +13,7 @@ DEADLINE_S: Final = 300.0
 SETTINGS: Final[dict[str, Any]] = {"snapshot_interval": "1s", "limits": {"series_max": 2_000_000}}
 BURST_S_MAX: Final = 0.5
 SHARE_MIN: Final = 0.5
+DID: Final = "default detectors on all signals; snapshots every second, alerts written"
 RECORDS: Final = "streamgauge_records_total"
 
 
@@ -61,6 +62,14 @@ def lap(points: Sequence[Seen], warm_up: int, events: int) -> tuple[int, float]:
     return int(last.records - first.records), last.seconds - first.seconds
 
 
+def early_rate(points: Sequence[Seen], warm_up: int) -> float | None:
+    """Events per second from the first snapshot to the last one within the warm-up; None when there are too few."""
+    early = [point for point in settled(points) if point.records <= warm_up]
+    if len(early) < 2:
+        return None
+    return (early[-1].records - early[0].records) / (early[-1].seconds - early[0].seconds)
+
+
 def watch(workers: Sequence[Worker], events: int) -> Iterator[Seen]:
     """How many records are in the stored state of these workers, at every change, until it is so many."""
     deadline = time.monotonic() + DEADLINE_S
@@ -83,11 +92,10 @@ def run(
     """Have one worker for each of the cores read the course, and live on for a while."""
     with ExitStack() as stack:
         workers = [stack.enter_context(deployment.worker(core)) for core in cores]
-        events, seconds = lap(list(watch(workers, course.events)), course.warm_up, course.events)
+        points = list(watch(workers, course.events))
         time.sleep(linger_s)
-    return Outcome(
-        events, seconds, "default detectors on all signals; snapshots every second, alerts written"
-    )
+    events, seconds = lap(points, course.warm_up, course.events)
+    return Outcome(events, seconds, DID, early_rate(points, course.warm_up))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ async def main() -> None:
         group_id=task.group,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        check_crcs=False,
     )
     await consumer.start()
     while True:

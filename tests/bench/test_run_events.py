@@ -44,6 +44,13 @@ def test_there_are_as_many_pipelines_as_asked_for(series: int):
     assert len({it["pipeline"] for it in decoded(Shape(20_000, series))}) == series
 
 
+def test_with_turns_every_series_has_one_before_any_has_another():
+    series = [it["pipeline"] for it in decoded(Shape(400, 100, turns=True))]
+    assert all(len(set(series[first : first + 100])) == 100 for first in (0, 100, 200, 300))
+    # A series is not always in the same partition.
+    assert len({number % 4 for number, name in enumerate(series) if name == series[0]}) > 1
+
+
 def test_a_hot_series_has_half_of_the_records():
     seen = Counter(it["pipeline"] for it in decoded(Shape(20_000, 100, hot=True)))
     assert seen[pipeline(HOT_SERIES)] / 20_000 == pytest.approx(0.5, abs=0.03)

@@ -1,7 +1,7 @@
 import pytest
 
 from bench.course import Unable
-from bench.stored import Seen, lap, settled
+from bench.stored import Seen, early_rate, lap, settled
 
 
 def test_shards_stored_one_after_the_other_are_one_point():
@@ -26,3 +26,9 @@ def test_with_few_points_the_end_counts():
 def test_everything_stored_at_once_tells_no_rate():
     with pytest.raises(Unable):
         lap([Seen(0.0, 100)], 20, 100)
+
+
+def test_the_early_rate_is_that_of_the_warm_up():
+    points = [Seen(0.0, 5), Seen(1.0, 15), Seen(2.0, 25), Seen(3.0, 100)]
+    assert early_rate(points, 30) == 10
+    assert early_rate(points, 10) is None
