@@ -6,7 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 STAMP := $(VENV)/.installed
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := -m pip install --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python $(PIP)
+PEERS := .venv-bench
 CHECKED := stream detectors tests $(wildcard bench)
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
@@ -50,18 +52,23 @@ format: $(STAMP) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## benchmarks, side by side
-	@test -d bench || { echo "there is no bench/ in this checkout" >&2; exit 1; }
-	$(BIN)/python -m bench
+$(PEERS)/.locked: requirements/bench.lock
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python $(PIP) --require-hashes -r requirements/bench.lock
+	@touch $@
+
+bench: $(STAMP) $(PEERS)/.locked ## Streamgauge beside its peers, on Apache Kafka (BENCH=--quick: a short run)
+	$(BIN)/python -m bench $(BENCH)
 
 lock: $(STAMP) ## resolve the dependencies of pyproject.toml into requirements/*.lock
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.lock
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements/runtime.lock --output-file requirements/dev.lock
+	$(COMPILE) requirements/bench.in --output-file requirements/bench.lock
 	$(COMPILE) --group pyproject.toml:build --constraint requirements/dev.lock --output-file requirements/build.lock
 
 lock-upgrade: COMPILE += --upgrade
 lock-upgrade: lock ## the same, to the newest versions allowed
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) bench/kafka-streams/target build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

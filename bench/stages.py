@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 
+from bench.results import Section
 from detectors.detect import Detect
 from detectors.settings import Settings
 from stream.formats.limits import Limits
@@ -16,6 +17,15 @@ SHARDS = 4
 BATCH_RECORDS = 5000
 SPACING_MS = 10
 TOPIC = "pipeline.events"
+TITLE = "One process, no Kafka"
+ABOUT = "What the two stages cost for each event when they run back to back in one process, on batches of 5,000 records."
+
+
+def measure_into(section: Section, count: int) -> None:
+    """Measure `count` events, and write the cost of each stage into a section."""
+    for name, seconds in measure(count):
+        section.add(f"stage-{name}", name, "µs an event", seconds / count * 1e6)
+        print(f"{name}: {seconds / count * 1e6:.2f} µs an event")
 
 
 def run_events(count: int, end_ms: int) -> list[bytes]:

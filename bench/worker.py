@@ -1,95 +1,161 @@
-"""What one worker reads a second from a real Kafka, from a topic that is filled before it starts."""
+"""A Streamgauge worker as its users see it: a configuration, a command, topics and metrics."""
 
 import os
-import platform
-import re
+import signal
 import subprocess
-import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import nullcontext
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, Self
 
 import yaml
-from confluent_kafka import Producer
+from prometheus_client.parser import text_string_to_metric_families
 
-from bench.stages import run_events
-from stream.config import load
+from bench.course import Bed, Unable
+from bench.machine import PYTHON, ROOT
 from stream.local_broker import free_ports
-from stream.testing.choice import choose_broker, describe
-from stream.topics import Broker, create, wanted
 
-PARTITIONS = 4
-TIMEOUT_S = 300.0
+STOP_S_MAX: Final = 60.0
+READY_S_MAX: Final = 180.0
+CREATE_S_MAX: Final = 60.0
+POLL_S: Final = 0.1
+LOG_LINES_SHOWN: Final = 15
+MARKS_WAITING_MAX: Final = 20
 
-
-def machine() -> str:
-    """The machine and the interpreter."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-
-
-def measure(count: int) -> tuple[str, float]:
-    """The broker used, and the seconds from the first event that is in stored state to the last."""
-    choice = choose_broker()
-    with choice.make() or nullcontext() as started, tempfile.TemporaryDirectory() as folder:
-        servers = started.bootstrap_servers if started else choice.bootstrap_servers or ""
-        config = _deploy(Path(folder), servers, count)
-        return describe(choice, servers).description, _read(config, Path(folder), count)
+Settings = Mapping[str, Any]
 
 
-def _deploy(folder: Path, servers: str, count: int) -> Path:
-    path = folder / "streamgauge.yaml"
-    name = f"bench-{os.getpid()}"
-    source = f"{name}.events"
-    said = {
-        "name": name,
-        "kafka": {"bootstrap.servers": servers},
-        "sources": [{"topic": source, "format": "events"}],
-        "snapshot_interval": "1s",
-    }
-    path.write_text(yaml.safe_dump({**said, "alerts": {"topic": f"{name}.alerts"}}))
-    config = load(path)
-    create(Broker(config).admin, wanted(config))
-    producer = Producer(
-        {"bootstrap.servers": servers, "linger.ms": 20, "queue.buffering.max.messages": 1_000_000}
-    )
-    for number, value in enumerate(run_events(count, int(time.time() * 1000))):
-        producer.produce(source, value, partition=number % PARTITIONS)
-        if number % 10_000 == 0:
-            producer.poll(0)
-    producer.flush(TIMEOUT_S)
-    return path
+class Deployment:
+    """A configuration with a name of its own, and its topics. Workers of one deployment are one consumer group."""
+
+    def __init__(self, bed: Bed, source: str, folder: Path, settings: Settings) -> None:
+        self.name = f"gauge-{os.getpid()}-{time.monotonic_ns()}"
+        self.alerts = f"{self.name}.alerts"
+        self.folder, self.servers = folder, bed.servers
+        self.config = folder / f"{self.name}.yaml"
+        document = {
+            "name": self.name,
+            "kafka": {"bootstrap.servers": bed.servers},
+            "sources": [{"topic": source, "format": "events"}],
+            "alerts": {"topic": self.alerts},
+            **settings,
+        }
+        self.config.write_text(yaml.safe_dump(document, sort_keys=False))
+        command = [str(PYTHON), "-m", "stream", "topics", "create", "--config", str(self.config)]
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=CREATE_S_MAX
+        )
+        if done.returncode != 0:
+            raise Unable(f"topics create: {done.stdout}{done.stderr}")
+
+    @contextmanager
+    def worker(self, core: int | None = None) -> "Iterator[Worker]":
+        """A running worker, pinned to a core if one is given; told to stop, and waited for, in the end."""
+        worker = Worker(self, core)
+        try:
+            yield worker
+        finally:
+            worker.stop()
 
 
-def _read(config: Path, folder: Path, count: int) -> float:
-    (port,) = free_ports(1)
-    command = [sys.executable, "-m", "stream", "run", "--config", str(config), "--http-port", str(port)]
-    with (folder / "worker.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        began, seen_first, seen = 0.0, 0.0, 0.0
-        deadline = time.monotonic() + TIMEOUT_S
-        while seen < count:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((folder / "worker.log").read_text())
-            time.sleep(0.1)
-            seen = _records_read(port)
-            if seen and not began:
-                began, seen_first = time.monotonic(), seen
-        return (time.monotonic() - began) * count / max(1.0, count - seen_first)
-    finally:
-        process.terminate()
-        process.wait()
+@contextmanager
+def deployed(bed: Bed, source: str, settings: Settings) -> Iterator[Deployment]:
+    """A deployment; its topics are deleted in the end."""
+    with TemporaryDirectory(prefix="bench-gauge-") as folder:
+        deployment = Deployment(bed, source, Path(folder), settings)
+        try:
+            yield deployment
+        finally:
+            bed.delete_like(deployment.name)
 
 
-def _records_read(port: int) -> float:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            text = answer.read().decode()
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return 0.0
-    return sum(
-        float(found) for found in re.findall(r"^streamgauge_records_total{.*} (\S+)$", text, re.MULTILINE)
-    )
+class Worker:
+    """One `streamgauge run`, from the moment it is started."""
+
+    def __init__(self, deployment: Deployment, core: int | None) -> None:
+        (port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = deployment.folder / f"worker-{port}.log"
+        command = [str(PYTHON), "-m", "stream", "run", "--config", str(deployment.config)]
+        command += ["--http-port", str(port)]
+        pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
+        self.started_s = time.monotonic()
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen([*pinned, *command], cwd=ROOT, stdout=log, stderr=log)
+
+    def metrics(self) -> "Metrics":
+        """What it counts now; nothing while it does not listen yet.
+
+        Raises:
+            Unable: it has ended.
+        """
+        if (code := self._process.poll()) is not None:
+            lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+            raise Unable("\n".join([f"the worker ended with exit code {code}", *lines]))
+        return Metrics(self._get("/metrics") or "")
+
+    def is_ready(self) -> bool:
+        """Whether `/readyz` says so."""
+        return self._get("/readyz") is not None
+
+    def wait(self, until: "Callable[[Self], bool]", seconds_max: float = READY_S_MAX) -> float:
+        """Wait until something holds; returns the monotonic time at which it was seen to."""
+        deadline = time.monotonic() + seconds_max
+        while time.monotonic() < deadline:
+            self.metrics()
+            if until(self):
+                return time.monotonic()
+            time.sleep(POLL_S)
+        raise Unable(f"the worker did not get there within {seconds_max:.0f} s")
+
+    def is_idle(self) -> bool:
+        """Whether it is ready, and has folded in all that there is but for marks, which are written at every second."""
+        lag = self.metrics().by_label("streamgauge_lag_records", "topic")
+        return self.is_ready() and bool(lag) and max(lag.values()) < MARKS_WAITING_MAX
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL if that does not help."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def _get(self, path: str) -> str | None:
+        try:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return None
+
+
+class Metrics:
+    """One reading of `/metrics`."""
+
+    def __init__(self, text: str) -> None:
+        self._families = list(text_string_to_metric_families(text)) if text else []
+
+    def total(self, name: str) -> float:
+        """A metric, summed over its labels; 0 when it is not there."""
+        return sum(
+            sample.value for family in self._families for sample in family.samples if sample.name == name
+        )
+
+    def by_label(self, name: str, label: str) -> dict[str, float]:
+        """A metric, summed by one of its labels."""
+        totals: defaultdict[str, float] = defaultdict(float)
+        for family in self._families:
+            for sample in family.samples:
+                if sample.name == name:
+                    totals[sample.labels[label]] += sample.value
+        return dict(totals)

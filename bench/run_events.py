@@ -1,0 +1,75 @@
+"""Run events as bytes, made in bulk: evenly spaced in event time, many series or one, and if wished one hot series."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+HOT_SERIES: Final = 0
+HOT_SHARE: Final = 0.5
+WILD_FACTOR: Final = 40
+BLOCK_EVENTS: Final = 100_000
+SEED: Final = 1
+_PRIME: Final = 1_299_709
+
+_TEMPLATE: Final = (
+    b'{"pipeline":"warehouse.pipeline-%07d","task":"load","state":"succeeded","time":%d,'
+    b'"run_id":"scheduled__2025-06-01T00:00:00+00:00__%012d","duration_ms":%d,"rows":%d}'
+)
+
+
+class Shape(NamedTuple):
+    """What one topic of run events looks like.
+
+    The series of an event is drawn at random, or, when `turns` is set, every series has its turn before any has another.
+    Half of the events belong to one series when it is `hot`. Every `wild_every`-th run takes far too long.
+    """
+
+    events: int
+    series: int = 1000
+    turns: bool = False
+    hot: bool = False
+    wild_every: int = 0
+    spacing_ms: int = 10
+
+
+def pipeline(series: int) -> str:
+    """The name of a pipeline."""
+    return f"warehouse.pipeline-{series:07}"
+
+
+def event(series: int, time_ms: int, number: int, duration_ms: int, rows: int) -> bytes:
+    """One run event."""
+    return _TEMPLATE % (series, time_ms, number, duration_ms, rows)
+
+
+def blocks(shape: Shape, end_ms: int) -> Iterator[list[bytes]]:
+    """All events of a topic in blocks, the last with event time `end_ms`; the same arguments give the same bytes.
+
+    Durations are lognormal around 4.9 s and rows around 99,000, both with a spread of 10 %.
+    """
+    start_ms = end_ms - (shape.events - 1) * shape.spacing_ms
+    for first in range(0, shape.events, BLOCK_EVENTS):
+        numbers = np.arange(first, min(first + BLOCK_EVENTS, shape.events))
+        yield block(shape, numbers, start_ms + numbers * shape.spacing_ms)
+
+
+def block(shape: Shape, numbers: np.ndarray, times_ms: np.ndarray) -> list[bytes]:
+    """The events with these numbers at these times."""
+    rng = np.random.default_rng([SEED, int(numbers[0])])
+    count = len(numbers)
+    series = _turns(numbers, shape.series) if shape.turns else rng.integers(0, shape.series, count)
+    if shape.hot:
+        series[rng.random(count) < HOT_SHARE] = HOT_SERIES
+    durations_ms = rng.lognormal(8.5, 0.1, count).astype(np.int64)
+    if shape.wild_every:
+        durations_ms[numbers % shape.wild_every == shape.wild_every - 1] *= WILD_FACTOR
+    rows = rng.lognormal(11.5, 0.1, count).astype(np.int64)
+    columns = (series, times_ms, numbers, durations_ms, rows)
+    return [_TEMPLATE % row for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _turns(numbers: np.ndarray, series: int) -> np.ndarray:
+    """Every series once, in an order that looks random, and again from another one on."""
+    shifted: np.ndarray = (numbers + numbers // series) * _PRIME
+    return shifted % series
