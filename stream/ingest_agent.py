@@ -2,17 +2,21 @@
 
 import asyncio
 import time
+from collections import Counter as Tally
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from detectors.outputs import Output
-from detectors.stage import HoleError
+from detectors.stage import Count, HoleError
 from stream.outbox import Outbox
 from stream.sources import Batch, Feed, Place, Sources
 from stream.telemetry import Telemetry
 from stream.topology import Ingesting
 from stream.transport import Membership
+
+Result = TypeVar("Result")
 
 MARK_TICK_S: Final = 0.25
 MARK_DUE_S: Final = 0.75
@@ -51,6 +55,7 @@ class IngestAgent:
         self._sources, self._membership, self._outbox = sources, membership, outbox
         self._ends, self._telemetry, self._idle_timeout_s = ends, telemetry, idle_timeout_s
         self._marking = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "ingest")
         membership.on_change(self._start_over)
 
     def _start_over(self) -> None:
@@ -73,27 +78,33 @@ class IngestAgent:
             )
         feed.busy = True
         try:
-            await self._outbox.deliver(self._outputs(batch))
+            outputs, counts = await self._in_thread(self._outputs, batch)
+            if epoch != self._membership.epoch:
+                return
+            await self._outbox.deliver(outputs)
         finally:
             feed.busy = False
         if epoch == self._membership.epoch:
             feed.touched_s = time.monotonic()
             self._sources.handled(batch)
             event.ack()
-            self._telemetry.add(self._ingest.take_counts())
+            self._telemetry.add(counts)
 
-    def _outputs(self, batch: Batch) -> list[Output]:
-        records = batch.records
-        return self._ingest.batch(
+    async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Everything that ingest does is done in one thread, one after the other."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    def _outputs(self, batch: Batch) -> tuple[list[Output], Tally[Count]]:
+        ingest = self._ingest
+        outputs = ingest.batch(
             batch.place.topic,
             batch.place.partition,
-            [record.offset() or 0 for record in records],
-            [record.value() for record in records],
-            [record.timestamp()[1] for record in records],
+            *batch.columns,
             batch.previous_offset,
             _wall_ms(),
             self._ends.reached(batch.place, batch.next_offset),
         )
+        return outputs, ingest.take_counts()
 
     async def mark_for_ever(self) -> None:
         """Say where each partition stands, at least once a second, by its batches or else by a mark."""
@@ -101,7 +112,8 @@ class IngestAgent:
             await asyncio.sleep(MARK_TICK_S)
             async with self._marking:
                 if self._sources.open:
-                    await self._outbox.deliver(self._marks(time.monotonic()))
+                    marks = await self._in_thread(self._marks, time.monotonic())
+                    await self._outbox.deliver(marks)
 
     async def settle(self) -> None:
         """Return when, with the sources closed, everything fetched is delivered and no mark is under way."""
@@ -113,7 +125,7 @@ class IngestAgent:
     def _marks(self, now_s: float) -> list[Output]:
         """Marks of the partitions that are due; one with a batch under way gets its mark with the batch's rows."""
         outputs: list[Output] = []
-        for place, feed in self._sources.feeds.items():
+        for place, feed in list(self._sources.feeds.items()):
             if not feed.busy and now_s - feed.touched_s >= MARK_DUE_S:
                 feed.touched_s = now_s
                 outputs += self._mark(place, feed, now_s)

@@ -9,9 +9,10 @@ compaction leave between offsets.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -53,17 +54,32 @@ class Place(NamedTuple):
     partition: int
 
 
+class Columns(NamedTuple):
+    """Consecutive records of one source partition, at least one; a value of None is a tombstone."""
+
+    offsets: list[int]
+    values: list[bytes | None]
+    timestamps_ms: list[int]
+
+
 class Batch(NamedTuple):
     """Consecutive records of one source partition. `previous_offset` is that of the record fetched before them."""
 
     place: Place
     previous_offset: int
-    records: list[Message]
+    columns: Columns
 
     @property
     def next_offset(self) -> int:
         """The offset after the last record."""
-        return int(self.records[-1].offset() or 0) + 1
+        return self.columns.offsets[-1] + 1
+
+
+class Fetched(NamedTuple):
+    """What librdkafka had queued: records by partition, and what it reports beside them."""
+
+    columns: dict[Place, Columns]
+    reports: list[Message]
 
 
 @dataclass(slots=True)
@@ -136,10 +152,8 @@ class Sources:
             return []
         epoch = self._epoch
         loop = asyncio.get_running_loop()
-        messages = await loop.run_in_executor(
-            self._thread, self._consumer.consume, BATCH_RECORDS_MAX, FETCH_WAIT_S
-        )
-        return self._batches(messages) if epoch == self._epoch else []
+        fetched = await loop.run_in_executor(self._thread, self._consume)
+        return self._batches(fetched) if epoch == self._epoch else []
 
     def handled(self, batch: Batch) -> None:
         """The batch's records are delivered."""
@@ -153,20 +167,26 @@ class Sources:
         self._thread.shutdown(wait=True)
         self._consumer.close()
 
-    def _batches(self, messages: list[Message]) -> list[Batch]:
-        records: dict[Place, list[Message]] = {}
-        for message in messages:
-            place = Place(message.topic() or "", message.partition() or 0)
+    def _consume(self) -> Fetched:
+        """In the thread: take what is queued, and turn records into columns."""
+        messages = self._consumer.consume(BATCH_RECORDS_MAX, FETCH_WAIT_S)
+        reports = [message for message in messages if message.error() is not None]
+        if reports:
+            messages = [message for message in messages if message.error() is None]
+        return Fetched(columns_by_place(messages), reports)
+
+    def _batches(self, fetched: Fetched) -> list[Batch]:
+        for message in fetched.reports:
             error = message.error()
             if error is not None:
-                self._noted(place, error, message)
-            elif place in self.feeds:
-                records.setdefault(place, []).append(message)
-        return [self._batch(place, run) for place, run in records.items()]
+                self._noted(Place(message.topic() or "", message.partition() or 0), error, message)
+        return [
+            self._batch(place, columns) for place, columns in fetched.columns.items() if place in self.feeds
+        ]
 
-    def _batch(self, place: Place, records: list[Message]) -> Batch:
+    def _batch(self, place: Place, columns: Columns) -> Batch:
         feed = self.feeds[place]
-        batch = Batch(place, feed.fetched - 1, records)
+        batch = Batch(place, feed.fetched - 1, columns)
         feed.fetched = batch.next_offset
         feed.arrived_s = time.monotonic()
         return batch
@@ -186,3 +206,35 @@ class Sources:
             raise SourceError(f"topic {place.topic} partition {place.partition}: {error.str()}")
         else:
             log.warning("source.unavailable", topic=place.topic, partition=place.partition, error=error.str())
+
+
+def columns_by_place(messages: Sequence[Message]) -> dict[Place, Columns]:
+    """Records as columns, partition by partition; those of one partition stay in their order.
+
+    librdkafka hands over runs of records of one partition. So a record is looked at for its place only where the
+    partition number or, with several topics, the topic changes.
+    """
+    found: dict[Place, Columns] = {}
+    partitions = [message.partition() for message in messages]
+    topics = [message.topic() for message in messages]
+    first = 0
+    for last in (*_changes(partitions, topics), len(messages)):
+        if last > first:
+            run = messages[first:last]
+            columns = found.setdefault(
+                Place(topics[first] or "", partitions[first] or 0), Columns([], [], [])
+            )
+            columns.offsets.extend([message.offset() or 0 for message in run])
+            columns.values.extend([message.value() for message in run])
+            columns.timestamps_ms.extend([message.timestamp()[1] for message in run])
+        first = last
+    return found
+
+
+def _changes(partitions: Sequence[int | None], topics: Sequence[str | None]) -> list[int]:
+    """Where a record lies in another partition than the one before it."""
+    return [
+        at
+        for at, (partition, before) in enumerate(pairwise(zip(partitions, topics, strict=True)), 1)
+        if partition != before
+    ]
