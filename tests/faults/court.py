@@ -1,0 +1,75 @@
+"""A court: a deployment, its supervised workers and the judge over them, in the order in which a fault test goes."""
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from stream.config import librdkafka_properties
+from stream.shard_store import ShardStore
+from tests.faults.judge import SOURCE, Judge, Verdict
+from tests.faults.story import Story
+from tests.faults.supervisor import Supervisor
+from tests.faults.topic_log import read_log, uncommitted
+from tests.integrations.deployment import Deployment, Worker
+
+READ_S: Final = 180.0
+UNHURRIED: Final[dict[str, Any]] = {"time": {"allowed_lateness": "1s", "idle_timeout": "10m"}}
+"""No partition becomes idle while a test runs, so time is that of the records and the judge's reference is exact."""
+
+
+class Court:
+    """Fault tests ask for one by the fixture `court`; `chance` is seeded, and everything random is drawn from it."""
+
+    def __init__(self, deployment: Deployment, story: Story) -> None:
+        self.deployment, self.story = deployment, story
+        self.judge = Judge(deployment, story)
+        self.chance = random.Random(f"{story.seed}/faults")
+
+    def supervise(self, workers: int = 1, **how: Any) -> Supervisor:
+        """Start workers that are started again when they end themselves."""
+        return Supervisor(self.deployment, workers, **how)
+
+    def lag(self) -> int:
+        """Source records above the group's committed offsets."""
+        return uncommitted(
+            self.deployment.bootstrap_servers, self.deployment.config.name, [self.deployment.topic(SOURCE)]
+        )
+
+    def alerts(self) -> int:
+        """Records on the alert topic."""
+        return len(read_log(self.deployment.bootstrap_servers, self.deployment.config.alerts.topic))
+
+    def stored(self) -> dict[int, int]:
+        """The next offset that each stored shard of detect is to fold in; nothing for shards that have no state."""
+        config = self.deployment.config
+        store = ShardStore(librdkafka_properties(config, "consumer"))
+        shards = range(config.topics.samples_partitions)
+        loaded = {
+            it: store.load(config.detect_state_topic, config.samples_topic, it).snapshot for it in shards
+        }
+        return {it: snapshot.covered_offset + 1 for it, snapshot in loaded.items() if snapshot is not None}
+
+    def conclude(self, workers: Supervisor) -> Verdict:
+        """After the faults: the canary is found, everything is read, the workers drain, and the judge speaks."""
+        self.judge.send_canary(meanwhile=workers.look)
+        workers.keep_on(lambda: self.lag() == 0, READ_S, "everything is read")
+        for worker in workers.workers:
+            assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()[-4000:]
+        return self.judge.judge()
+
+
+def wait_until(holds: Callable[[], bool], what: str, within_s: float = READ_S) -> None:
+    """Wait for something that must come to hold."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"not within {within_s:g} s: {what}")
+
+
+def killed(worker: Worker) -> None:
+    """Kill a worker as the kernel's out-of-memory killer would."""
+    assert worker.end(signal.SIGKILL) == -signal.SIGKILL, worker.log.read_text()[-4000:]
