@@ -34,6 +34,7 @@ class Story:
     Args:
         seed: of everything random in it.
         chapters: how many there are besides the warm-up, which is chapter 0.
+        closing_ms: how far time goes on after the canary; more than the allowed lateness.
     """
 
     seed: int
@@ -41,6 +42,7 @@ class Story:
     pipelines: int = 40
     chapter_runs: int = 40
     partitions: int = 4
+    closing_ms: int = 30 * MINUTE_MS
 
     def chapter(self, number: int) -> list[Told]:
         """The records of one chapter, in the order of event time."""
@@ -54,7 +56,7 @@ class Story:
         run = _Run(CANARY, self._first_run(self.chapters + 1), start_ms, 8 * MINUTE_MS, 50_000, "succeeded")
         told = [Told(0, json.dumps(event).encode()) for event in run.events()]
         last = {"pipeline": CLOSER, "state": "succeeded"}
-        last_ms = start_ms + 30 * MINUTE_MS
+        last_ms = start_ms + self.closing_ms
         return told + [
             Told(n, json.dumps({**last, "time": last_ms + n}).encode()) for n in range(self.partitions)
         ]

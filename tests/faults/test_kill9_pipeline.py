@@ -2,14 +2,12 @@
 
 import threading
 import time
-from collections import Counter
 
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from detectors.samples import SampleBatch
 from tests.faults.conftest import Convene
 from tests.faults.court import Court, killed, wait_until
-from tests.faults.topic_log import Entry, committed_offsets, read_log
+from tests.faults.readings import ahead_of_commits, read_again, unfinished_snapshots
 
 STAGES = 5
 ATTEMPTS = 15
@@ -91,19 +89,6 @@ def test_workers_killed_during_a_rebalance_leave_the_work_to_the_others(court: C
     assert in_rebalance, "no kill fell into a rebalance"
 
 
-def read_again(court: Court) -> int:
-    """How many source records the samples topic holds twice or more often, by what its batches say they cover."""
-    log = read_log(court.deployment.bootstrap_servers, court.deployment.config.samples_topic)
-    times: Counter[tuple[int, int]] = Counter()
-    for it in log:
-        if it.partition == 0 and it.value is not None:
-            mark = SampleBatch.from_bytes(it.value).mark
-            times.update(
-                (mark.partition, offset) for offset in range(mark.first_offset, mark.last_offset + 1)
-            )
-    return sum(n > 1 for n in times.values())
-
-
 def await_chunk(court: Court) -> None:
     """Return as soon as a new record is on the topic of detect's snapshots: a chunk, and its manifest is to follow."""
     topic = court.deployment.config.detect_state_topic
@@ -119,19 +104,3 @@ def await_chunk(court: Court) -> None:
         wait_until(lambda: consumer.poll(1.0) is not None, "a snapshot is stored")
     finally:
         threading.Thread(target=consumer.close).start()
-
-
-def unfinished_snapshots(court: Court) -> int:
-    """Shards whose newest record is part of a snapshot that was never closed."""
-    newest: dict[int, Entry] = {}
-    for it in read_log(court.deployment.bootstrap_servers, court.deployment.config.detect_state_topic):
-        if it.value is not None:
-            newest[it.partition] = it
-    return sum(not (it.key or b"").endswith(b"manifest") for it in newest.values())
-
-
-def ahead_of_commits(court: Court) -> int:
-    """Records of the samples topic that are in stored state, and will be read again because they are not committed."""
-    topic = court.deployment.config.samples_topic
-    committed = committed_offsets(court.deployment.bootstrap_servers, court.deployment.config.name, topic)
-    return sum(max(0, stored - committed[shard]) for shard, stored in court.stored().items())
