@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from stream.testing.apache_kafka import ApacheKafka
+from tests.faults.administration import AUTHORIZER
 from tests.faults.court import UNHURRIED, Court
 from tests.faults.scenario import Scenario, new_scenario
 from tests.faults.story import Story
@@ -48,7 +50,7 @@ def convene(tmp_path: Path, seed: int) -> Iterator[Convene]:
     def make(
         servers: str, chapters: int = 4, settings: dict[str, Any] | None = None, copies: int = 1, **story: Any
     ) -> Court:
-        kafka = {"bootstrap.servers": servers, **SESSION}
+        kafka = {"bootstrap.servers": servers, "security.protocol": "PLAINTEXT", **SESSION}
         said = {**UNHURRIED, "kafka": kafka, **(settings or {})}
         if copies > 1:
             said["topics"] = {"replication_factor": copies}
@@ -64,3 +66,12 @@ def convene(tmp_path: Path, seed: int) -> Iterator[Convene]:
 def court(kafka: str, convene: Convene) -> Court:
     """A court on the session's broker."""
     return convene(kafka)
+
+
+@pytest.fixture
+def guarded(convene: Convene) -> Iterator[Court]:
+    """A court on a broker of its own, which checks ACLs."""
+    with ApacheKafka(AUTHORIZER) as kafka:
+        court = convene(kafka.bootstrap_servers)
+        yield court
+        court.deployment.close()

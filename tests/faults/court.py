@@ -11,7 +11,7 @@ from stream.shard_store import ShardStore
 from tests.faults.judge import SOURCE, Judge, Verdict
 from tests.faults.story import Story
 from tests.faults.supervisor import Supervisor
-from tests.faults.topic_log import read_log, uncommitted
+from tests.faults.topic_log import committed_offsets, read_log, uncommitted
 from tests.integrations.deployment import Deployment, Worker
 
 READ_S: Final = 180.0
@@ -51,11 +51,38 @@ class Court:
         }
         return {it: snapshot.covered_offset + 1 for it, snapshot in loaded.items() if snapshot is not None}
 
-    def conclude(self, workers: Supervisor) -> Verdict:
+    def committed_samples(self) -> int:
+        """Records of the samples topic that are folded in, stored and committed."""
+        config = self.deployment.config
+        return sum(
+            committed_offsets(self.deployment.bootstrap_servers, config.name, config.samples_topic).values()
+        )
+
+    def worked(self) -> Worker:
+        """A worker that has read the warm-up, stored state and committed offsets."""
+        self.judge.publish(self.story.chapter(0))
+        worker = self.deployment.start()
+        wait_until(
+            lambda: bool(self.stored()) and self.lag() == 0, "state is stored and offsets are committed"
+        )
+        worker.wait_for("worker.ready")
+        wait_until(lambda: self.committed_samples() > 0, "folded samples are committed")
+        return worker
+
+    def conclude(self, *crews: Supervisor) -> Verdict:
         """After the faults: the canary is found, everything is read, the workers drain, and the judge speaks."""
-        self.judge.send_canary(meanwhile=workers.look)
-        workers.keep_on(lambda: self.lag() == 0, READ_S, "everything is read")
-        for worker in workers.workers:
+
+        def look() -> None:
+            for crew in crews:
+                crew.look()
+
+        def all_read() -> bool:
+            look()
+            return self.lag() == 0
+
+        self.judge.send_canary(meanwhile=look)
+        wait_until(all_read, f"seed {self.story.seed}: everything is read")
+        for worker in (it for crew in crews for it in crew.workers):
             assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()[-4000:]
         return self.judge.judge()
 

@@ -1,0 +1,98 @@
+"""Three brokers, of which some are lost: leaders and the group's coordinator move, and nothing is lost or doubled."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from stream.testing.apache_kafka import KafkaServer
+from stream.testing.apache_kafka_cluster import ApacheKafkaCluster
+from tests.faults.conftest import Convene
+from tests.faults.court import Court
+from tests.faults.supervisor import Supervisor
+
+pytestmark = [pytest.mark.needs_apache, pytest.mark.all_faults]
+AWAY_S = 8.0
+OUTAGE_S = 36.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[ApacheKafkaCluster]:
+    with ApacheKafkaCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def three(cluster: ApacheKafkaCluster, convene: Convene) -> Iterator[Court]:
+    """A court on three brokers, all of them there again afterwards."""
+    yield convene(cluster.bootstrap_servers, copies=3, chapters=6)
+    cluster.start()
+
+
+def test_the_leader_of_a_source_partition_is_killed_and_another_leads(
+    three: Court, cluster: ApacheKafkaCluster
+):
+    at_work = begin(three)
+    topic = three.deployment.topic("events")
+    lost = cluster.leader(topic, 0)
+    lose(three, at_work, [lost], AWAY_S, chapter=1)
+    assert cluster.leader(topic, 0) is not lost, "the leader did not move"
+    cluster.start()
+    three.conclude(at_work)
+
+
+def test_the_coordinator_of_the_group_is_killed_and_another_takes_over(
+    three: Court, cluster: ApacheKafkaCluster
+):
+    at_work = begin(three)
+    lost = cluster.coordinator(three.deployment.config.name)
+    lose(three, at_work, [lost], AWAY_S, chapter=1)
+    assert cluster.coordinator(three.deployment.config.name) is not lost, "the coordinator did not move"
+    cluster.start()
+    three.conclude(at_work)
+
+
+def test_two_of_three_brokers_are_lost_for_longer_than_writes_may_take_and_come_back(
+    three: Court, cluster: ApacheKafkaCluster
+):
+    at_work = begin(three)
+    first, second, _ = cluster.nodes.values()
+    with three.judge.publishing(three.story.chapter(1), over_s=4.0):
+        time.sleep(1.0)
+        first.kill()
+        second.kill()
+        watch(at_work, OUTAGE_S)
+        cluster.start()
+    assert at_work.exits, "no write failed for want of replicas"
+    three.conclude(at_work)
+
+
+def test_the_brokers_are_restarted_one_after_the_other(three: Court, cluster: ApacheKafkaCluster):
+    at_work = begin(three)
+    for number, node in enumerate(cluster.nodes.values(), 1):
+        lose(three, at_work, [node], 4.0, chapter=number)
+        cluster.start()
+    three.conclude(at_work)
+
+
+def begin(court: Court) -> Supervisor:
+    court.judge.publish(court.story.chapter(0))
+    workers = court.supervise()
+    workers.workers[0].wait_for("worker.ready")
+    return workers
+
+
+def lose(court: Court, workers: Supervisor, lost: list[KafkaServer], away_s: float, chapter: int) -> None:
+    """Kill brokers under a worker at work."""
+    with court.judge.publishing(court.story.chapter(chapter), over_s=4.0):
+        time.sleep(court.chance.uniform(0.5, 2.0))
+        for node in lost:
+            node.kill()
+        watch(workers, away_s)
+
+
+def watch(workers: Supervisor, for_s: float) -> None:
+    deadline = time.monotonic() + for_s
+    while time.monotonic() < deadline:
+        workers.look()
+        time.sleep(0.3)
