@@ -4,16 +4,23 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka.admin import NewTopic
 
+from stream.exits import Exit
+from stream.local_broker import quiet_admin
 from stream.testing.apache_kafka import KafkaServer
 from stream.testing.apache_kafka_cluster import ApacheKafkaCluster
+from tests.faults.administration import delete
 from tests.faults.conftest import Convene
-from tests.faults.court import Court
+from tests.faults.court import Court, wait_until
 from tests.faults.supervisor import Supervisor
+from tests.integrations.deployment import PATIENCE_S
 
 pytestmark = [pytest.mark.needs_apache, pytest.mark.all_faults]
 AWAY_S = 8.0
 OUTAGE_S = 36.0
+HELD_BACK_S = 20.0
+GROWTH_BYTES_MAX = 300 << 20
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +80,36 @@ def test_the_brokers_are_restarted_one_after_the_other(three: Court, cluster: Ap
         lose(three, at_work, [node], 4.0, chapter=number)
         cluster.start()
     three.conclude(at_work)
+
+
+def test_alerts_that_cannot_be_replicated_hold_the_worker_back_within_bounds_and_then_stop_it(
+    three: Court, cluster: ApacheKafkaCluster
+):
+    topic = three.deployment.config.alerts.topic
+    replicate_on(cluster, topic, [1, 2])
+    at_work = begin(three)
+    first = at_work.workers[0]
+    before = most = first.metric("process_resident_memory_bytes")
+    cluster.nodes[2].kill()
+    lost_s = time.monotonic()
+    with three.judge.publishing(three.story.chapter(1) + three.story.chapter(2), over_s=6.0):
+        while first.process.poll() is None and time.monotonic() - lost_s < PATIENCE_S:
+            most = max(most, first.metric("process_resident_memory_bytes"))
+            time.sleep(0.2)
+    assert first.process.wait(PATIENCE_S) == Exit.FAIL_STOP
+    assert topic in first.stop_reason
+    assert time.monotonic() - lost_s > HELD_BACK_S, "it did not wait for the topic to come back"
+    assert most - before < GROWTH_BYTES_MAX
+    cluster.start()
+    three.conclude(at_work)
+
+
+def replicate_on(cluster: ApacheKafkaCluster, topic: str, nodes: list[int]) -> None:
+    """Make an empty topic anew, on these nodes only."""
+    admin = quiet_admin(cluster.bootstrap_servers)
+    delete(cluster.bootstrap_servers, topic)
+    wait_until(lambda: topic not in admin.list_topics(timeout=10).topics, "the topic is gone")
+    admin.create_topics([NewTopic(topic, 1, replica_assignment=[nodes])])[topic].result()
 
 
 def begin(court: Court) -> Supervisor:

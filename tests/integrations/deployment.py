@@ -50,6 +50,17 @@ class Worker:
         """Whether /readyz says so."""
         return bool(self.get("/readyz"))
 
+    @property
+    def unready(self) -> list[str]:
+        """Why /readyz says that it is not ready; empty when it is, and when it does not answer."""
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5).close()
+        except urllib.error.HTTPError as refused:
+            return list(json.loads(refused.read())["reasons"])
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pass
+        return []
+
     def get(self, path: str) -> str:
         """What the worker's server answers; empty unless it answers 200."""
         try:
