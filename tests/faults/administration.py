@@ -32,7 +32,8 @@ def deny_writing(servers: str, topic: str) -> None:
         AclBinding(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", *rule)
         for rule in rules
     ]
-    for made in quiet_admin(servers).create_acls(acls).values():
+    admin = quiet_admin(servers)
+    for made in admin.create_acls(acls).values():
         made.result()
 
 

@@ -1,5 +1,6 @@
 """A court: a deployment, its supervised workers and the judge over them, in the order in which a fault test goes."""
 
+import contextlib
 import random
 import signal
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from stream.config import librdkafka_properties
+from stream.exits import Refused
 from stream.shard_store import ShardStore
 from tests.faults.judge import SOURCE, Judge, Verdict
 from tests.faults.story import Story
@@ -45,11 +47,12 @@ class Court:
         """The next offset that each stored shard of detect is to fold in; nothing for shards that have no state."""
         config = self.deployment.config
         store = ShardStore(librdkafka_properties(config, "consumer"))
-        shards = range(config.topics.samples_partitions)
-        loaded = {
-            it: store.load(config.detect_state_topic, config.samples_topic, it).snapshot for it in shards
-        }
-        return {it: snapshot.covered_offset + 1 for it, snapshot in loaded.items() if snapshot is not None}
+        found: dict[int, int] = {}
+        for shard in range(config.topics.samples_partitions):
+            with contextlib.suppress(Refused):
+                loaded = store.load(config.detect_state_topic, config.samples_topic, shard).snapshot
+                found |= {} if loaded is None else {shard: loaded.covered_offset + 1}
+        return found
 
     def committed_samples(self) -> int:
         """Records of the samples topic that are folded in, stored and committed."""

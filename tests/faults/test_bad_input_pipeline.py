@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 
+import pytest
 from confluent_kafka import Producer
 
 from tests.faults.conftest import Convene
@@ -89,6 +90,7 @@ def test_disordered_doubled_late_and_future_records_are_accounted_for_one_by_one
     assert counted == [verdict.late, verdict.dead_lettered]
 
 
+@pytest.mark.all_faults
 def test_a_publisher_whose_clock_is_ahead_moves_no_watermark(kafka: str, convene: Convene):
     court = convene(kafka)
     workers = court.supervise()

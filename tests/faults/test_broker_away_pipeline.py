@@ -15,6 +15,7 @@ AWAY_S = 8.0
 LONG_AWAY_S = 46.0
 
 
+@pytest.mark.all_faults
 def test_a_broker_that_is_killed_and_comes_back_loses_and_doubles_nothing(convene: Convene):
     with ApacheKafka() as kafka:
         outlive(kafka, convene, kafka.kill, AWAY_S)
@@ -35,6 +36,7 @@ def test_a_broker_that_is_away_for_longer_than_writes_may_take_stops_the_worker_
     assert any("could not be written" in reason for reason in exits), exits
 
 
+@pytest.mark.all_faults
 def test_a_broker_that_does_not_answer_shows_in_readiness_and_loses_and_doubles_nothing(convene: Convene):
     with ApacheKafka() as kafka:
         court = convene(kafka.bootstrap_servers)

@@ -3,11 +3,14 @@
 import signal
 import time
 
+import pytest
+
 from stream.exits import Exit
 from tests.faults.court import Court
 from tests.integrations.deployment import PATIENCE_S
 
 
+@pytest.mark.all_faults
 def test_a_worker_frozen_past_its_session_ends_itself_and_doubles_nothing(court: Court):
     court.judge.publish(court.story.chapter(0))
     workers = court.supervise(2)

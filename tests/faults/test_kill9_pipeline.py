@@ -3,6 +3,7 @@
 import threading
 import time
 
+import pytest
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from tests.faults.conftest import Convene
@@ -53,6 +54,7 @@ def test_a_worker_killed_while_it_stores_a_snapshot_leaves_one_that_can_be_loade
     assert in_commit, "no kill fell between a snapshot and its commit"
 
 
+@pytest.mark.all_faults
 def test_a_worker_killed_during_recovery_is_recovered_by_the_next(court: Court):
     court.judge.publish(court.story.chapter(0))
     court.judge.publish(court.story.chapter(1))

@@ -10,7 +10,7 @@ from tests.faults.conftest import Convene
 from tests.faults.court import Court, wait_until
 from tests.faults.link import Link, laid
 
-pytestmark = pytest.mark.needs_apache
+pytestmark = [pytest.mark.needs_apache, pytest.mark.all_faults]
 CUT_S = 8.0
 LONG_CUT_S = 45.0
 WAYS = {
@@ -35,10 +35,7 @@ def far(link: Link, convene: Convene) -> Iterator[Court]:
         court.deployment.close()
 
 
-@pytest.mark.parametrize(
-    "way",
-    ["both_ways", *(pytest.param(it, marks=pytest.mark.all_faults) for it in list(WAYS)[1:])],
-)
+@pytest.mark.parametrize("way", list(WAYS))
 def test_packets_are_lost_between_one_of_two_workers_and_the_broker(far: Court, link: Link, way: str):
     far.judge.publish(far.story.chapter(0))
     cut_off = far.supervise(program=link.program)
@@ -55,7 +52,6 @@ def test_packets_are_lost_between_one_of_two_workers_and_the_broker(far: Court, 
     far.conclude(cut_off, staying)
 
 
-@pytest.mark.all_faults
 def test_a_network_that_stays_cut_shows_in_readiness_and_stops_the_worker(far: Court, link: Link):
     far.judge.publish(far.story.chapter(0))
     workers = far.supervise(program=link.program)

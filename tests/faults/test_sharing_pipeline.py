@@ -3,6 +3,8 @@
 import signal
 import time
 
+import pytest
+
 from stream.exits import Exit
 from tests.faults.court import Court
 from tests.faults.readings import read_again
@@ -21,6 +23,7 @@ def test_a_worker_told_to_stop_under_load_drains_and_nothing_is_done_twice(court
     assert (read_again(court), verdict.repeated_alerts) == (0, 0)
 
 
+@pytest.mark.all_faults
 def test_workers_added_and_removed_under_load_share_the_work_and_lose_and_double_nothing(court: Court):
     court.judge.publish(court.story.chapter(0))
     workers = court.supervise()

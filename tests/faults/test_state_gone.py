@@ -28,6 +28,7 @@ def test_a_state_topic_that_was_emptied_stops_every_worker_before_it_folds_in_a_
     assert read_log(servers, topic) == []
 
 
+@pytest.mark.all_faults
 def test_a_state_topic_that_is_deleted_under_a_worker_stops_it_and_it_does_not_start_again(court: Court):
     deployment = court.deployment
     topic = deployment.config.detect_state_topic

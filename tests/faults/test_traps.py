@@ -1,7 +1,9 @@
 """Faust's traps, by their numbers: each bites with its cure switched off, and does not with it on."""
 
+import signal
 import sys
 import time
+import urllib.error
 
 import pytest
 from confluent_kafka import Producer
@@ -10,11 +12,14 @@ from stream.exits import Exit
 from tests.faults.administration import deny_writing, empty
 from tests.faults.conftest import Convene
 from tests.faults.court import UNHURRIED, Court, killed, wait_until
-from tests.faults.story import Told
+from tests.faults.scenario import Scenario
+from tests.faults.scenario import Worker as CountingWorker
 from tests.faults.test_transactional_upstream import publish_in_transactions
 from tests.faults.topic_log import committed_offsets, read_log
-from tests.integrations.deployment import PATIENCE_S, Worker
+from tests.integrations.deployment import PARTITIONS, PATIENCE_S
 
+SILENT_S = 15.0
+KEYS = [f"key-{n}" for n in range(100)] * 20
 pytestmark = pytest.mark.needs_apache
 
 
@@ -41,25 +46,24 @@ def passed(court: Court, offset: int) -> bool:
     return committed[0] > offset
 
 
+@pytest.mark.all_faults
 def test_p3_an_error_in_an_agent_is_not_acked_away_but_ends_the_worker(court: Court):
     court.judge.publish(court.story.chapter(0))
     careless = court.deployment.start(without("P3"))
     careless.wait_for("worker.ready")
     spoil_samples(court)
-    wait_until(lambda: passed(court, spoiled_at(court)), "without the cure, the record is passed over")
-    assert careless.process.poll() is None
+    time.sleep(SILENT_S)
+    assert careless.process.poll() is None, "without the cure, a dead agent is nobody's business"
+    assert not careless.stop_reason
     killed(careless)
-
-    spoil_samples(court)
-    log = read_log(court.deployment.bootstrap_servers, court.deployment.config.samples_topic)
-    last = max(it.offset for it in log if it.value == b"no sample batch")
     for _ in range(2):
         worker = court.deployment.start()
         assert worker.process.wait(PATIENCE_S) == Exit.FAIL_STOP
         assert worker.stop_reason
-    assert not passed(court, last)
+    assert not passed(court, spoiled_at(court))
 
 
+@pytest.mark.all_faults
 def test_p6_a_refused_write_is_not_only_logged_but_ends_the_worker(guarded: Court):
     deny_writing(guarded.deployment.bootstrap_servers, guarded.deployment.config.alerts.topic)
     guarded.judge.publish(guarded.story.chapter(0))
@@ -85,6 +89,7 @@ def taken_back(court: Court) -> bool:
     return any("aborted-" in value for it in court.deployment.followed() for _, value in it.labels)
 
 
+@pytest.mark.all_faults
 def test_p11_a_state_that_is_larger_than_a_record_may_be_is_stored_in_pieces(kafka: str, convene: Convene):
     waiting = {**UNHURRIED["time"], "allowed_lateness": "3650d"}
     court = convene(kafka, chapters=8, settings={"time": waiting, "topics": {"samples_partitions": 1}})
@@ -107,31 +112,67 @@ def test_p12_a_state_that_is_gone_is_not_taken_for_one_that_never_was(court: Cou
     empty(court.deployment.bootstrap_servers, court.deployment.config.detect_state_topic)
     careless = court.deployment.start(without("P12"))
     court.judge.publish(court.story.chapter(1)[:40])
-    wait_until(lambda: bool(court.stored()), "without the cure, a new state is stored")
+    wait_until(lambda: len(court.stored()) == PARTITIONS, "without the cure, a new state is stored")
     assert 0 < len(court.deployment.followed()) < known
     killed(careless)
     empty(court.deployment.bootstrap_servers, court.deployment.config.detect_state_topic)
     assert court.deployment.start().process.wait(PATIENCE_S) == Exit.DATA
 
 
+@pytest.mark.all_faults
 def test_n1_commits_do_not_wait_for_offsets_that_never_come(court: Court):
-    topic = court.deployment.topic("events")
-
-    def handled(worker: Worker, told: list[Told]) -> int:
-        before = worker.metric("streamgauge_records_total")
-        publish_in_transactions(court, told)
-        wait_until(lambda: worker.metric("streamgauge_records_total") >= before + len(told), "all is handled")
-        time.sleep(3.0)
-        return sum(
-            committed_offsets(
-                court.deployment.bootstrap_servers, court.deployment.config.name, topic
-            ).values()
-        )
-
     careless = court.deployment.start(without("N1"))
     careless.wait_for("worker.ready")
-    stalled = handled(careless, court.story.chapter(0)[:1000])
+    told = court.story.chapter(0)[:1000]
+    publish_in_transactions(court, told)
+    wait_until(lambda: careless.metric("streamgauge_records_total") >= len(told), "all is handled")
+    time.sleep(SILENT_S)
+    assert court.lag() > 0, "without the cure, commits do not stall"
     killed(careless)
-    ends = len(read_log(court.deployment.bootstrap_servers, topic))
-    assert stalled < ends, "without the cure, commits do not stall"
     court.conclude(court.supervise())
+
+
+@pytest.mark.all_faults
+def test_n2_a_worker_that_wakes_late_overwrites_nothing_even_if_it_goes_on(court: Court):
+    """The freeze guard is off in both workers: what protects the state then is that snapshots are never overwritten."""
+    court.judge.publish(court.story.chapter(0))
+    workers = court.supervise(2, program=without("N2-guard"))
+    sleeper, other = workers.workers
+    sleeper.wait_for("worker.ready")
+    other.wait_for("worker.ready")
+    for number in (1, 2, 3):
+        with court.judge.publishing(court.story.chapter(number), over_s=8.0):
+            time.sleep(court.chance.uniform(0.5, 1.5))
+            rebalances = len(other.logged("partitions.assigned"))
+            sleeper.process.send_signal(signal.SIGSTOP)
+            other.wait_for("partitions.assigned", rebalances + 1)
+            time.sleep(court.chance.uniform(1.0, 2.0))
+            sleeper.process.send_signal(signal.SIGCONT)
+            other.wait_for("partitions.assigned", rebalances + 2)
+        assert sleeper.process.poll() is None, "it did not go on"
+    court.conclude(workers)
+
+
+@pytest.mark.all_faults
+def test_p13_a_worker_that_holds_partitions_and_reads_nothing_says_so_and_ends(scenario: Scenario):
+    scenario.publish(KEYS)
+    worker = scenario.start(stall_s=10.0, deaf=True)
+    wait_until(lambda: "nothing was handled" in unready(worker), "it shows in readiness")
+    assert worker.process.wait(PATIENCE_S) == Exit.FAIL_STOP
+    assert "nothing was handled" in str(worker.logged("worker.stopped")[-1]["reason"])
+
+    careless = scenario.start(stall_s=100_000.0, deaf=True)
+    careless.wait_for("worker.ready")
+    time.sleep(SILENT_S)
+    assert careless.process.poll() is None, "without the cure, it stays for ever"
+    assert scenario.lag() > 0
+
+
+def unready(worker: CountingWorker) -> str:
+    try:
+        worker.get("/readyz")
+    except urllib.error.HTTPError as refused:
+        return str(refused.read().decode())
+    except OSError:
+        pass
+    return ""
