@@ -68,12 +68,17 @@ def delete(servers: str, topic: str) -> None:
     admin.delete_topics([topic])[topic].result()
 
 
-def empty(servers: str, topic: str) -> None:
-    """Delete every record of a compacted topic, for which it must for a moment not be compacted."""
-    set_property(servers, topic, "cleanup.policy", "delete")
+def delete_records(servers: str, topic: str) -> None:
+    """Delete every record of a topic, as its retention would."""
     admin = quiet_admin(servers)
     partitions = admin.list_topics(topic, timeout=10).topics[topic].partitions
     places = [TopicPartition(topic, it, OFFSET_END) for it in partitions]
     for deleted in admin.delete_records(places).values():
         deleted.result()
+
+
+def empty(servers: str, topic: str) -> None:
+    """Delete every record of a compacted topic, for which it must for a moment not be compacted."""
+    set_property(servers, topic, "cleanup.policy", "delete")
+    delete_records(servers, topic)
     set_property(servers, topic, "cleanup.policy", "compact")
