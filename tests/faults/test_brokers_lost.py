@@ -89,6 +89,7 @@ def test_alerts_that_cannot_be_replicated_hold_the_worker_back_within_bounds_and
     replicate_on(cluster, topic, [1, 2])
     at_work = begin(three)
     first = at_work.workers[0]
+    wait_until(lambda: three.lag() == 0 and bool(three.stored()), "the warm-up is read and stored")
     before = most = first.metric("process_resident_memory_bytes")
     cluster.nodes[2].kill()
     lost_s = time.monotonic()
@@ -96,7 +97,7 @@ def test_alerts_that_cannot_be_replicated_hold_the_worker_back_within_bounds_and
         while first.process.poll() is None and time.monotonic() - lost_s < PATIENCE_S:
             most = max(most, first.metric("process_resident_memory_bytes"))
             time.sleep(0.2)
-    assert first.process.wait(PATIENCE_S) == Exit.FAIL_STOP
+    assert first.process.wait(PATIENCE_S) == Exit.FAIL_STOP, first.log.read_text()[-4000:]
     assert topic in first.stop_reason
     assert time.monotonic() - lost_s > HELD_BACK_S, "it did not wait for the topic to come back"
     assert most - before < GROWTH_BYTES_MAX
