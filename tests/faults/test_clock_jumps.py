@@ -49,7 +49,6 @@ def test_a_clock_that_jumps_an_hour_forwards_and_backwards_changes_nothing(court
             clock.write_text(jump)
         time.sleep(1.5)
     court.conclude(workers)
-    assert workers.exits == []
     jumps_ms = [after - before for before, after in pairwise(wall_clock_ms(court))]
     assert max(jumps_ms) > JUMP_MS, "the clock did not jump forwards"
     assert min(jumps_ms) < -JUMP_MS, "the clock did not jump backwards"

@@ -109,12 +109,15 @@ def test_p11_a_state_that_is_larger_than_a_record_may_be_is_stored_in_pieces(kaf
 
 def test_p12_a_state_that_is_gone_is_not_taken_for_one_that_never_was(court: Court):
     killed(court.worked())
-    known = len(court.deployment.followed())
+    known = sum(it.n for it in court.deployment.followed())
     empty(court.deployment.bootstrap_servers, court.deployment.config.detect_state_topic)
     careless = court.deployment.start(without("P12"))
     court.judge.publish(court.story.chapter(1)[:40])
-    wait_until(lambda: len(court.stored()) == PARTITIONS, "without the cure, a new state is stored")
-    assert 0 < len(court.deployment.followed()) < known
+    wait_until(
+        lambda: len(court.stored()) == PARTITIONS and bool(court.deployment.followed()),
+        "without the cure, a new state is stored",
+    )
+    assert sum(it.n for it in court.deployment.followed()) < known
     killed(careless)
     empty(court.deployment.bootstrap_servers, court.deployment.config.detect_state_topic)
     assert court.deployment.start().process.wait(PATIENCE_S) == Exit.DATA
