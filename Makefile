@@ -14,7 +14,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet -
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench lock lock-upgrade clean
+.PHONY: help venv demo test test-faults lint format bench lock lock-upgrade clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ demo: $(STAMP) ## a simulated data platform, three incidents, three alerts
 
 test: $(STAMP) ## all tests; the run prints which Kafka it used
 	$(BIN)/python -m pytest
+
+test-faults: $(STAMP) ## every fault, on Apache Kafka, as root for the network's; ROUNDS=60 kills, SEED=n repeats a run
+	CI=true $(BIN)/python -m pytest --all-faults -rP $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(SEED),--seed=$(SEED)) tests/faults
 
 lint: $(STAMP) ## ruff, formatting, mypy --strict, import rules
 	$(BIN)/ruff check .

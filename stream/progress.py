@@ -140,11 +140,16 @@ class Progress:
                 isolation_level=IsolationLevel.READ_COMMITTED,
                 request_timeout=ANSWER_S_MAX,
             )
-            return {Place(it.topic, it.partition): future.result().offset for it, future in asked.items()}
+            told = {Place(it.topic, it.partition): future.result().offset for it, future in asked.items()}
         except KafkaException as error:
-            log.warning("offsets.unknown", error=error.args[0].str())
-            self._admin = self._new_admin()
-            return None
+            reason = error.args[0].str()
+        else:
+            if min(told.values()) >= 0:
+                return told
+            reason = "no answer in time"  # of which librdkafka makes offsets that cannot be, and no error
+        log.warning("offsets.unknown", error=reason)
+        self._admin = self._new_admin()
+        return None
 
     def _new_admin(self) -> AdminClient:
         """A client without memories: after a leader moved, an old one goes on asking with the epoch it knew."""

@@ -6,6 +6,30 @@ from stream.testing.choice import KafkaUnderTest
 
 pytest_plugins = ["stream.testing.fixtures", "pytester"]
 
+ALL_FAULTS = "all_faults"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of the fault tests is run; `make test-faults` passes `--all-faults`."""
+    faults = parser.getgroup("faults")
+    faults.addoption("--all-faults", action="store_true", help="run every fault test, with all its rounds")
+    faults.addoption("--rounds", type=int, help="how often a worker is killed at a random moment")
+    faults.addoption("--seed", type=int, help="what streams and faults are drawn from")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker of the tests that only `make test-faults` runs."""
+    config.addinivalue_line("markers", f"{ALL_FAULTS}: takes long; only with --all-faults")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it was asked for."""
+    if config.getoption("--all-faults"):
+        return
+    left_out = [item for item in items if item.get_closest_marker(ALL_FAULTS)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
 
 @pytest.fixture(scope="session")
 def kafka_under_test(kafka_under_test: KafkaUnderTest) -> KafkaUnderTest:

@@ -6,8 +6,7 @@ Needs Java and, the first time, Maven to fetch the jars; no Docker.
 import base64
 import subprocess
 import uuid
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from stream.exits import Exit, Refused
@@ -29,17 +28,13 @@ Configuration:
 """
 
 
-class ApacheKafka(LocalBroker):
-    """Runs one Apache Kafka node, broker and controller in one, with its data in a temporary folder.
-
-        with ApacheKafka() as kafka:
-            Producer({"bootstrap.servers": kafka.bootstrap_servers})
-
-    `stop()` or `kill()` and then `start()` bring it back on the same port with the same data. Topics are not
-    created by using them. Groups rebalance at once and may have sessions from 1 s on.
+class KafkaServer(LocalBroker):
+    """One Apache Kafka server process with its storage in a temporary folder.
 
     Args:
-        properties: server properties on top of, or instead of, the ones set here.
+        address: `host:port` of the listener that clients use.
+        settings: its server properties, but for `log.dirs`.
+        format_options: what `kafka-storage format` is told besides the configuration.
         version: of Apache Kafka, 4.0 or newer.
         heap_mb: the Java heap.
 
@@ -49,14 +44,14 @@ class ApacheKafka(LocalBroker):
 
     def __init__(
         self,
-        properties: Mapping[str, str] | None = None,
+        address: str,
+        settings: Mapping[str, str],
+        format_options: Sequence[str],
         *,
         version: str = KAFKA_VERSION,
         heap_mb: int = HEAP_MB,
     ) -> None:
-        libs = apache_kafka_jars(version)
-        broker_port, controller_port = free_ports(2)
-        folder = new_run_folder("kafka")
+        libs, folder = apache_kafka_jars(version), new_run_folder("kafka")
         self._java = [
             "java",
             f"-Xmx{heap_mb}m",
@@ -65,13 +60,10 @@ class ApacheKafka(LocalBroker):
             f"{libs}/*",
         ]
         self._server_properties = folder / "server.properties"
-        self._settings = _single_node(broker_port, controller_port, folder / "data") | dict(properties or {})
-        super().__init__(
-            f"Apache Kafka {version}",
-            f"{LOOPBACK}:{broker_port}",
-            folder,
-            [*self._java, "kafka.Kafka", str(self._server_properties)],
-        )
+        self._settings = {"log.dirs": str(folder / "data"), **settings}
+        self._format_options = list(format_options)
+        command = [*self._java, "kafka.Kafka", str(self._server_properties)]
+        super().__init__(f"Apache Kafka {version}", address, folder, command)
 
     def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Starts it, formatting its storage the first time, and returns when it answers."""
@@ -84,9 +76,8 @@ class ApacheKafka(LocalBroker):
         self._server_properties.write_text(
             "".join(f"{key}={value}\n" for key, value in self._settings.items())
         )
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}"]
-        tool += ["--standalone", f"--config={self._server_properties}"]
+        tool = [*self._java, "kafka.tools.StorageTool", "format", *self._format_options]
+        tool += [f"--config={self._server_properties}"]
         done = subprocess.run(tool, capture_output=True, text=True, check=False, timeout=FORMAT_TIMEOUT_S)
         if done.returncode != 0:
             self._server_properties.unlink()
@@ -95,27 +86,75 @@ class ApacheKafka(LocalBroker):
             )
 
 
-def _single_node(broker_port: int, controller_port: int, data: Path) -> dict[str, str]:
-    broker, controller = f"{LOOPBACK}:{broker_port}", f"{LOOPBACK}:{controller_port}"
+class ApacheKafka(KafkaServer):
+    """Runs one Apache Kafka node, broker and controller in one, with its data in a temporary folder.
+
+        with ApacheKafka() as kafka:
+            Producer({"bootstrap.servers": kafka.bootstrap_servers})
+
+    `stop()` or `kill()` and then `start()` bring it back on the same port with the same data. Topics are not
+    created by using them. Groups rebalance at once and may have sessions from 1 s on.
+
+    Args:
+        properties: server properties on top of, or instead of, the ones set here.
+        host: address of this machine to listen on.
+        version: of Apache Kafka, 4.0 or newer.
+        heap_mb: the Java heap.
+
+    Raises:
+        Refused: something it needs is missing, or it did not start; the message says what.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, str] | None = None,
+        *,
+        host: str = LOOPBACK,
+        version: str = KAFKA_VERSION,
+        heap_mb: int = HEAP_MB,
+    ) -> None:
+        broker_port, controller_port = free_ports(2)
+        address = f"{host}:{broker_port}"
+        super().__init__(
+            address,
+            _single_node(address, f"{LOOPBACK}:{controller_port}") | dict(properties or {}),
+            [f"--cluster-id={new_cluster_id()}", "--standalone"],
+            version=version,
+            heap_mb=heap_mb,
+        )
+
+
+def new_cluster_id() -> str:
+    """A random cluster id, as `kafka-storage random-uuid` makes it."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def node_settings(node: int, broker: str, controller: str) -> dict[str, str]:
+    """Server properties that every node here has; `broker` and `controller` are its own addresses."""
     return {
         "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.bootstrap.servers": controller,
+        "node.id": str(node),
         "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
         "advertised.listeners": f"PLAINTEXT://{broker}",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-        "log.dirs": str(data),
         "auto.create.topics.enable": "false",
         "offsets.topic.num.partitions": "4",
-        "offsets.topic.replication.factor": "1",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
         # After a kill the node may register again only when its old session is over.
         "broker.session.timeout.ms": "2000",
         "broker.heartbeat.interval.ms": "500",
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
+    }
+
+
+def _single_node(broker: str, controller: str) -> dict[str, str]:
+    return {
+        **node_settings(1, broker, controller),
+        "controller.quorum.bootstrap.servers": controller,
+        "offsets.topic.replication.factor": "1",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
     }

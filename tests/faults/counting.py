@@ -4,14 +4,17 @@ The stages are as plain as stages can be, so what a fault test finds wrong is th
 source partition; then counts and alerts are functions of the source topic alone.
 """
 
+import asyncio
 import sys
 import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
+from faust.transport.drivers.aiokafka import Consumer
 
 from detectors.outputs import Destination, Output
 from detectors.stage import Count, HoleError
@@ -202,7 +205,7 @@ def shard_of(key: str, shards: int) -> int:
 
 
 class Setup(msgspec.Struct):
-    """How to run the worker: the internal topics are `<name>.samples` and so on."""
+    """How to run the worker: the internal topics are `<name>.samples` and so on; a deaf one never reads those."""
 
     bootstrap_servers: str
     name: str
@@ -214,6 +217,7 @@ class Setup(msgspec.Struct):
     stall_s: float = 60.0
     pause_s: float = 0.0
     idle_timeout_s: float = 30.0
+    deaf: bool = False
 
 
 def topology(setup: Setup) -> Topology:
@@ -262,11 +266,24 @@ def topology(setup: Setup) -> Topology:
     )
 
 
+def turn_deaf() -> None:
+    """Let Faust's consumer give nothing of what aiokafka fetches, while its heartbeats go on."""
+
+    async def nothing(*_: Any, **__: Any) -> dict[Any, Any]:
+        await asyncio.sleep(0.1)
+        return {}
+
+    Consumer._getmany = nothing  # type: ignore[method-assign]
+
+
 def main(setup_json: str) -> int:
     """Run a counting worker; the argument is a `Setup` as JSON."""
     logs.configure("info", "json")
+    setup = msgspec.json.decode(setup_json, type=Setup)
+    if setup.deaf:
+        turn_deaf()
     try:
-        run_worker(topology(msgspec.json.decode(setup_json, type=Setup)))
+        run_worker(topology(setup))
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
         return refused.code

@@ -1,5 +1,6 @@
 """A deployment of Streamgauge on the test broker: its own topics and group, workers as processes, and its alerts."""
 
+import json
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +30,7 @@ from stream.topics import Broker, create, wanted
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 90.0
 PARTITIONS = 4
+STREAMGAUGE = (sys.executable, "-m", "stream")
 
 
 @dataclass
@@ -48,6 +50,17 @@ class Worker:
         """Whether /readyz says so."""
         return bool(self.get("/readyz"))
 
+    @property
+    def unready(self) -> list[str]:
+        """Why /readyz says that it is not ready; empty when it is, and when it does not answer."""
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5).close()
+        except urllib.error.HTTPError as refused:
+            return list(json.loads(refused.read())["reasons"])
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pass
+        return []
+
     def get(self, path: str) -> str:
         """What the worker's server answers; empty unless it answers 200."""
         try:
@@ -60,6 +73,27 @@ class Worker:
         """A sample, or the sum of a metric's samples."""
         found = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", self.metrics(), re.MULTILINE)
         return sum(map(float, found))
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """Its log lines with this event."""
+        lines = self.log.read_text().splitlines()
+        said = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
+        return [line for line in said if line["event"] == event]
+
+    def wait_for(self, event: str, times: int = 1) -> list[dict[str, Any]]:
+        """Its log lines with this event, once there are so many."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            if len(found := self.logged(event)) >= times:
+                return found
+            assert self.process.poll() is None, f"the worker ended:\n{self.log.read_text()}"
+            time.sleep(0.02)
+        raise AssertionError(f"{event} was not logged {times} times:\n{self.log.read_text()}")
+
+    @property
+    def stop_reason(self) -> str:
+        """Why it ended itself; empty while it has not."""
+        return str(self.logged("worker.stopped")[-1]["reason"]) if self.logged("worker.stopped") else ""
 
     def end(self, number: signal.Signals) -> int:
         """Send a signal and wait; the exit code."""
@@ -76,6 +110,7 @@ class Deployment:
     sources: Mapping[str, str]
     settings: Mapping[str, Any] = field(default_factory=dict)
     source_config: Mapping[str, str] = field(default_factory=dict)
+    copies: int = 1
 
     def __post_init__(self) -> None:
         self.name = f"it-{uuid.uuid4().hex[:8]}"
@@ -92,6 +127,7 @@ class Deployment:
             "time": {"allowed_lateness": "1s", "idle_timeout": "2s"},
             "snapshot_interval": "1s",
             "http": {"port": 0},
+            "topics": {"replication_factor": self.copies},
             **self.settings,
         }
         self.config_path = self.folder / f"{self.name}.yaml"
@@ -99,7 +135,7 @@ class Deployment:
         self.config: Config = load(self.config_path)
         broker = Broker(self.config)
         sources = [
-            NewTopic(self.topic(name), PARTITIONS, 1, config=dict(self.source_config))
+            NewTopic(self.topic(name), PARTITIONS, self.copies, config=dict(self.source_config))
             for name in self.sources
         ]
         for made in broker.admin.create_topics(sources).values():
@@ -125,23 +161,18 @@ class Deployment:
         assert producer.flush(60) == 0
         assert not refused
 
-    def start(self) -> Worker:
-        """Start a worker."""
+    def start(self, program: Sequence[str] = STREAMGAUGE, env: Mapping[str, str] | None = None) -> Worker:
+        """Start a worker, by default of this source tree."""
         log = self.folder / f"{self.name}-{len(self.workers)}.log"
         (port,) = free_ports(1)
-        command = [
-            sys.executable,
-            "-m",
-            "stream",
-            "run",
-            "--config",
-            str(self.config_path),
-            "--http-port",
-            str(port),
-        ]
+        options = ["--config", str(self.config_path), "--http-port", str(port), "--log-format", "json"]
         with log.open("wb") as file:
             process = subprocess.Popen(
-                command, cwd=ROOT, stdout=file, stderr=file, env={**os.environ, "PYTHONPATH": str(ROOT)}
+                [*program, "run", *options],
+                cwd=ROOT,
+                stdout=file,
+                stderr=file,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
             )
         self.workers.append(Worker(process, log, port))
         return self.workers[-1]
