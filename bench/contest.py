@@ -6,10 +6,10 @@ from typing import Final, Protocol
 from confluent_kafka import KafkaException
 
 from bench.course import Bed, Course, Outcome, Unable, console
+from bench.folded import Gauge
 from bench.peers import PEERS
 from bench.results import Section
 from bench.run_events import Shape
-from bench.stored import Gauge
 
 NAME: Final = "contenders"
 TITLE: Final = "Side by side"
@@ -17,7 +17,8 @@ UNIT: Final = "events/s"
 ABOUT: Final = """\
 Every contender reads the same topic in a process of its own, one after the other, round after round. The clock runs from the end of
 the first fifth of the records, which warms up, to the last. Memory, threads and cores are as each finds them: the machine has
-nothing else to do but to run the broker. The Streamgauge worker is timed to the last records that are in *stored* state."""
+nothing else to do but to run the broker. The Streamgauge worker is timed to the last record folded into its state, with snapshots
+stored as it goes."""
 WILD_EVERY: Final = 50_000
 
 

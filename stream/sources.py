@@ -12,9 +12,10 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
+from operator import ne
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
@@ -173,7 +174,7 @@ class Sources:
         reports = [message for message in messages if message.error() is not None]
         if reports:
             messages = [message for message in messages if message.error() is None]
-        return Fetched(columns_by_place(messages), reports)
+        return Fetched(columns_by_place(messages, len(self.topics)), reports)
 
     def _batches(self, fetched: Fetched) -> list[Batch]:
         for message in fetched.reports:
@@ -208,33 +209,31 @@ class Sources:
             log.warning("source.unavailable", topic=place.topic, partition=place.partition, error=error.str())
 
 
-def columns_by_place(messages: Sequence[Message]) -> dict[Place, Columns]:
-    """Records as columns, partition by partition; those of one partition stay in their order.
+def columns_by_place(messages: Sequence[Message], topics: int) -> dict[Place, Columns]:
+    """Records of so many topics as columns, partition by partition; those of one partition stay in their order.
 
-    librdkafka hands over runs of records of one partition. So a record is looked at for its place only where the
-    partition number or, with several topics, the topic changes.
+    librdkafka hands over runs of records of one partition, so the place is made only where a run begins.
     """
     found: dict[Place, Columns] = {}
-    partitions = [message.partition() for message in messages]
-    topics = [message.topic() for message in messages]
     first = 0
-    for last in (*_changes(partitions, topics), len(messages)):
+    for last in (*_run_starts(messages, topics), len(messages)):
         if last > first:
             run = messages[first:last]
-            columns = found.setdefault(
-                Place(topics[first] or "", partitions[first] or 0), Columns([], [], [])
-            )
-            columns.offsets.extend([message.offset() or 0 for message in run])
+            place = Place(run[0].topic() or "", run[0].partition() or 0)
+            columns = found.setdefault(place, Columns([], [], []))
+            columns.offsets.extend([message.offset() for message in run])  # type: ignore[misc]  # a record has one
             columns.values.extend([message.value() for message in run])
             columns.timestamps_ms.extend([message.timestamp()[1] for message in run])
         first = last
     return found
 
 
-def _changes(partitions: Sequence[int | None], topics: Sequence[str | None]) -> list[int]:
+def _run_starts(messages: Sequence[Message], topics: int) -> list[int]:
     """Where a record lies in another partition than the one before it."""
-    return [
-        at
-        for at, (partition, before) in enumerate(pairwise(zip(partitions, topics, strict=True)), 1)
-        if partition != before
-    ]
+    partitions = np.array([message.partition() for message in messages], np.int64)
+    changes = partitions[1:] != partitions[:-1]
+    if topics > 1:
+        names = [message.topic() for message in messages]
+        changes |= np.fromiter(map(ne, names[1:], names), np.bool_, max(0, len(names) - 1))
+    starts: list[int] = (np.flatnonzero(changes) + 1).tolist()
+    return starts

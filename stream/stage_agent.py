@@ -50,6 +50,7 @@ class Shard:
     last: Any = None
     rewound_at: int | None = None
     deliveries: list[Delivery] = field(default_factory=list)
+    counts: Tally[Count] = field(default_factory=Tally)
     alerts: Tally[Count] = field(default_factory=Tally)
     sizes: Mapping[str, float] = field(default_factory=dict)
     size_bytes: int = 0
@@ -67,7 +68,8 @@ def _dump(shard: Shard) -> Dump:
     stage = shard.stage
     moved = stage.covered_offset > shard.stored_offset
     shard.sizes = stage.gauges()
-    return Dump(stage.covered_offset, stage.changed() if moved else {}, stage.take_counts())
+    counts, shard.counts = shard.counts, Tally()
+    return Dump(stage.covered_offset, stage.changed() if moved else {}, counts)
 
 
 class StageAgent:
@@ -183,6 +185,9 @@ class StageAgent:
     def _timed_step(self, shard: Shard, offset: int, payload: bytes) -> list[Output]:
         started_s = time.perf_counter()
         outputs = shard.stage.step(offset, payload)
+        counts = shard.stage.take_counts()
+        shard.counts.update(counts)
+        self._telemetry.folded(counts)
         self._step_seconds.observe(time.perf_counter() - started_s)
         return outputs
 

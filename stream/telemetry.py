@@ -33,6 +33,12 @@ class Telemetry:
             ["topic"],
             registry=registry,
         )
+        self.folded_records = Counter(
+            "streamgauge_folded_records",
+            "Source records folded into state, of which some may not be stored yet, or be folded again by another worker.",
+            ["topic"],
+            registry=registry,
+        )
         self.dead_letters = Counter(
             "streamgauge_dead_letters",
             "Source records that could not be read.",
@@ -121,6 +127,12 @@ class Telemetry:
                 counter.labels(*labels).inc(n)
             elif n:
                 self.stage_events.labels(name).inc(n)
+
+    def folded(self, counts: Tally[Count]) -> None:
+        """Show at once how many source records a step has folded in."""
+        for (name, *labels), n in counts.items():
+            if name == "records":
+                self.folded_records.labels(*labels).inc(n)
 
     def show_sizes(self, stage: str, gauges: Mapping[str, float]) -> None:
         """Show the sizes of a stage's shards, summed."""

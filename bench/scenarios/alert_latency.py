@@ -8,11 +8,11 @@ from typing import Any, Final
 from bench.alert_log import Alert, alerts
 from bench.course import Bed, Course, Unable, console
 from bench.figures import percentile
+from bench.folded import Gauge
 from bench.machine import PYTHON, ROOT
 from bench.results import Section
 from bench.run_events import Shape
 from bench.scenarios.knobs import Knobs
-from bench.stored import Gauge
 from bench.worker import Worker, deployed
 
 NAME: Final = "alert-latency"

@@ -4,10 +4,10 @@ import time
 from typing import Final
 
 from bench.course import Bed, console
+from bench.folded import SETTINGS
 from bench.results import Section
 from bench.run_events import Shape
 from bench.scenarios.knobs import Knobs
-from bench.stored import SETTINGS
 from bench.worker import POLL_S, Worker, deployed
 
 NAME: Final = "idle-memory"

@@ -3,10 +3,10 @@
 from typing import Final
 
 from bench.course import Bed, console
+from bench.folded import SETTINGS
 from bench.results import Section
 from bench.run_events import Shape
 from bench.scenarios.knobs import Knobs
-from bench.stored import SETTINGS
 from bench.worker import Deployment, Worker, deployed
 
 NAME: Final = "recovery"

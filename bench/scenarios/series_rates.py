@@ -4,10 +4,10 @@ from contextlib import ExitStack
 from typing import Final
 
 from bench.course import Bed, console
+from bench.folded import Gauge
 from bench.results import Section
 from bench.run_events import Shape
 from bench.scenarios.knobs import Knobs
-from bench.stored import Gauge
 
 NAME: Final = "series-rates"
 TITLE: Final = "Rate by number of series"

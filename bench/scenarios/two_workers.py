@@ -5,10 +5,10 @@ from typing import Final
 
 from bench.alert_log import alerts
 from bench.course import Bed, Course, console
+from bench.folded import SETTINGS, run
 from bench.results import Section
 from bench.run_events import Shape
 from bench.scenarios.knobs import Knobs
-from bench.stored import SETTINGS, run
 from bench.worker import deployed
 
 NAME: Final = "two-workers"

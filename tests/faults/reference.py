@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from detectors.alerts import Mode
 from detectors.detect import Detect
 from detectors.outputs import Destination, Output
-from detectors.shard import Followed
+from detectors.reports import Followed
 from detectors.stage import Count, Stage
 from stream.config import Config
 from stream.ingest import Ingest

@@ -1,0 +1,95 @@
+"""How fast workers are, told from how many records they have folded into their state at which times."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from bench.course import Course, Outcome, Unable
+from bench.worker import POLL_S, Deployment, Worker, deployed
+
+DEADLINE_S: Final = 600.0
+SETTINGS: Final[dict[str, Any]] = {"limits": {"series_max": 2_000_000}}
+DID: Final = "default detectors on all signals; snapshots and alerts written"
+RECORDS: Final = "streamgauge_folded_records_total"
+
+
+class Seen(NamedTuple):
+    """So many records were folded in at this time, for which all threads had needed so much processor time."""
+
+    seconds: float
+    records: float
+    cpu_s: float
+
+
+class Lap(NamedTuple):
+    """What was done after the warm-up."""
+
+    events: int
+    seconds: float
+    cpu_us_per_event: float
+
+    @property
+    def rate(self) -> float:
+        """Events per second."""
+        return self.events / self.seconds
+
+
+def lap(points: Sequence[Seen], warm_up: int) -> Lap:
+    """From the first reading behind the warm-up to the last."""
+    first, last = next((point for point in points if point.records >= warm_up), points[-1]), points[-1]
+    events = int(last.records - first.records)
+    if events <= 0:
+        raise Unable("everything was read at once: too few events to tell the rate")
+    return Lap(events, last.seconds - first.seconds, (last.cpu_s - first.cpu_s) / events * 1e6)
+
+
+def early_rate(points: Sequence[Seen], warm_up: int) -> float | None:
+    """Events per second from the first reading to the last one within the warm-up; None when there are too few."""
+    early = [point for point in points if point.records <= warm_up]
+    if len(early) < 2:
+        return None
+    return (early[-1].records - early[0].records) / (early[-1].seconds - early[0].seconds)
+
+
+def watch(workers: Sequence[Worker], events: int) -> Iterator[Seen]:
+    """How many records these workers have folded in, at every change, until it is so many."""
+    deadline = time.monotonic() + DEADLINE_S
+    before = records = 0.0
+    while records < events:
+        if time.monotonic() > deadline:
+            raise Unable(f"{records:,.0f} of {events:,} events within {DEADLINE_S:.0f} s")
+        readings = [worker.metrics() for worker in workers]
+        now = time.monotonic()
+        records = sum(reading.total(RECORDS) for reading in readings)
+        if records > before and all(reading.total("streamgauge_assigned_partitions") for reading in readings):
+            yield Seen(now, records, sum(it.total("process_cpu_seconds_total") for it in readings))
+            before = records
+        time.sleep(POLL_S)
+
+
+def run(
+    deployment: Deployment, course: Course, cores: Sequence[int | None] = (None,), linger_s: float = 0.0
+) -> Outcome:
+    """Have one worker for each of the cores read the course, and live on for a while."""
+    with ExitStack() as stack:
+        workers = [stack.enter_context(deployment.worker(core)) for core in cores]
+        points = list(watch(workers, course.events))
+        time.sleep(linger_s)
+    done = lap(points, course.warm_up)
+    return Outcome(done.events, done.seconds, DID, early_rate(points, course.warm_up))
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Streamgauge as a contender."""
+
+    name: str = "streamgauge"
+    title: str = "Streamgauge, 1 worker"
+    workers: int = 1
+    keeps_state: bool = True
+
+    def measure(self, course: Course) -> Outcome:
+        with deployed(course.bed, course.topic, SETTINGS) as deployment:
+            return run(deployment, course, (None,) * self.workers)
