@@ -213,8 +213,8 @@ class Detect:
         self._verdicts.append((self._watermarks.rows_ms, verdict))
 
     def _outputs(self, offset: int) -> list[Output]:
-        """The step's verdicts for each triage partition, and a mark to each once time has moved on by a second."""
-        now_ms = self._watermarks.timers_ms
+        """The step's verdicts for each triage partition, and a mark to each once a second has passed on the wall clock."""
+        now_ms = self._watermarks.wall_ms
         due = now_ms >= self._marked_ms + MARK_EVERY_MS
         if not due and not self._verdicts:
             return []
