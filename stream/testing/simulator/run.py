@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from stream.snapshots import MANIFEST, SnapshotLog
+from stream.snapshots import MANIFEST, SnapshotError, SnapshotLog
 from stream.sources import Place
 from stream.testing.simulator.kafka import Broker
 from stream.testing.simulator.scenario import CANARY, EVENTS, START_MS, Scenario
@@ -15,7 +15,8 @@ from stream.testing.simulator.tasks import Task
 from stream.testing.simulator.worker import ANOMALIES, SAMPLES, Worker
 
 TURNS_MAX: Final = 60_000
-DRAIN_TURNS_MAX: Final = 20_000
+ROUNDS_MAX: Final = 5_000
+CALM_STEP_MS_MAX: Final = 4_000
 STOPS_MAX: Final = 5
 THAWED_TURNS_MAX: Final = 40
 AWAY_TURNS_MAX: Final = 300
@@ -84,6 +85,16 @@ class _Run:
                 return
             self._faults()
             self._turn()
+
+    def _round(self) -> None:
+        """Without faults everybody gets a turn, and then a little time passes."""
+        self._move_group()
+        for worker in list(self._workers):
+            for task in self._chance.sample(worker.tasks, len(worker.tasks)):
+                if worker in self._workers and task.ready():
+                    self._go_on(worker, task)
+            worker.producer.land_all()
+        self._broker.now_ms += self._chance.randint(1, CALM_STEP_MS_MAX)
 
     def _turn(self) -> None:
         """Something happens: mostly a task of some worker goes on, or records land, or time passes."""
@@ -231,18 +242,14 @@ class _Run:
         return Place(place.topic + STATE_SUFFIX, place.partition)
 
     def _damage(self, place: Place) -> None:
-        """Flip a byte of the newest snapshot, if the one before it has not been tombstoned yet; nobody will now."""
+        """Spoil the newest snapshot, if the one before it has not been tombstoned yet; nobody will now."""
         log = SnapshotLog()
         for entry in self._broker.states[place]:
             log.add(*entry)
-        closed = {key for key in log.entries if key.endswith(MANIFEST)}
-        best, _ = log.best() if closed else (None, [])
-        if best is None or len(closed) < 2:
-            return
-        for key in closed:
+        covered = _covered(log)
+        for key in [key for key in log.entries if key.endswith(MANIFEST)]:
             without = SnapshotLog({name: value for name, value in log.entries.items() if name != key})
-            other, _ = without.best()
-            if other is not None and other.covered_offset < best.covered_offset:
+            if -1 < _covered(without) < covered:
                 self._flip(place, key)
                 return
 
@@ -281,11 +288,11 @@ class _Run:
     def _drain(self, what: str) -> None:
         """Go on until every source record is handled and every source partition is known to be idle, and finish that."""
         since_ms = self._broker.now_ms
-        for _ in range(DRAIN_TURNS_MAX):
+        for _ in range(ROUNDS_MAX):
             if self._rebalance_in is None and self._read_to_the_end(since_ms):
                 self._settle(what)
                 return
-            self._turn()
+            self._round()
         raise Unfinished(f"lag did not go to 0: {what}; {self._lag()}")
 
     def _read_to_the_end(self, since_ms: int) -> bool:
@@ -295,7 +302,7 @@ class _Run:
 
     def _settle(self, what: str) -> None:
         """Nothing new comes, until the stages have finished what there is."""
-        for _ in range(DRAIN_TURNS_MAX):
+        for _ in range(ROUNDS_MAX):
             if self._quiet():
                 return
             for worker in list(self._workers):
@@ -328,3 +335,12 @@ class _Run:
                     if condition is not None and not condition():
                         worker.producer.land_all()
             worker.commit()
+
+
+def _covered(log: SnapshotLog) -> int:
+    """The offset that the best snapshot covers; -1 without any."""
+    try:
+        best, _ = log.best()
+    except SnapshotError:
+        return -1
+    return best.covered_offset if best else -1

@@ -84,7 +84,8 @@ class StageShell:
         return any(self._unread(partition) for partition in self._positions)
 
     def _unread(self, partition: int) -> bool:
-        return len(self._member.broker.logs[Place(self.topic, partition)]) > self._positions[partition]
+        broker, place = self._member.broker, Place(self.topic, partition)
+        return len(broker.logs[place]) > max(self._positions[partition], broker.begins.get(place, 0))
 
     def _fetch(self) -> list[Fetched]:
         """The next records of one partition, which then wait in the agent's queue."""
