@@ -34,6 +34,8 @@ class Broker:
     committed: dict[Place, int] = field(default_factory=dict)
     states: defaultdict[Place, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     generation: int = 0
+    away: set[Place] = field(default_factory=set)
+    """Partitions that take no records for now: no leader, or too few replicas."""
 
     def after(self, wait_ms: int) -> Callable[[], bool]:
         """The condition that so much time has passed from now on."""
@@ -138,7 +140,10 @@ class Producer:
 
     def land(self, chance: random.Random) -> None:
         """Some records of one partition are stored."""
-        place = chance.choice(list(self._queues))
+        open_ = [place for place in self._queues if place not in self._broker.away]
+        if not open_:
+            return
+        place = chance.choice(open_)
         queue = self._queues[place]
         self._land(place, queue, chance.randint(1, len(queue)))
         if not queue:
@@ -153,7 +158,7 @@ class Producer:
     def abandon(self, chance: random.Random) -> None:
         """The process is gone: of each partition a first part may still land, the rest is lost."""
         for place, queue in self._queues.items():
-            self._land(place, queue, chance.randint(0, len(queue)))
+            self._land(place, queue, 0 if place in self._broker.away else chance.randint(0, len(queue)))
         self._queues.clear()
 
     def _land(self, place: Place, queue: deque[_Sent], count: int) -> None:

@@ -8,11 +8,11 @@ from typing import Final
 
 from stream.snapshots import MANIFEST, SnapshotError, SnapshotLog
 from stream.sources import Place
-from stream.testing.simulator.kafka import Broker
+from stream.testing.simulator.kafka import KEYED_PARTITIONS, Broker
 from stream.testing.simulator.scenario import CANARY, EVENTS, START_MS, Scenario
 from stream.testing.simulator.stage_shell import STATE_SUFFIX, Parts
 from stream.testing.simulator.tasks import Task
-from stream.testing.simulator.worker import ANOMALIES, SAMPLES, Worker
+from stream.testing.simulator.worker import ALERTS, ANOMALIES, SAMPLES, Worker
 
 TURNS_MAX: Final = 60_000
 ROUNDS_MAX: Final = 5_000
@@ -20,7 +20,6 @@ CALM_STEP_MS_MAX: Final = 4_000
 STOPS_MAX: Final = 5
 THAWED_TURNS_MAX: Final = 40
 AWAY_TURNS_MAX: Final = 300
-TRIES: Final = 4
 LATER_MS: Final = 3 * 86_400_000
 """How far the clock jumps at the end, past everything that could be overdue."""
 
@@ -103,7 +102,7 @@ class _Run:
         dice = chance.random()
         if dice < 0.25:
             self._land()
-        elif dice < 0.35 or not self._some_task():
+        elif dice < 0.27 or not sum(self._some_task() for _ in range(self._scenario.burst)):
             self._pass_time()
 
     def _pass_time(self) -> None:
@@ -115,10 +114,10 @@ class _Run:
             self._chance.choice(busy).producer.land(self._chance)
 
     def _some_task(self) -> bool:
-        awake = [worker for worker in self._workers if not worker.frozen]
-        for _ in range(TRIES if awake else 0):
-            worker = self._chance.choice(awake)
-            task = self._chance.choice(worker.tasks)
+        """A task of some worker goes on; False when none can."""
+        tasks = [(worker, task) for worker in self._workers if not worker.frozen for task in worker.tasks]
+        start = self._chance.randrange(len(tasks)) if tasks else 0
+        for worker, task in (*tasks[start:], *tasks[:start]):
             if task.ready():
                 self._go_on(worker, task)
                 return True
@@ -131,8 +130,9 @@ class _Run:
             self._stopped(worker, error)
 
     def _stopped(self, worker: Worker, error: BaseException) -> None:
-        """A worker that cannot go on ends itself, and is started again."""
-        self._outcome.stops.append(error)
+        """A worker that cannot go on ends itself, and is started again; a zombie may well find its log gone."""
+        if id(worker) not in self._thawed:
+            self._outcome.stops.append(error)
         self._gone(worker)
         if len(self._outcome.stops) > STOPS_MAX:
             raise Unfinished(f"workers stop again and again: {error!r}")
@@ -201,6 +201,10 @@ class _Run:
             self._broker.compact(self._some_state(), chance)
         if chance.random() < faults.trim:
             self._trim()
+        if chance.random() < faults.away:
+            self._take_away()
+        if self._broker.away and chance.random() < faults.back:
+            self._broker.away.clear()
 
     def _crash(self) -> None:
         worker = self._chance.choice(self._workers)
@@ -260,6 +264,13 @@ class _Run:
                 entries[at] = entry._replace(value=b"\xc1" + entry.value[1:])
         self._outcome.faults["damaged snapshot"] += 1
 
+    def _take_away(self) -> None:
+        """One of the topics that stages write to takes no records for a while."""
+        topics = ((ANOMALIES, self._scenario.triage_partitions), (ALERTS, KEYED_PARTITIONS))
+        topic, count = self._chance.choice([*topics, (SAMPLES, self._scenario.shards)])
+        self._broker.away.add(Place(topic, self._chance.randrange(count)))
+        self._outcome.faults["partition away"] += 1
+
     def _trim(self) -> None:
         """Retention removes records of the internal topics that are committed."""
         for place in self._all_places():
@@ -271,6 +282,7 @@ class _Run:
 
     def _stop_faults(self) -> None:
         self._faulty = False
+        self._broker.away.clear()
         for worker in [each for each in self._workers if each.frozen or id(each) in self._thawed]:
             worker.producer.land_all()
             self._gone(worker)

@@ -28,6 +28,7 @@ CLOCK_SKEW_MS_MAX: Final = 5_000
 """How far a worker's clock is off, at most; with delays and stale ends well below the allowed lateness."""
 
 _FORMATS: Final = {EVENTS: "events", METRICS: "metrics", LINEAGE: "openlineage"}
+_COLUMNS: Final = ("amount", "id", "note", "region")
 _POISON: Final[tuple[bytes | None, ...]] = (
     None,
     b"",
@@ -63,6 +64,8 @@ class Faults:
     damage: float = 0.0
     compact: float = 0.0
     trim: float = 0.0
+    away: float = 0.0
+    back: float = 1.0
     workers_max: int = 1
 
 
@@ -99,6 +102,8 @@ class Scenario:
     ends_interval_ms: int
     snapshot_interval_ms: int
     commit_interval_ms: int
+    burst: int
+    """How many tasks go on before anything else happens."""
     step_ms: int
     """How far the clock moves at a time, at most."""
     pause_share: float
@@ -136,9 +141,10 @@ def make_scenario(seed: int) -> Scenario:
         mark_interval_ms=chance.choice([5_000, 60_000, 200_000]),
         mark_share=chance.choice([0.5, 1.0]),
         ends_interval_ms=chance.choice([1_000, 5_000]),
-        snapshot_interval_ms=chance.choice([5_000, 60_000, 300_000]),
+        snapshot_interval_ms=chance.choice([5_000, 20_000, 120_000]),
         commit_interval_ms=chance.choice([1_000, 60_000]),
-        step_ms=chance.choice([3_000, 10_000, 60_000]),
+        burst=chance.choice([1, 2, 6]),
+        step_ms=chance.choice([2_000, 10_000, 40_000]),
         pause_share=chance.choice([0.0, 0.3]),
     )
 
@@ -157,6 +163,8 @@ def _faults(chance: random.Random) -> Faults:
         damage=0.7 if damage else 0.0,
         compact=rate(0.5, 0.01, 0.05),
         trim=0.0 if damage else rate(0.5, 0.01, 0.05),
+        away=rate(0.5, 0.005, 0.03),
+        back=chance.uniform(0.002, 0.02),
         workers_max=chance.randint(1, 3),
     )
 
@@ -238,7 +246,8 @@ class _Platform:
                 "rows": int(1000 * chance.uniform(0.9, 1.1) * (0.03 if thin else 1)),
             }
         if pipeline != CANARY and chance.random() < 0.3:
-            fields = [{"name": "id", "type": "string" if not ordinary and chance.random() < 0.3 else "long"}]
+            columns = chance.sample(_COLUMNS, chance.randint(1, len(_COLUMNS)))
+            fields = [{"name": name, "type": chance.choice(["long", "string"])} for name in sorted(columns)]
             end |= {"dataset": f"db.{pipeline}", "schema": fields}
         self._publish(EVENTS, start_ms + duration_ms, end)
 
