@@ -14,7 +14,7 @@ from stream.testing.simulator.stage_shell import STATE_SUFFIX, Parts
 from stream.testing.simulator.tasks import Task
 from stream.testing.simulator.worker import ALERTS, ANOMALIES, SAMPLES, Worker
 
-TURNS_MAX: Final = 60_000
+TURNS_MAX: Final = 20_000
 ROUNDS_MAX: Final = 5_000
 CALM_STEP_MS_MAX: Final = 4_000
 STOPS_MAX: Final = 5
@@ -282,6 +282,7 @@ class _Run:
 
     def _stop_faults(self) -> None:
         self._faulty = False
+        self._broker.now_ms = max(self._broker.now_ms, self._scenario.records[-1].at_ms)
         self._broker.away.clear()
         for worker in [each for each in self._workers if each.frozen or id(each) in self._thawed]:
             worker.producer.land_all()

@@ -138,7 +138,7 @@ def make_scenario(seed: int) -> Scenario:
         triage_partitions=chance.randint(1, 2),
         faults=_faults(chance),
         batch_sizes=chance.choice([(1,), (1, 2, 3), (1, 5, 40), (200,)]),
-        mark_interval_ms=chance.choice([5_000, 60_000, 200_000]),
+        mark_interval_ms=chance.choice([15_000, 60_000, 200_000]),
         mark_share=chance.choice([0.5, 1.0]),
         ends_interval_ms=chance.choice([1_000, 5_000]),
         snapshot_interval_ms=chance.choice([5_000, 20_000, 120_000]),
