@@ -62,20 +62,25 @@ def new_outbox(kafka: MockKafka, **properties: Any) -> Iterator[tuple[Outbox, li
 
 def stored(kafka: MockKafka, topic: str, partition: int = 0) -> list[bytes | None]:
     """The values of all records of a partition."""
+    return [value for _, value in entries(kafka, topic, partition)]
+
+
+def entries(kafka: MockKafka, topic: str, partition: int = 0) -> list[tuple[str, bytes | None]]:
+    """Keys and values of all records of a partition."""
     consumer = Consumer(
         consumer_properties(kafka, **{"enable.partition.eof": True}), logger=logging.getLogger("mock")
     )
     consumer.assign([TopicPartition(topic, partition, 0)])
-    values: list[bytes | None] = []
+    found: list[tuple[str, bytes | None]] = []
     deadline = time.monotonic() + PATIENCE_S
     try:
         while time.monotonic() < deadline:
             message = consumer.poll(0.1)
             error = message.error() if message else None
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
-                return values
+                return found
             if message is not None and error is None:
-                values.append(message.value())
+                found.append(((message.key() or b"").decode(), message.value()))
     finally:
         consumer.close()
     raise AssertionError(f"{topic}[{partition}] could not be read to its end")
