@@ -1,5 +1,6 @@
 """Ingest, detect and triage back to back, for tests that say exactly what is read when; `restart` loses all but the dumps."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -9,6 +10,7 @@ from detectors.detect import Detect
 from detectors.outputs import Destination, Output
 from detectors.settings import Settings
 from detectors.shard import Followed
+from detectors.stage import Count
 from detectors.triage import Triage
 from stream.formats.limits import Limits
 from stream.ingest import Ingest
@@ -25,6 +27,7 @@ class InOneProcess:
         settings: Settings,
         shards: int = 1,
         triage_partitions: int = 1,
+        keep_payloads: bool = False,
     ) -> None:
         self._settings, self._triage_partitions = settings, triage_partitions
         self._sources = (formats, shards, partitions, Limits(), settings.allowed_skew_ms)
@@ -36,6 +39,9 @@ class InOneProcess:
         self.alerts: dict[str, Alert] = {}
         self.differing: list[Alert] = []
         self.dead_letters: dict[bytes | None, Output] = {}
+        self._keep_payloads = keep_payloads
+        self.payloads: dict[str, list[bytes]] = {"samples": [], "anomalies": []}
+        self._counts: Counter[Count] = Counter()
 
     def _new_detect(self, shard: int) -> Detect:
         return Detect(self._settings, shard, self._triage_partitions)
@@ -82,13 +88,26 @@ class InOneProcess:
         known: list[Followed] = [series for detect in self._detects for series in detect.followed()]
         return sorted(map(str, known))
 
+    def counts(self) -> Counter[Count]:
+        """What detect has counted so far."""
+        for detect in self._detects:
+            self._counts += detect.take_counts()
+        return self._counts
+
+    def seen(self, name: str) -> int:
+        """How many samples are known of the series with this label value that has most."""
+        known = [series for detect in self._detects for series in detect.followed()]
+        return max((series.n for series in known if name in dict(series.labels).values()), default=0)
+
     def _fold(self, outputs: Sequence[Output]) -> None:
         for output in outputs:
             if output.destination is Destination.DEAD_LETTERS:
                 self.dead_letters[output.key] = output
                 continue
             shard = output.partition or 0
+            self._remember("samples", output)
             for anomaly in self._detects[shard].step(self._offset("samples", shard), output.value or b""):
+                self._remember("anomalies", anomaly)
                 partition = anomaly.partition or 0
                 stage = self._triages[partition]
                 for alert in stage.step(self._offset("anomalies", partition), anomaly.value or b""):
@@ -97,6 +116,10 @@ class InOneProcess:
     def _keep(self, alert: Alert) -> None:
         if self.alerts.setdefault(alert.event_id, alert) != alert:
             self.differing.append(alert)
+
+    def _remember(self, topic: str, output: Output) -> None:
+        if self._keep_payloads and output.value is not None:
+            self.payloads[topic].append(output.value)
 
     def _offset(self, topic: str, partition: int) -> int:
         at = self._ends.get((topic, partition), -1) + 1
