@@ -12,7 +12,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet -
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench lock lock-upgrade clean
+.PHONY: help venv demo test test-faults lint format bench lock lock-upgrade clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ demo: $(STAMP) ## a simulated data platform, three incidents, three alerts
 
 test: $(STAMP) ## all tests; the run prints which Kafka it used
 	$(BIN)/python -m pytest
+
+test-faults: $(STAMP) ## many more simulator seeds and fuzz inputs (STREAMGAUGE_SEEDS, STREAMGAUGE_FUZZ)
+	STREAMGAUGE_SEEDS=$(or $(STREAMGAUGE_SEEDS),20000) STREAMGAUGE_FUZZ=$(or $(STREAMGAUGE_FUZZ),1200000) \
+	  $(BIN)/python -m pytest tests/simulator tests/fuzz tests/faults tests/detectors/test_mixed_determinism.py
 
 lint: $(STAMP) ## ruff, formatting, mypy --strict, import rules
 	$(BIN)/ruff check .

@@ -198,6 +198,7 @@ class _Platform:
         """All of them, in the order in which they are published."""
         chance = self.chance
         self._hazards = _hazards(chance)
+        self._failing = {CANARY: 0.0, "orders": 0.2, "payments": chance.choice([0.2, 0.9])}
         round_ms = chance.choice([70_000, 90_000, 150_000])
         now_ms = START_MS
         for number in range(chance.randint(11, 15)):
@@ -228,7 +229,9 @@ class _Platform:
         """The run events of one run: a start, perhaps, and an end."""
         chance = self.chance
         start_ms = now_ms + chance.randint(0, 5_000)
-        slow, thin, failed = (not ordinary and chance.random() < share for share in (0.15, 0.15, 0.2))
+        slow, thin, failed = (
+            not ordinary and chance.random() < share for share in (0.15, 0.15, self._failing[pipeline])
+        )
         duration_ms = int(usual_ms * chance.uniform(0.9, 1.1)) * (6 if slow else 1)
         base: dict[str, Any] = {"pipeline": pipeline, "run_id": f"{pipeline}-{number}"}
         if chance.random() < 0.6:
