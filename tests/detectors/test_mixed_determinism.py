@@ -18,14 +18,18 @@ from tests.simulator.in_one_process import InOneProcess
 
 DAY_MS = 86_400_000
 SETTINGS = Settings(allowed_lateness_ms=30_000, idle_timeout_ms=10_000, window_ms=60_000)
+SEEDS = 150
 Logs = dict[Place, list[tuple[int, Published]]]
 
 
 @cache
 def scenario(number: int) -> Scenario:
-    """A scenario that has all three formats."""
-    seeds = (seed for seed in range(1_000) if {METRICS, LINEAGE} <= make_scenario(seed).partitions.keys())
-    return make_scenario(next(seed for at, seed in enumerate(seeds) if at == number))
+    """A scenario that has all three formats; every other one has late records."""
+    found = [
+        made for made in map(make_scenario, range(SEEDS)) if {METRICS, LINEAGE} <= made.partitions.keys()
+    ]
+    late = [any(b"late-" in (record.value or b"") for record in made.records) for made in found]
+    return [made for made, has_late in zip(found, late, strict=True) if has_late == number % 2][number // 2]
 
 
 def logs_of(found: Scenario) -> Logs:
@@ -92,7 +96,7 @@ def assert_same(process: InOneProcess, expected: InOneProcess) -> None:
 
 
 READING = {
-    "number": st.integers(0, 11),
+    "number": st.integers(0, 5),
     "seed": st.integers(0, 1 << 30),
     "again_share": st.sampled_from([0.0, 0.1]),
     "shards": st.integers(1, 4),
@@ -100,7 +104,7 @@ READING = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(**READING)
 def test_how_records_are_read_changes_no_alert(
     number: int, seed: int, again_share: float, shards: int, triage_partitions: int
@@ -114,7 +118,7 @@ def test_how_records_are_read_changes_no_alert(
     strict=True,
     reason="a timer that is set stays when the next run becomes due sooner; a restart sets it anew",
 )
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(**READING, crash_share=st.sampled_from([0.02, 0.3]))
 def test_restarts_change_no_alert(
     number: int, seed: int, again_share: float, shards: int, triage_partitions: int, crash_share: float
@@ -125,7 +129,7 @@ def test_restarts_change_no_alert(
 
 
 def test_the_scenarios_hold_alerts_late_records_and_dead_letters() -> None:
-    everything = [undisturbed(number) for number in range(12)]
+    everything = [undisturbed(number) for number in range(6)]
     kinds = {alert.kind for process in everything for alert in process.alerts.values()}
     counts = [process.counts() for process in everything]
     assert kinds >= {"latency", "volume", "freshness", "schema"}

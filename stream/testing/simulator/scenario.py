@@ -126,7 +126,7 @@ def make_scenario(seed: int) -> Scenario:
         partitions[METRICS] = 1
     if chance.random() < 0.4:
         partitions[LINEAGE] = chance.randint(1, 2)
-    idle_timeout_ms = chance.choice([10_000, 20_000, 60_000])
+    idle_timeout_ms = chance.choice([10_000, 20_000, 60_000, 400_000])
     return Scenario(
         seed=seed,
         settings=Settings(allowed_lateness_ms=LATENESS_MS, idle_timeout_ms=idle_timeout_ms, window_ms=60_000),
@@ -175,7 +175,7 @@ def _hazards(chance: random.Random) -> Hazards:
 
     return Hazards(
         disorder=chance.random() < 0.7,
-        late=rate(0.1),
+        late=rate(0.3),
         future=rate(0.05),
         fast_clock=rate(0.1),
         poison=rate(0.15),
