@@ -9,7 +9,6 @@ from detectors.alerts import Alert, Mode
 from detectors.detect import Detect
 from detectors.outputs import Destination, Output
 from detectors.settings import Settings
-from detectors.shard import Followed
 from detectors.stage import Count
 from detectors.triage import Triage
 from stream.formats.limits import Limits
@@ -85,8 +84,7 @@ class InOneProcess:
 
     def followed(self) -> list[str]:
         """What is known of every series, in an order that does not depend on anything."""
-        known: list[Followed] = [series for detect in self._detects for series in detect.followed()]
-        return sorted(map(str, known))
+        return sorted(str(series) for detect in self._detects for series in detect.followed())
 
     def counts(self) -> Counter[Count]:
         """What detect has counted so far."""

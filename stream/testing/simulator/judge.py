@@ -9,7 +9,6 @@ import msgspec
 
 from detectors.alerts import Alert, decode
 from detectors.outputs import Destination
-from detectors.shard import Followed
 from detectors.stage import Count, Stage
 from stream.sources import Place
 from stream.stages import detect_stage, triage_stage
@@ -101,7 +100,7 @@ def _folds(outcome: Outcome, expected: Undisturbed) -> Iterator[str]:
     """I1, I4: the workers' state is the fold of their logs, every record counted once, and all as if undisturbed."""
     scenario = outcome.scenario
     counts: Counter[Count] = Counter()
-    series: list[Followed] = []
+    series: list[str] = []
     for shard in range(scenario.shards):
         stage = detect_stage(scenario.settings, shard, scenario.triage_partitions)
         yield from _same_state(outcome, Place(SAMPLES, shard), stage)
@@ -118,9 +117,8 @@ def _folds(outcome: Outcome, expected: Undisturbed) -> Iterator[str]:
     held = sum(len(outcome.broker.logs[place]) for place in scenario.places())
     if sum(n for key, n in counts.items() if key[0] == "records") != held:
         yield f"{held} source records, counted {counts}"
-    if sorted(map(str, series)) != sorted(map(str, expected.followed)):
-        different = set(map(str, series)) ^ set(map(str, expected.followed))
-        yield from _some("series", sorted(different))
+    if sorted(series) != sorted(expected.followed):
+        yield from _some("series", sorted(set(series) ^ set(expected.followed)))
 
 
 def _same_state(outcome: Outcome, place: Place, stage: Stage) -> Iterator[str]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from detectors.detect import Detect
 from detectors.outputs import Destination, Output
-from detectors.shard import Followed
 from detectors.stage import Count, Stage
 from stream.stages import detect_stage, triage_stage
 from stream.testing.simulator.kafka import Broker
@@ -19,7 +18,7 @@ class Undisturbed:
     alerts: list[Output]
     dead_letters: list[Output]
     counts: Counter[Count]
-    followed: list[Followed]
+    followed: list[str]
 
 
 def undisturbed(scenario: Scenario, broker: Broker) -> Undisturbed:
@@ -63,6 +62,6 @@ def _fold(scenario: Scenario, outputs: list[Output]) -> Undisturbed:
     return done
 
 
-def followed(stage: Stage) -> list[Followed]:
-    """What a detect stage knows of its series."""
-    return stage.followed() if isinstance(stage, Detect) else []
+def followed(stage: Stage) -> list[str]:
+    """What a detect stage knows of its series, one line each."""
+    return [str(known) for known in stage.followed()] if isinstance(stage, Detect) else []
