@@ -211,13 +211,16 @@ class _Run:
         self._outcome.faults["crash"] += 1
         if worker.producer.busy:
             self._outcome.faults["crash with records under way"] += 1
-        held = [Place(stage.topic + STATE_SUFFIX, n) for stage in worker.stages for n in stage.shards]
+        held = [] if self._is_zombie(worker) else worker.states()
         self._gone(worker)
         if self._chance.random() < self._scenario.faults.damage and not any(
             it.frozen for it in self._workers
         ):
             for place in held:
                 self._damage(place)
+
+    def _is_zombie(self, worker: Worker) -> bool:
+        return worker.frozen or id(worker) in self._thawed
 
     def _maybe_freeze_or_thaw(self) -> None:
         chance = self._chance

@@ -9,7 +9,7 @@ from stream.testing.simulator.ingest_shell import IngestShell
 from stream.testing.simulator.kafka import Broker, Producer
 from stream.testing.simulator.membership import NO_GENERATION, Member
 from stream.testing.simulator.scenario import CLOCK_SKEW_MS_MAX, Scenario
-from stream.testing.simulator.stage_shell import Parts, StageShell
+from stream.testing.simulator.stage_shell import STATE_SUFFIX, Parts, StageShell
 from stream.testing.simulator.tasks import Task, Work
 
 SAMPLES: Final = "samples"
@@ -59,6 +59,10 @@ class Worker:
         self.ingest.changed()
         for stage in self.stages:
             stage.changed()
+
+    def states(self) -> list[Place]:
+        """Where the snapshots of the shards that are held here lie."""
+        return [Place(stage.topic + STATE_SUFFIX, n) for stage in self.stages for n in stage.shards]
 
     def revoke(self) -> None:
         """The group has taken all partitions; what is acked is committed first if that still succeeds."""
