@@ -210,7 +210,7 @@ def test_idle_series_make_room_when_the_shard_is_full() -> None:
     new = [Event(START_MS + 12 * HOUR_MS + n, f"new-{n}", rows=1.0) for n in range(2)]
     pipeline = Pipeline(Settings(series_max=3))
     log = [[*gone, *kept, *new]]
-    for first, last in ((0, 13), (14, 14), (15, 15)):
+    for first, last in ((0, 1), (2, 13), (14, 14), (15, 15)):
         pipeline.feed(batch(log, 0, first, last))
     assert pipeline.run(ending(log)) == []
     assert {dict(series.labels)["pipeline"] for series in pipeline.detect.followed()} == {
