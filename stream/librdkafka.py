@@ -35,7 +35,6 @@ _LEVELS: Final = (
 """Python's level for each of syslog's."""
 _SIGNATURES: Final[Mapping[str, tuple[Any, tuple[Any, ...]]]] = {
     "rd_kafka_version_str": (c_char_p, ()),
-    "rd_kafka_err2str": (c_char_p, (c_int,)),
     "rd_kafka_conf_new": (c_void_p, ()),
     "rd_kafka_conf_destroy": (None, (c_void_p,)),
     "rd_kafka_conf_set": (c_int, (c_void_p, c_char_p, c_char_p, c_char_p, c_size_t)),
