@@ -19,6 +19,7 @@ from stream.formats.dead import DeadReason, Position, UnreadableError, dead_lett
 from stream.formats.limits import Limits
 from stream.formats.placement import Ints, Placement, Records
 from stream.formats.table import Table
+from stream.formats.values import Values
 
 
 class _Standing:
@@ -34,9 +35,9 @@ class _Fetched(NamedTuple):
 
     topic: str
     partition: int
-    offsets: Sequence[int]
-    values: Sequence[bytes | None]
-    timestamps_ms: Sequence[int]
+    offsets: Ints
+    values: Values
+    timestamps_ms: Ints
     previous_offset: int | None
 
     def halves(self) -> "tuple[_Fetched, _Fetched]":
@@ -45,7 +46,7 @@ class _Fetched(NamedTuple):
         offsets, values, times = self.offsets, self.values, self.timestamps_ms
         first = self._replace(offsets=offsets[:cut], values=values[:cut], timestamps_ms=times[:cut])
         rest = self._replace(offsets=offsets[cut:], values=values[cut:], timestamps_ms=times[cut:])
-        return first, rest._replace(previous_offset=offsets[cut - 1])
+        return first, rest._replace(previous_offset=int(offsets[cut - 1]))
 
 
 class Ingest:
@@ -85,9 +86,9 @@ class Ingest:
         self,
         topic: str,
         partition: int,
-        offsets: Sequence[int],
+        offsets: Sequence[int] | Ints,
         values: Sequence[bytes | None],
-        timestamps_ms: Sequence[int],
+        timestamps_ms: Sequence[int] | Ints,
         previous_offset: int | None,
         wall_ms: int,
         caught_up: bool,
@@ -109,16 +110,23 @@ class Ingest:
         Raises:
             ValueError: no records, or columns of different lengths.
         """
-        if not offsets or not len(offsets) == len(values) == len(timestamps_ms):
+        if len(offsets) == 0 or not len(offsets) == len(values) == len(timestamps_ms):
             raise ValueError("ingest needs at least one record, and a value and a timestamp for each offset")
-        fetched = _Fetched(topic, partition, offsets, values, timestamps_ms, previous_offset)
+        fetched = _Fetched(
+            topic,
+            partition,
+            np.asarray(offsets, np.int64),
+            Values.of(values),
+            np.asarray(timestamps_ms, np.int64),
+            previous_offset,
+        )
         outputs = self._outputs(fetched, wall_ms, caught_up)
         if len(offsets) == 1 or all(len(output.value or b"") <= self._sample_bytes_max for output in outputs):
             return outputs
         return [
             output
             for half in fetched.halves()
-            for output in self.batch(*half, wall_ms, caught_up and half.offsets[-1] == offsets[-1])
+            for output in self.batch(*half, wall_ms, caught_up and bool(half.offsets[-1] == offsets[-1]))
         ]
 
     def _outputs(self, fetched: "_Fetched", wall_ms: int, caught_up: bool) -> list[Output]:
@@ -127,14 +135,13 @@ class Ingest:
         if previous_offset is None or previous_offset != standing.last_offset:
             standing.high_ms = NEVER
         table = self._readers[topic].read(values)
-        kafka_ms = np.array(timestamps_ms, np.int64)
-        records = self._records(table, np.array(offsets, np.int64), kafka_ms, standing, wall_ms)
-        standing.last_offset = offsets[-1]
+        records = self._records(table, offsets, timestamps_ms, standing, wall_ms)
+        standing.last_offset = int(offsets[-1])
         mark = Mark(
             topic,
             partition,
-            first_offset=offsets[0] if previous_offset is None else previous_offset + 1,
-            last_offset=offsets[-1],
+            first_offset=int(offsets[0]) if previous_offset is None else previous_offset + 1,
+            last_offset=standing.last_offset,
             high_ms=standing.high_ms,
             idle=False,
             caught_up=caught_up,
@@ -144,7 +151,7 @@ class Ingest:
         placement = Placement(table, records, self._shards)
         outputs = [self._samples(shard, placement.encode(shard, mark)) for shard in range(self._shards)]
         for record, why in sorted(table.dead.items()):
-            position = Position(topic, partition, offsets[record], timestamps_ms[record])
+            position = Position(topic, partition, int(offsets[record]), int(timestamps_ms[record]))
             outputs.append(dead_letter(position, values[record] or b"", why, self._letter_bytes_max))
         return outputs
 

@@ -7,17 +7,17 @@ compaction leave between offsets.
 """
 
 import asyncio
-import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from operator import ne
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 import structlog
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError
+
+from stream.librdkafka import Consumer, Fetched, Report
+from stream.message_columns import Columns
 
 BATCH_RECORDS_MAX: Final = 40_000
 QUEUED_RECORDS_MAX: Final = 120_000
@@ -55,14 +55,6 @@ class Place(NamedTuple):
     partition: int
 
 
-class Columns(NamedTuple):
-    """Consecutive records of one source partition, at least one; a value of None is a tombstone."""
-
-    offsets: list[int]
-    values: list[bytes | None]
-    timestamps_ms: list[int]
-
-
 class Batch(NamedTuple):
     """Consecutive records of one source partition. `previous_offset` is that of the record fetched before them."""
 
@@ -73,14 +65,7 @@ class Batch(NamedTuple):
     @property
     def next_offset(self) -> int:
         """The offset after the last record."""
-        return self.columns.offsets[-1] + 1
-
-
-class Fetched(NamedTuple):
-    """What librdkafka had queued: records by partition, and what it reports beside them."""
-
-    columns: dict[Place, Columns]
-    reports: list[Message]
+        return int(self.columns.offsets[-1]) + 1
 
 
 @dataclass(slots=True)
@@ -118,7 +103,7 @@ class Sources:
         self.topics = topics
         self.feeds: dict[Place, Feed] = {}
         self.open = True
-        self._consumer = Consumer({**TUNING, **properties}, logger=logging.getLogger("librdkafka"))
+        self._consumer = Consumer({**TUNING, **properties}, BATCH_RECORDS_MAX)
         self._thread = ThreadPoolExecutor(1, "sources")
         self._epoch = 0
         self._assigned_epoch = 0
@@ -141,7 +126,7 @@ class Sources:
     def assign(self, positions: Mapping[Place, int]) -> None:
         """Fetch these partitions from these offsets, and no others."""
         self.feeds = {place: Feed(offset, offset, offset) for place, offset in positions.items()}
-        self._consumer.assign([TopicPartition(*place, offset) for place, offset in positions.items()])
+        self._consumer.assign(positions)
         self._assigned_epoch = self._epoch
 
     async def fetch(self) -> list[Batch]:
@@ -154,7 +139,7 @@ class Sources:
             return []
         epoch = self._epoch
         loop = asyncio.get_running_loop()
-        fetched = await loop.run_in_executor(self._thread, self._consume)
+        fetched = await loop.run_in_executor(self._thread, self._consumer.fetch, FETCH_WAIT_S)
         return self._batches(fetched) if epoch == self._epoch else []
 
     def handled(self, batch: Batch) -> None:
@@ -169,21 +154,13 @@ class Sources:
         self._thread.shutdown(wait=True)
         self._consumer.close()
 
-    def _consume(self) -> Fetched:
-        """In the thread: take what is queued, and turn records into columns."""
-        messages = self._consumer.consume(BATCH_RECORDS_MAX, FETCH_WAIT_S)
-        reports = [message for message in messages if message.error() is not None]
-        if reports:
-            messages = [message for message in messages if message.error() is None]
-        return Fetched(columns_by_place(messages, len(self.topics)), reports)
-
     def _batches(self, fetched: Fetched) -> list[Batch]:
-        for message in fetched.reports:
-            error = message.error()
-            if error is not None:
-                self._noted(Place(message.topic() or "", message.partition() or 0), error, message)
+        for report in fetched.reports:
+            self._noted(Place(report.topic, report.partition), report)
         return [
-            self._batch(place, columns) for place, columns in fetched.columns.items() if place in self.feeds
+            self._batch(Place(*place), columns)
+            for place, columns in fetched.columns.items()
+            if place in self.feeds
         ]
 
     def _batch(self, place: Place, columns: Columns) -> Batch:
@@ -193,10 +170,11 @@ class Sources:
         feed.arrived_s = time.monotonic()
         return batch
 
-    def _noted(self, place: Place, error: KafkaError, message: Message) -> None:
+    def _noted(self, place: Place, report: Report) -> None:
+        error = report.error
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
             if place in self.feeds:
-                self.feeds[place].end = int(message.offset() or 0)
+                self.feeds[place].end = report.offset
         elif error.code() in _OUT_OF_RANGE:
             raise SourceError(
                 f"topic {place.topic} partition {place.partition} has no records left at offset "
@@ -208,33 +186,3 @@ class Sources:
             raise SourceError(f"topic {place.topic} partition {place.partition}: {error.str()}")
         else:
             log.warning("source.unavailable", topic=place.topic, partition=place.partition, error=error.str())
-
-
-def columns_by_place(messages: Sequence[Message], topics: int) -> dict[Place, Columns]:
-    """Records of so many topics as columns, partition by partition; those of one partition stay in their order.
-
-    librdkafka hands over runs of records of one partition, so the place is made only where a run begins.
-    """
-    found: dict[Place, Columns] = {}
-    first = 0
-    for last in (*_run_starts(messages, topics), len(messages)):
-        if last > first:
-            run = messages[first:last]
-            place = Place(run[0].topic() or "", run[0].partition() or 0)
-            columns = found.setdefault(place, Columns([], [], []))
-            columns.offsets.extend([message.offset() for message in run])  # type: ignore[misc]  # a record has one
-            columns.values.extend([message.value() for message in run])
-            columns.timestamps_ms.extend([message.timestamp()[1] for message in run])
-        first = last
-    return found
-
-
-def _run_starts(messages: Sequence[Message], topics: int) -> list[int]:
-    """Where a record lies in another partition than the one before it."""
-    partitions = np.array([message.partition() for message in messages], np.int64)
-    changes = partitions[1:] != partitions[:-1]
-    if topics > 1:
-        names = [message.topic() for message in messages]
-        changes |= np.fromiter(map(ne, names[1:], names), np.bool_, max(0, len(names) - 1))
-    starts: list[int] = (np.flatnonzero(changes) + 1).tolist()
-    return starts

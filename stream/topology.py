@@ -5,8 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from detectors.outputs import Destination, Output
 from detectors.stage import Count, Stage
+
+Ints = npt.NDArray[np.int64]
 
 
 class Ingesting(Protocol):
@@ -16,9 +21,9 @@ class Ingesting(Protocol):
         self,
         topic: str,
         partition: int,
-        offsets: Sequence[int],
+        offsets: Sequence[int] | Ints,
         values: Sequence[bytes | None],
-        timestamps_ms: Sequence[int],
+        timestamps_ms: Sequence[int] | Ints,
         previous_offset: int,
         wall_ms: int,
         caught_up: bool,

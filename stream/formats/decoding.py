@@ -34,6 +34,7 @@ def decode_all(
     `recover` is asked when `decode` fails: it reads the value in a slower way, or raises `UnreadableError`.
     """
     batch: Decoded[T] = Decoded()
+    values = list(values)
     records = [record for record, value in enumerate(values) if value is not None]
     present = values if len(records) == len(values) else [values[record] for record in records]
     if guard.passes_all(present):  # type: ignore[arg-type]

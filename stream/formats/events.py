@@ -21,6 +21,7 @@ from stream.formats.known_series import UNKNOWN, KnownSeries
 from stream.formats.limits import Guard, Limits
 from stream.formats.table import Memo, RunColumns, RunRows, Slots, Table
 from stream.formats.times import Time
+from stream.formats.values import Values
 
 AMOUNT_MAX: Final = 1e18
 Amount = Annotated[float, Meta(ge=0, le=AMOUNT_MAX)]
@@ -93,20 +94,17 @@ class Events:
 
     def read(self, values: Sequence[bytes | None]) -> Table:
         """The rows of a fetched batch."""
-        present = [value or b"" for value in values]
-        sizes = np.fromiter(map(len, present), np.int64, len(present))
-        scanned = scan(b"".join(present), np.cumsum(sizes))
-        plain = scanned["plain"] & (sizes <= self._bytes_max)
+        values = Values.of(values)
+        scanned = scan(values.joined, values.ends)
+        plain = scanned["plain"] & (values.sizes <= self._bytes_max)
         table = Table(len(values))
         if plain.any():
-            self._read_plain(table, present, scanned, np.flatnonzero(plain))
+            self._read_plain(table, values, scanned, np.flatnonzero(plain))
         if not plain.all():
             self._read_others(table, values, np.flatnonzero(~plain))
         return table
 
-    def _read_plain(
-        self, table: Table, values: Sequence[bytes], scanned: Records, records: NDArray[np.int64]
-    ) -> None:
+    def _read_plain(self, table: Table, values: Values, scanned: Records, records: NDArray[np.int64]) -> None:
         """The rows of the records that the scan has read."""
         chosen = slice(None) if len(records) == len(values) else records
         places, index = np.unique(self._places(values, scanned["ident"], records), return_inverse=True)
@@ -118,7 +116,7 @@ class Events:
         table.scanned = RunColumns(records, index, run, state, *amounts)
 
     def _places(
-        self, values: Sequence[bytes], idents: NDArray[np.int64], records: NDArray[np.int64]
+        self, values: Values, idents: NDArray[np.int64], records: NDArray[np.int64]
     ) -> NDArray[np.int32]:
         """The places of the records' keys among the known ones; those that are new are decoded once each."""
         idents = idents[records]
@@ -130,7 +128,7 @@ class Events:
         if self._known.make_room(len(firsts)):
             return self._places(values, idents, records)
         for at in unknown[firsts].tolist():
-            event = self._decode(values[records[at]])
+            event = self._decode(values[records[at]] or b"")
             self._known.add(idents[at], self._run_key(*_ident(event)))
         return self._known.find(idents)
 

@@ -20,7 +20,7 @@ from detectors.outputs import Destination, Output
 from detectors.stage import Count, HoleError
 from stream import logs
 from stream.exits import Refused
-from stream.topology import Clients, StageSpec, Topology
+from stream.topology import Clients, Ints, StageSpec, Topology
 from stream.worker import run_worker
 
 SHARDS = 4
@@ -51,9 +51,9 @@ class CountingIngest:
         self,
         topic: str,
         partition: int,
-        offsets: Sequence[int],
+        offsets: Sequence[int] | Ints,
         values: Sequence[bytes | None],
-        timestamps_ms: Sequence[int],
+        timestamps_ms: Sequence[int] | Ints,
         previous_offset: int,
         wall_ms: int,
         caught_up: bool,
@@ -61,8 +61,8 @@ class CountingIngest:
         rows: list[list[Row]] = [[] for _ in range(SHARDS)]
         for offset, value in zip(offsets, values, strict=True):
             key = (value or b"").decode()
-            rows[shard_of(key, SHARDS)].append(Row(offset, key))
-        return self._outputs(topic, partition, previous_offset + 1, offsets[-1], rows)
+            rows[shard_of(key, SHARDS)].append(Row(int(offset), key))
+        return self._outputs(topic, partition, previous_offset + 1, int(offsets[-1]), rows)
 
     def mark(
         self, topic: str, partition: int, next_offset: int, wall_ms: int, caught_up: bool, idle: bool

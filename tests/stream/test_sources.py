@@ -1,50 +1,86 @@
-"""Records as librdkafka hands them over, put into columns by partition."""
+"""Sources: what is fetched follows what was fetched before, and only of what is assigned."""
 
-from dataclasses import dataclass
-from typing import Any, cast
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from confluent_kafka import Message
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
+from confluent_kafka import Producer
 
-from stream.sources import Place, columns_by_place
+from stream.config.kafka import PROMISED
+from stream.sources import Batch, Place, SourceError, Sources
+from stream.testing.topics import TopicMaker
 
-
-@dataclass
-class Record:
-    """What a message says of itself."""
-
-    place: Place
-    at: int
-    content: bytes | None
-
-    def topic(self) -> str:
-        return self.place.topic
-
-    def partition(self) -> int:
-        return self.place.partition
-
-    def offset(self) -> int:
-        return self.at
-
-    def value(self) -> bytes | None:
-        return self.content
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, 1000 + self.at
+FETCHES_MAX = 1_000
 
 
-PLACES = st.builds(Place, st.sampled_from(["a", "b"]), st.integers(0, 2))
+@contextmanager
+def sources(kafka: str, topic: str) -> Iterator[Sources]:
+    properties = {"bootstrap.servers": kafka, "group.id": "test", **PROMISED["consumer"]}
+    opened = Sources(properties, frozenset([topic]))
+    yield opened
+    opened.close()
 
 
-@given(st.lists(st.builds(Record, PLACES, st.integers(0, 9), st.none() | st.binary(max_size=2)), max_size=30))
-def test_every_record_is_in_the_columns_of_its_partition_in_its_order(records: list[Record]) -> None:
-    found = columns_by_place(cast("Any", records), len({record.place.topic for record in records}))
-    assert {place: list(zip(*columns, strict=True)) for place, columns in found.items()} == {
-        place: [(record.at, record.content, 1000 + record.at) for record in records if record.place == place]
-        for place in {record.place for record in records}
-    }
+def produce(kafka: str, topic: str, partitions: int, count: int) -> None:
+    producer = Producer({"bootstrap.servers": kafka})
+    for number in range(count):
+        producer.produce(topic, b"%d" % number, partition=number % partitions)
+    producer.flush()
 
 
-def test_no_records_have_no_columns() -> None:
-    assert columns_by_place(list[Message](), 1) == {}
+async def fetch(opened: Sources, ends: dict[Place, int]) -> list[Batch]:
+    """Batches until these ends are reported."""
+    batches: list[Batch] = []
+    for _ in range(FETCHES_MAX):
+        batches += await opened.fetch()
+        if all(opened.feeds[place].end == end for place, end in ends.items()):
+            return batches
+    raise AssertionError("the ends were not reached")
+
+
+def test_each_batch_follows_the_one_before_it(kafka: str, make_topic: TopicMaker) -> None:
+    topic = make_topic(partitions=2)
+    produce(kafka, topic, 2, 100)
+    with sources(kafka, topic) as opened:
+        opened.assign({Place(topic, 0): 0, Place(topic, 1): 10})
+        batches = asyncio.run(fetch(opened, {Place(topic, 0): 50, Place(topic, 1): 50}))
+        for place, first in ((Place(topic, 0), 0), (Place(topic, 1), 10)):
+            following = first
+            for batch in (it for it in batches if it.place == place):
+                assert batch.previous_offset == following - 1
+                following = batch.next_offset
+            assert following == opened.feeds[place].fetched == 50
+        assert opened.records_under_way == 90
+        for batch in batches:
+            opened.handled(batch)
+        assert opened.records_under_way == 0
+        assert opened.feeds[Place(topic, 0)].position == 50
+
+
+def test_what_was_forgotten_is_fetched_again(kafka: str, make_topic: TopicMaker) -> None:
+    topic = make_topic()
+    produce(kafka, topic, 1, 10)
+    with sources(kafka, topic) as opened:
+        for _ in range(2):
+            opened.forget()
+            opened.assign({Place(topic, 0): 4})
+            batches = asyncio.run(fetch(opened, {Place(topic, 0): 10}))
+            assert [value for it in batches for value in it.columns.values] == [
+                b"%d" % n for n in range(4, 10)
+            ]
+
+
+def test_records_that_retention_removed_end_it(kafka: str, make_topic: TopicMaker) -> None:
+    topic = make_topic()
+    with sources(kafka, topic) as opened:
+        opened.assign({Place(topic, 0): 1_000})
+        with pytest.raises(SourceError, match="no records left at offset 1000"):
+            asyncio.run(fetch(opened, {Place(topic, 0): 0}))
+
+
+def test_closed_sources_give_nothing(kafka: str, make_topic: TopicMaker) -> None:
+    with sources(kafka, make_topic()) as opened:
+        opened.close()
+        opened.close()
+        assert asyncio.run(opened.fetch()) == []

@@ -1,0 +1,226 @@
+"""Columns of fetched messages: librdkafka's structs read, copied and given back by a kernel, without the GIL.
+
+An array of pointers to messages is gone through twice: once to see which partitions there are and how much room their
+values take, and once to fill columns of that size, partition by partition, and destroy each message after its copy.
+"""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import from_dtype, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from detectors.compiled import borrowed, entry
+from stream.formats.values import Values
+
+Ints = npt.NDArray[np.int64]
+
+
+class Message(ctypes.Structure):
+    """`rd_kafka_message_t` as `rdkafka.h` has it, a public struct; pointers and sizes are said as signed integers.
+
+    https://github.com/confluentinc/librdkafka/blob/v2.11.0/src/rdkafka.h ("typedef struct rd_kafka_message_s")
+    """
+
+    _fields_ = (
+        ("err", ctypes.c_int32),
+        ("rkt", ctypes.c_ssize_t),
+        ("partition", ctypes.c_int32),
+        ("payload", ctypes.c_ssize_t),
+        ("len", ctypes.c_ssize_t),
+        ("key", ctypes.c_ssize_t),
+        ("key_len", ctypes.c_ssize_t),
+        ("offset", ctypes.c_int64),
+        ("_private", ctypes.c_ssize_t),
+    )
+
+
+class Columns(NamedTuple):
+    """Consecutive records of one source partition, at least one; timestamps are 0 or less where there is none."""
+
+    offsets: Ints
+    values: Values
+    timestamps_ms: Ints
+
+
+class Functions(NamedTuple):
+    """Addresses of librdkafka's functions: told at each call, because a cached kernel outlives the process."""
+
+    timestamp: int
+    destroy: int
+
+
+class Found(NamedTuple):
+    """The records of one partition among fetched messages; `topic` is a `rd_kafka_topic_t`, valid until they are taken."""
+
+    topic: int
+    partition: int
+    records: int
+    bytes: int
+
+
+class _Filled(NamedTuple):
+    """Columns of all partitions, one after the other; `ends` begin anew with each."""
+
+    offsets: Ints
+    timestamps_ms: Ints
+    ends: Ints
+    tombstones: npt.NDArray[np.bool_]
+    joined: npt.NDArray[np.uint8]
+
+
+_REPORT: Final = -1
+"""In place of a partition: no record, but something that librdkafka reports."""
+_TOPIC, _PARTITION, _RECORDS, _BYTES = range(4)
+
+
+class Messages:
+    """Room for so many messages, to be filled by librdkafka and emptied into columns, again and again, by one thread."""
+
+    def __init__(self, count_max: int) -> None:
+        self.pointers = np.zeros(count_max, np.int64)
+        self._row = np.zeros(count_max, np.int64)
+        self._table = np.zeros((count_max, 4), np.int64)
+        self._rows = 0
+        self._count = 0
+
+    def sort(self, count: int) -> list[Found]:
+        """See what the first `count` messages are. librdkafka owns them still."""
+        self._count = count
+        self._rows = _sort(self.pointers[:count], self._row, self._table)
+        return [Found(*row) for row in self._table[: self._rows].tolist()]
+
+    def reports(self) -> list[int]:
+        """Addresses of the messages that are no records; valid, as all are, until `take`."""
+        return cast("list[int]", self.pointers[: self._count][self._row[: self._count] == _REPORT].tolist())
+
+    def take(self, functions: Functions) -> list[Columns]:
+        """The columns of each partition found, in that order. All messages are destroyed."""
+        table = self._table[: self._rows]
+        records, size = table[:, _RECORDS].sum(), table[:, _BYTES].sum()
+        filled = _Filled(
+            np.empty(records, np.int64),
+            np.empty(records, np.int64),
+            np.empty(records, np.int64),
+            np.empty(records, np.bool_),
+            np.empty(size, np.uint8),
+        )
+        _take(self.pointers[: self._count], self._row, table, filled, *functions)
+        self._count = 0
+        return _parts(filled, np.cumsum(table[:, _RECORDS]).tolist(), np.cumsum(table[:, _BYTES]).tolist())
+
+
+def _parts(filled: _Filled, lasts: list[int], stops: list[int]) -> list[Columns]:
+    """The columns, cut where a partition's records and bytes end."""
+    parts, first, start = [], 0, 0
+    for last, stop in zip(lasts, stops, strict=True):
+        own = slice(first, last)
+        values = Values(filled.joined[start:stop], filled.ends[own], filled.tombstones[own])
+        parts.append(Columns(filled.offsets[own], values, filled.timestamps_ms[own]))
+        first, start = last, stop
+    return parts
+
+
+def _message_at(_context: Any, address: Any) -> Any:
+    record = from_dtype(np.dtype(Message))
+
+    def generated(target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], target.get_value_type(record))
+
+    return record(address), generated
+
+
+def _timestamp(_context: Any, function: Any, message: Any) -> Any:
+    def generated(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer, kind = ir.IntType(8).as_pointer(), ir.IntType(32)
+        called = ir.FunctionType(ir.IntType(64), [pointer, kind.as_pointer()]).as_pointer()
+        kind_told = cgutils.alloca_once(builder, kind)  # type: ignore[no-untyped-call]
+        message = builder.inttoptr(arguments[1], pointer)
+        return builder.call(builder.inttoptr(arguments[0], called), [message, kind_told])
+
+    return types.int64(function, message), generated
+
+
+def _destroy(_context: Any, function: Any, message: Any) -> Any:
+    def generated(target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer = ir.IntType(8).as_pointer()
+        called = ir.FunctionType(ir.VoidType(), [pointer]).as_pointer()
+        builder.call(builder.inttoptr(arguments[0], called), [builder.inttoptr(arguments[1], pointer)])
+        return target.get_dummy_value()
+
+    return types.void(function, message), generated
+
+
+def _copy(_context: Any, to: Any, source: Any, size: Any) -> Any:
+    def generated(target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer = ir.IntType(8).as_pointer()
+        to, source = (builder.inttoptr(address, pointer) for address in arguments[:2])
+        cgutils.raw_memcpy(builder, to, source, arguments[2], 1)  # type: ignore[no-untyped-call]
+        return target.get_dummy_value()
+
+    return types.void(to, source, size), generated
+
+
+message_at = cast("Callable[[int], Message]", intrinsic(_message_at))
+"""The message at an address."""
+timestamp_ms = cast("Callable[[int, int], int]", intrinsic(_timestamp))
+"""`rd_kafka_message_timestamp`, told its own address, of the message at an address."""
+destroy = cast("Callable[[int, int], None]", intrinsic(_destroy))
+"""`rd_kafka_message_destroy`, told its own address, of the message at an address."""
+copy_bytes = cast("Callable[[Any, int, int], None]", intrinsic(_copy))
+"""Copy so many bytes to an address from another."""
+
+
+@entry
+def _sort(pointers: Ints, rows: Ints, table: Ints) -> int:
+    """Note the row of each message in a table of partitions, and count there; how many rows it has."""
+    pointers, rows, table = borrowed(pointers), borrowed(rows), borrowed(table)
+    found, row = 0, 0
+    for i in range(len(pointers)):
+        message = message_at(pointers[i])
+        if message.err != 0:
+            rows[i] = _REPORT
+            continue
+        if row >= found or table[row, _TOPIC] != message.rkt or table[row, _PARTITION] != message.partition:
+            row = 0
+            while row < found and (
+                table[row, _TOPIC] != message.rkt or table[row, _PARTITION] != message.partition
+            ):
+                row += 1
+            if row == found:
+                table[row, _TOPIC], table[row, _PARTITION] = message.rkt, message.partition
+                table[row, _RECORDS] = table[row, _BYTES] = 0
+                found += 1
+        rows[i] = row
+        table[row, _RECORDS] += 1
+        table[row, _BYTES] += message.len
+    return found
+
+
+@entry
+def _take(pointers: Ints, rows: Ints, table: Ints, out: _Filled, timestamp_of: int, destroy_by: int) -> None:
+    """Fill the columns, each partition's from where those before it end, and destroy the messages."""
+    pointers, rows = borrowed(pointers), borrowed(rows)
+    next_record, next_byte = np.zeros(len(table), np.int64), np.zeros(len(table), np.int64)
+    first_byte = np.zeros(len(table), np.int64)
+    for row in range(1, len(table)):
+        next_record[row] = next_record[row - 1] + table[row - 1, _RECORDS]
+        first_byte[row] = next_byte[row] = next_byte[row - 1] + table[row - 1, _BYTES]
+    joined = np.int64(out.joined.ctypes.data)
+    for i in range(len(pointers)):
+        row = rows[i]
+        if row != _REPORT:
+            message, at = message_at(pointers[i]), next_record[row]
+            copy_bytes(joined + next_byte[row], message.payload, message.len)
+            next_record[row] += 1
+            next_byte[row] += message.len
+            out.offsets[at] = message.offset
+            out.timestamps_ms[at] = timestamp_ms(timestamp_of, pointers[i])
+            out.tombstones[at] = message.payload == 0
+            out.ends[at] = next_byte[row] - first_byte[row]
+        destroy(destroy_by, pointers[i])
