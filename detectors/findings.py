@@ -6,15 +6,7 @@ from detectors.compiled import inner, pasted
 from detectors.core.layout import Record
 from detectors.follower_layout import FINDINGS, NOW_MS, Arrays
 
-ROOM = 8
-"""The findings that one row or one timer gives at most."""
 NOWHERE = -1
-
-
-@pasted
-def has_room(a: Arrays) -> bool:
-    """Whether one more row can be applied."""
-    return a.counters[FINDINGS] + ROOM <= len(a.findings)
 
 
 @pasted

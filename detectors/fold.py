@@ -6,27 +6,21 @@ import numpy.typing as npt
 from detectors.compiled import borrowed, entry, pasted
 from detectors.core.layout import Record, Records
 from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
-from detectors.findings import has_room
 from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, NOW_MS, RUN_EVENTS, TIMERS, Arrays, lent
 from detectors.freshness import SILENCE, set_silence_timer, silence_expired
 from detectors.numeric_series import NOWHERE, judge_part
+from detectors.room import has_room
 from detectors.run_memory import NONE
 from detectors.runs import RUN_TOO_LONG, apply_run, run_takes_too_long, set_run_timer
 from detectors.timers import pop_timer
-
-TIMERS_A_ROW = 3
-"""Timers that one row sets at most."""
-SLOTS_A_ROW = 4
-"""Slots in the bank that one row takes at most."""
 
 
 @entry
 def fold(a: Arrays, rows: Records, start: int, timers_ms: int, window_ms: int) -> int:
     """Apply the rows from `start` on, and then run every timer that is due before `timers_ms`.
 
-    Rows stand in the order in which they are applied. A kernel cannot make room: whoever calls has made enough for as
-    many timers, slots and run records as rows can need. Returns where to go on once findings are taken, because
-    there was no room for more, or the number of rows plus one when all is done.
+    Rows stand in the order in which they are applied. Returns where to go on once findings are taken and room is made,
+    because there was none for more, or the number of rows plus one when all is done.
     """
     a, rows = lent(a), borrowed(rows)
     for i in range(start, len(rows)):

@@ -9,13 +9,14 @@ import numpy.typing as npt
 
 from detectors import follower_layout as layout
 from detectors.core.layout import Records
-from detectors.fold import SLOTS_A_ROW, TIMERS_A_ROW, fold, set_timers
+from detectors.fold import fold, set_timers
 from detectors.follower_layout import ENDED, FINDING, FOLLOWER, RUN, TIMERS, Arrays
 from detectors.follower_table import UNKNOWN, add, fill, find, give_up, retune
 from detectors.freshness import NO_TIMER
 from detectors.numeric import NumericBank
 from detectors.parts import Tunings
 from detectors.record_array import RecordArray
+from detectors.room import ENDED_EACH, RUNS_EACH, SLOTS_EACH, TIMERS_EACH
 from detectors.samples import Key, decode_key
 from detectors.settings import Settings
 from detectors.silence import new_quantiles
@@ -184,11 +185,11 @@ class Followers:
         fill(self.arrays, self._table)
 
     def _reserve_rows(self, rows: int) -> None:
-        """Make room for what so many rows can need."""
-        self._bank.reserve(1 + SLOTS_A_ROW * rows)
-        self._runs.reserve(self._used(layout.RUNS_TOP), 1 + 2 * rows)
-        self._ended.reserve(self._used(layout.ENDED_TOP), 1 + rows)
-        self._reserve_timers(TIMERS_A_ROW * (rows + 1))
+        """Make room for what so many rows can need, and one timer."""
+        self._bank.reserve(SLOTS_EACH * (rows + 1))
+        self._runs.reserve(self._used(layout.RUNS_TOP), RUNS_EACH * (rows + 1))
+        self._ended.reserve(self._used(layout.ENDED_TOP), ENDED_EACH * (rows + 1))
+        self._reserve_timers(TIMERS_EACH * (rows + 1))
 
     def _reserve_timers(self, more: int) -> None:
         used = self._used(TIMERS)

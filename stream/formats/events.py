@@ -65,7 +65,7 @@ class RunEvent(Struct, gc=False):
     state: State
     time: Time
     task: str | None = None
-    run_id: str | int | None = None
+    run_id: str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     duration_ms: Amount | None = None
     rows: Amount | None = None
     bytes: Amount | None = None

@@ -23,11 +23,13 @@ def test_a_worker_survives_a_broker_that_is_killed_and_comes_back(tmp_path: Path
 
 
 def check(kafka: ApacheKafka, scenario: Scenario) -> None:
-    keys = [KEYS[n * 7 % len(KEYS)] for n in range(100_000)]
+    keys = [KEYS[n * 7 % len(KEYS)] for n in range(300_000)]
     scenario.publish(keys)
-    worker = scenario.start(pause_s=0.02, snapshot_interval_s=0.2)
+    worker = scenario.start(pause_s=0.1, snapshot_interval_s=0.2)
     worker.wait_for("shard.loaded")
-    time.sleep(1.0)
+    deadline = time.monotonic() + PATIENCE_S
+    while not scenario.counts().total() and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert 0 < scenario.counts().total() < len(keys), "the broker was not killed under a worker at work"
     kafka.kill()
     time.sleep(AWAY_S)

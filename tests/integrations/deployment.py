@@ -148,7 +148,13 @@ class Deployment:
 
     def publish(self, source: str, values: Iterable[tuple[int, bytes]]) -> None:
         """Write values to partitions of a source."""
-        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "message.max.bytes": 12 << 20})
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap_servers,
+                "message.max.bytes": 12 << 20,
+                "queue.buffering.max.messages": 1_000_000,
+            }
+        )
         refused: list[KafkaError] = []
 
         def delivered(error: KafkaError | None, _: Message) -> None:

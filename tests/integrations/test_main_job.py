@@ -24,11 +24,11 @@ Deploy = Callable[..., Deployment]
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "tools"
 PARTITIONS = 4
-DAYS = 120
+DAYS = 700
 
 
 def incidents(end_ms: int) -> list[dict[str, Any]]:
-    """Four months of the simulated platform, and three incidents."""
+    """Two years of the simulated platform, and three incidents."""
     events = simulation.history(end_ms, DAYS, end_ms + 20_000)
     events += [*simulation.slow_run(end_ms + 1000).events(), *simulation.thin_run(end_ms + 2000).events()]
     return sorted(events, key=lambda event: int(event["time"]))
@@ -75,7 +75,7 @@ def test_alerts_and_state_are_those_of_an_undisturbed_run_over_kill_9_and_restar
     deployment.wait_until_read(worker)
     deployment.wait_for_alerts(len(told(expected)))
     assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
-    assert 0 < min(seen) < len(values), "no kill fell into the work"
+    assert any(0 < records < len(values) for records in seen), f"no kill fell into the work: {seen}"
     assert told(deployment.alerts()) == told(expected)
     assert watched(deployment.followed()) == watched(expected_state)
 

@@ -90,7 +90,7 @@ def test_a_run_that_succeeds_is_two_events_that_ingest_reads(publisher: Publishe
     assert duration_ms >= 0
     assert uuid.UUID(run.run_id).version == 4
     table = Events(Limits(), Caps(Limits()), 1).read([value for _, _, value in records(kafka, topic)])
-    assert (table.dead, len(table.runs.record)) == ({}, 2)
+    assert (table.dead, len(table.run_columns().record)) == ({}, 2)
 
 
 @pytest.mark.parametrize(
