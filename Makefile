@@ -40,10 +40,14 @@ demo: $(STAMP) ## a simulated data platform, three incidents, three alerts
 	$(BIN)/streamgauge demo
 
 test: $(STAMP) ## all tests; the run prints which Kafka it used
+	@tests/faults/install-tools
 	$(BIN)/python -m pytest
 
 test-faults: $(STAMP) ## every fault, on Apache Kafka, as root for the network's; ROUNDS=60 kills, SEED=n repeats a run
-	CI=true $(BIN)/python -m pytest --all-faults -rP $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(SEED),--seed=$(SEED)) tests/faults
+	@tests/faults/install-tools
+	CI=true STREAMGAUGE_SEEDS=$(or $(STREAMGAUGE_SEEDS),20000) STREAMGAUGE_FUZZ=$(or $(STREAMGAUGE_FUZZ),1200000) \
+	  $(BIN)/python -m pytest --all-faults -rP $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(SEED),--seed=$(SEED)) \
+	  tests/simulator tests/fuzz tests/faults tests/detectors/test_mixed_determinism.py
 
 lint: $(STAMP) ## ruff, formatting, mypy --strict, import rules
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
 from detectors.outputs import Destination, Output
 from detectors.pending import Pending
-from detectors.reports import Followed, followed, verdict_of
+from detectors.reports import Followed, Position, followed, source_positions, verdict_of
 from detectors.samples import NEVER, RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, Mark, SampleBatch
 from detectors.series import Signal, shard_of
 from detectors.settings import Settings
@@ -71,7 +71,8 @@ class Detect:
         if len(self._pending) > PENDING_ROWS_MAX:
             self._counts["rows_not_waited_for",] += len(self._pending) // 2
             self._watermarks.pass_by(self._pending.middle_ms())
-        self._apply(self._watermarks.rows_ms, self._watermarks.timers_ms)
+        marks = self._watermarks
+        self._apply(max(marks.rows_ms, marks.timers_ms), marks.timers_ms)
         self.covered_offset = offset
         return self._outputs(offset)
 
@@ -99,11 +100,15 @@ class Detect:
                 self._errors[self._error_serial] = text
                 rows["error"][index] = self._error_serial
         self._wait(batch.mark, rows, fresh)
-        values = batch.table(batch.values, VALUE_COLUMNS)
-        rows = self._rows(values, places, source, before)
-        rows["value"] = values["value"]
-        self._wait(batch.mark, rows, self._fresh(rows, before))
-        self._take_declared(batch, places, source, before)
+        table = batch.table(batch.values, VALUE_COLUMNS)
+        values = self._rows(table, places, source, before)
+        values["value"] = table["value"]
+        self._wait(batch.mark, values, self._fresh(values, before))
+        table = batch.table(batch.declared, SCHEMA_COLUMNS)
+        declared = self._rows(table, places, source, before)
+        self._take_declared(batch, declared, table["schema"], self._fresh(declared, before))
+        if (places == UNKNOWN).any():
+            self._refuse(np.concatenate([rows, values, declared]), before)
 
     def _source(self, mark: Mark) -> int:
         place = (mark.topic, mark.partition)
@@ -121,9 +126,8 @@ class Detect:
         if len(followers) + unknown > self._settings.series_max:
             self._give_up_idle(now_ms)
         followers.add(batch.keys, batch.idents, batch.kinds, now_ms, places)
-        refused = int((places == UNKNOWN).sum())
-        if refused:
-            self._refuse(refused)
+        if refused := int((places == UNKNOWN).sum()):
+            self._counts["series_refused",] += refused
         return places
 
     def _give_up_idle(self, now_ms: int) -> None:
@@ -154,17 +158,18 @@ class Detect:
         self._pending.add(self._sources.index((mark.topic, mark.partition)), rows)
 
     def _take_declared(
-        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
+        self,
+        batch: SampleBatch,
+        rows: Records,
+        schemas: npt.NDArray[np.int32],
+        fresh: npt.NDArray[np.bool_],
     ) -> None:
-        table = batch.table(batch.declared, SCHEMA_COLUMNS)
-        rows = self._rows(table, places, source, before)
-        fresh = self._fresh(rows, before)
         self._counts["late", batch.mark.topic] += int((rows["order_ms"] > rows["time_ms"])[fresh].sum())
         for index in np.flatnonzero(fresh).tolist():
             row = rows[index]
-            place = int(row["follower"])
-            order_ms, offset, time_ms = int(row["order_ms"]), int(row["offset"]), int(row["time_ms"])
-            fields = batch.schemas[int(table["schema"][index])]
+            place, order_ms = int(row["follower"]), int(row["order_ms"])
+            source, offset, time_ms = int(row["source"]), int(row["offset"]), int(row["time_ms"])
+            fields = batch.schemas[int(schemas[index])]
             self._declared.add(order_ms, source, offset, index, time_ms, place, fields)
             self._followers.touch(place, order_ms)
 
@@ -186,35 +191,37 @@ class Detect:
         key = self._followers.key(int(finding["follower"]))
         return verdict_of(finding, key, self._sources, self._errors.get(int(finding["error"]), ""))
 
-    def _refuse(self, refused: int) -> None:
-        """Count series that the cap keeps out, and say so once in an alert."""
-        self._counts["series_refused",] += refused
-        if self._full:
+    def _refuse(self, rows: Records, before: Progress) -> None:
+        """Say once in an alert that the cap keeps series out, at the first row of one."""
+        kept_out = rows[(rows["offset"] > before.fence) & (rows["follower"] == UNKNOWN)]
+        if self._full or not len(kept_out):
             return
         self._full = True
-        now_ms = self._watermarks.wall_ms
+        first = kept_out[int(np.argmin(kept_out["offset"]))]
+        time_ms = int(first["time_ms"])
+        position = Position(*self._sources[int(first["source"])], int(first["offset"]))
         verdict = Verdict(
             signal=Signal.VALUE,
             labels=(("cap", "limits.series_max"), ("shard", str(self._index))),
             detector="detector_health",
-            time_ms=now_ms,
-            window_start_ms=now_ms,
-            window_end_ms=now_ms,
+            time_ms=time_ms,
+            window_start_ms=time_ms,
+            window_end_ms=time_ms,
             anomalous=True,
             reason=Reason.SERIES_CAP,
             change=Change.POINT,
-            baseline=Baseline("cap", 0, now_ms, now_ms),
-            positions=(),
+            baseline=Baseline("cap", 0, time_ms, time_ms),
+            positions=source_positions(position),
             severity_score=1.0,
             unit="series",
             observed=float(self._settings.series_max + 1),
             upper=float(self._settings.series_max),
         )
-        self._verdicts.append((self._watermarks.rows_ms, verdict))
+        self._verdicts.append((int(first["order_ms"]), verdict))
 
     def _outputs(self, offset: int) -> list[Output]:
-        """The step's verdicts for each triage partition, and a mark to each once time has moved on by a second."""
-        now_ms = self._watermarks.timers_ms
+        """The step's verdicts for each triage partition, and a mark to each once a second has passed on the wall clock."""
+        now_ms = self._watermarks.wall_ms
         due = now_ms >= self._marked_ms + MARK_EVERY_MS
         if not due and not self._verdicts:
             return []

@@ -168,7 +168,7 @@ ENDED_BLOCK_BITS = 10
 class Arrays(NamedTuple):
     """Everything that the kernels of one shard read and write; `*_dirty` marks the blocks that changed.
 
-    `tuned` holds TUNED records by settings' number, `quantiles` is the memo of `silence`.
+    `tuned` holds TUNED records by settings' number, `quantiles` is the memo of `silence`, `silence_ms` see `freshness`.
     """
 
     bank: Bank
@@ -183,6 +183,7 @@ class Arrays(NamedTuple):
     counters: npt.NDArray[np.int64]
     tuned: Records
     quantiles: npt.NDArray[np.float64]
+    silence_ms: npt.NDArray[np.int64]
 
 
 @inner
@@ -208,6 +209,7 @@ def lent(a: Arrays) -> Arrays:
         borrowed(a.counters),
         borrowed(a.tuned),
         borrowed(a.quantiles),
+        borrowed(a.silence_ms),
     )
 
 

@@ -23,6 +23,7 @@ from detectors.follower_layout import (
     Arrays,
     lent,
 )
+from detectors.freshness import NO_TIMER
 from detectors.numeric_kernels import give_slot, tune
 from detectors.run_memory import forget_runs
 
@@ -173,6 +174,7 @@ def _give(a: Arrays, place: int) -> None:
     a.counters[SERIES] -= _own_series(f)
     a.counters[LIVE] -= 1
     a.followers[place : place + 1].view(np.uint8)[:] = 0
+    a.silence_ms[place] = NO_TIMER
     a.followers[place].seen_ms = a.counters[FOLLOWERS_FREE]
     a.counters[FOLLOWERS_FREE] = place + 1
     a.followers_dirty[place >> FOLLOWER_BLOCK_BITS] = 1

@@ -12,6 +12,7 @@ from detectors.core.layout import Records
 from detectors.fold import SLOTS_A_ROW, TIMERS_A_ROW, fold, set_timers
 from detectors.follower_layout import ENDED, FINDING, FOLLOWER, RUN, TIMERS, Arrays
 from detectors.follower_table import UNKNOWN, add, fill, find, give_up, retune
+from detectors.freshness import NO_TIMER
 from detectors.numeric import NumericBank
 from detectors.parts import Tunings
 from detectors.record_array import RecordArray
@@ -32,6 +33,8 @@ _TABLE_START: Final = 1024
 _TABLE_ROOM: Final = 2
 """Places of the table for each follower, at least."""
 _HEAD: Final = "followers"
+_PASSING: Final = (layout.TIMERS, layout.FINDINGS, layout.FORGOTTEN, layout.NOW_MS)
+"""Counters that are no part of the state: timers are set anew from the state of those who wait."""
 _NAMES: Final = "names"
 
 
@@ -49,6 +52,7 @@ class Followers:
         self._timers: Records = np.zeros(0, TIMER)
         self._findings: Records = np.zeros(FINDINGS_MAX, FINDING)
         self._quantiles = new_quantiles()
+        self._silence_ms = np.zeros(0, np.int64)
         self._table = np.zeros(_TABLE_START, np.int32)
         self._names: list[bytes] = []
         self._names_changed: set[int] = set()
@@ -86,6 +90,7 @@ class Followers:
             self._counters,
             self._tunings.records,
             self._quantiles,
+            self._silence_ms,
         )
 
     def key(self, place: int) -> Key:
@@ -168,6 +173,9 @@ class Followers:
     def _reserve_followers(self, more: int) -> None:
         used = self._used(layout.FOLLOWERS_TOP)
         self._followers.reserve(used, more)
+        if len(self._followers.data) > len(self._silence_ms):
+            fresh = np.full(len(self._followers.data) - len(self._silence_ms), NO_TIMER)
+            self._silence_ms = np.append(self._silence_ms, fresh)
         if (used + more) * _TABLE_ROOM > len(self._table):
             self._fill_table(1 << ((used + more) * _TABLE_ROOM * 2 - 1).bit_length())
 
@@ -217,7 +225,9 @@ class Followers:
         }
 
     def _head(self) -> bytes:
-        return msgspec.msgpack.encode([self._swept_ms, self._counters.tolist()])
+        kept = self._counters.copy()
+        kept[list(_PASSING)] = 0
+        return msgspec.msgpack.encode([self._swept_ms, kept.tolist()])
 
     def _name_blocks(self, blocks: Sequence[int]) -> dict[str, bytes]:
         bits = layout.FOLLOWER_BLOCK_BITS
@@ -234,7 +244,6 @@ class Followers:
         """
         self._swept_ms, counters = msgspec.msgpack.decode(blocks[_HEAD], type=tuple[int, list[int]])
         self._counters[:] = counters
-        self._counters[TIMERS] = self._counters[layout.FINDINGS] = 0
         self._bank.load_blocks(blocks)
         self._followers.load(blocks, self._used(layout.FOLLOWERS_TOP))
         self._runs.load(blocks, self._used(layout.RUNS_TOP))

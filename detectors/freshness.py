@@ -1,6 +1,7 @@
 """Freshness: says when a run that was due has not come, and when it comes after all.
 
-At most one timer is set at a time: an arrival moves `due_ms` on, and a timer that runs out before it is set anew.
+An arrival moves `due_ms`, mostly on; a timer that runs out before it is set anew. `Arrays.silence_ms` holds the earliest timer
+that is set (NO_TIMER: none), any other one is a leftover. It is no part of the state: after a restart the timer is set for `due_ms`.
 """
 
 from detectors.compiled import pasted
@@ -13,6 +14,7 @@ from detectors.timers import push_timer
 
 SILENCE = 1
 """The purpose of its timers."""
+NO_TIMER = -1
 
 
 @pasted
@@ -29,9 +31,8 @@ def note_arrival(a: Arrays, follower: int, row: Record) -> None:
     state.arrivals += 1
     state.source, state.offset = row.source, row.offset
     if due_ms >= 0:
-        was_set = state.due_ms >= 0
         state.due_ms = due_ms
-        if not was_set:
+        if a.silence_ms[follower] == NO_TIMER or due_ms < a.silence_ms[follower]:
             set_silence_timer(a, follower)
 
 
@@ -39,6 +40,7 @@ def note_arrival(a: Arrays, follower: int, row: Record) -> None:
 def set_silence_timer(a: Arrays, follower: int) -> None:
     """Ask to be told when the next run is due."""
     due_ms = a.followers[follower].arrivals.due_ms
+    a.silence_ms[follower] = due_ms if due_ms >= 0 else NO_TIMER
     if due_ms >= 0:
         a.counters[TIMERS] = push_timer(a.timers, a.counters[TIMERS], due_ms, follower, SILENCE, 0)
 
@@ -47,10 +49,13 @@ def set_silence_timer(a: Arrays, follower: int) -> None:
 def silence_expired(a: Arrays, follower: int, due_ms: int) -> None:
     """The run was due at `due_ms`, unless one has come since."""
     state = a.followers[follower].arrivals
+    if a.silence_ms[follower] != due_ms:
+        return
     if state.due_ms > due_ms:
         set_silence_timer(a, follower)
     elif state.due_ms == due_ms:
         state.due_ms = -1
+        a.silence_ms[follower] = NO_TIMER
         wanted(state, due_ms, True, False)
         _report(a, follower, OVERDUE, due_ms, state.source if state.arrivals else NOWHERE, state.offset)
 

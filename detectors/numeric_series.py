@@ -8,7 +8,7 @@ from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import NUMERIC, SERIES, TOO_LONG, VALUE, Arrays
 from detectors.interest import interested, wanted
 from detectors.numeric_kernels import judge_sample, limits_at, take_slot
-from detectors.numeric_layout import REFUSED, RUNS, VALUES
+from detectors.numeric_layout import LIGHT_BLOCK_BITS, REFUSED, RUNS, VALUES
 
 TOO_LONG_FACTOR_MIN = 1.5
 UNKNOWN = -1.0
@@ -75,6 +75,7 @@ def report_too_long(
     s = a.bank.light[slot]
     expected, _, _ = limits_at(a.bank, slot, time_ms)
     wanted(s, time_ms, True, False)
+    a.bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
     finding = new_finding(a, TOO_LONG, part, follower, time_ms, start_ms)
     finding.observed = finding.upper = float(time_ms - start_ms)
     finding.expected, finding.lower, finding.score, finding.anomalous = expected, 0.0, 1.0, 1

@@ -8,9 +8,12 @@ import numpy.typing as npt
 from detectors.core.layout import Records
 from detectors.follower_layout import ROW
 
+_OPAQUE = np.dtype(f"V{ROW.itemsize}")
+"""A row as bytes: numpy copies these whole, and records field by field."""
+
 
 class _Chunk(NamedTuple):
-    """Rows of one batch by order; `orders` is their `order_ms` in one piece."""
+    """Rows (opaque) of one batch by order; `orders` is their `order_ms` in one piece."""
 
     first_ms: int
     orders: npt.NDArray[np.int64]
@@ -18,7 +21,7 @@ class _Chunk(NamedTuple):
 
 
 def _chunk(rows: Records) -> _Chunk:
-    orders = np.ascontiguousarray(rows["order_ms"])
+    orders, rows = np.ascontiguousarray(rows["order_ms"]), rows.view(_OPAQUE)
     if (orders[1:] < orders[:-1]).any():
         by_order = np.argsort(orders, kind="stable")
         orders, rows = orders[by_order], rows[by_order]
@@ -51,10 +54,10 @@ class Pending:
             return np.zeros(0, ROW)
         self._size -= sum(len(chunk.rows) for chunk in ready)
         if len(ready) == 1:
-            return ready[0].rows
+            return ready[0].rows.view(ROW)
         orders = np.concatenate([chunk.orders for chunk in ready])
         rows = np.concatenate([chunk.rows for chunk in ready])
-        return rows[np.argsort(orders, kind="stable")]
+        return rows[np.argsort(orders, kind="stable")].view(ROW)
 
     def _split(self, chunks: list[_Chunk], before_ms: int, ready: list[_Chunk]) -> list[_Chunk]:
         """Move what is ready of one source partition over; returns what is left."""
@@ -72,7 +75,7 @@ class Pending:
 
     def followers(self) -> npt.NDArray[np.int32]:
         """Who has a row that waits."""
-        waiting = [chunk.rows["follower"] for chunks in self._chunks.values() for chunk in chunks]
+        waiting = [chunk.rows.view(ROW)["follower"] for chunks in self._chunks.values() for chunk in chunks]
         return np.unique(np.concatenate(waiting)) if waiting else np.zeros(0, np.int32)
 
     def middle_ms(self) -> int:
@@ -85,8 +88,9 @@ class Pending:
         return [(source, self._merged(chunks).tobytes()) for source, chunks in self._chunks.items() if chunks]
 
     def _merged(self, chunks: list[_Chunk]) -> Records:
+        orders = np.concatenate([chunk.orders for chunk in chunks])
         rows = np.concatenate([chunk.rows for chunk in chunks])
-        return rows[np.argsort(rows["order_ms"], kind="stable")]
+        return rows[np.argsort(orders, kind="stable")]
 
     def load(self, dumped: list[tuple[int, bytes]]) -> None:
         """Take over dumped rows in place of the present ones."""

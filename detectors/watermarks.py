@@ -33,8 +33,9 @@ class Watermarks:
     """The clocks of one shard: a fold of the marks of every source partition.
 
     `rows_ms` is event time, and only moves forward: rows before it are applied. While any partition is active, it is
-    the least of the active ones' greatest event times, less the allowed lateness; when all are idle and read to their
-    end, nothing is under way, and it reaches the greatest event time seen.
+    the least of the active ones' greatest event times and of the idle ones' latest marks, less the allowed lateness (a
+    partition whose marks have ceased is nobody's, and holds time back); when all are idle and read to their end, nothing
+    is under way, and it reaches the greatest event time seen.
 
     `timers_ms` is the time by which runs that have not come or not ended are judged. It equals `rows_ms` while there is something to read,
     and is the wall time that marks carry, less the allowed lateness, when all partitions are idle. So a backlog that
@@ -99,7 +100,10 @@ class Watermarks:
             self.rows_ms = max(self.rows_ms, min(seen_ms, self.timers_ms))
             return
         proven_ms = self._busy_since_ms + self._idle_timeout_ms
-        held = [known.high_ms for known in partitions if not known.idle or known.wall_ms < proven_ms]
+        held = [
+            max(known.high_ms, known.wall_ms) if known.idle and known.wall_ms >= proven_ms else known.high_ms
+            for known in partitions
+        ]
         self.rows_ms = max(self.rows_ms, min(held) - self._lateness_ms)
         self.timers_ms = self.rows_ms
 

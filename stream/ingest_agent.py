@@ -6,11 +6,11 @@ from collections import Counter as Tally
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from detectors.outputs import Output
 from detectors.stage import Count, HoleError
-from stream.outbox import Outbox
+from stream.outbox import Delivery, Outbox
 from stream.sources import Batch, Feed, Place, Sources
 from stream.telemetry import Telemetry
 from stream.topology import Ingesting
@@ -37,8 +37,21 @@ class Ends:
         return end is not None and position >= end and time.monotonic() - self.asked_s < ENDS_AGE_S_MAX
 
 
+class _Posted(NamedTuple):
+    """A batch whose outputs the broker has not confirmed yet."""
+
+    epoch: int
+    event: Any
+    batch: Batch
+    counts: Tally[Count]
+    delivery: Delivery
+
+
 class IngestAgent:
-    """Hands fetched batches to ingest, delivers what it makes of them, and acks; writes marks when nothing comes."""
+    """Hands fetched batches to ingest, delivers what it makes of them, and acks; writes marks when nothing comes.
+
+    How many batches are under way is bounded by what the sources fetch.
+    """
 
     def __init__(
         self,
@@ -56,39 +69,48 @@ class IngestAgent:
         self._ends, self._telemetry, self._idle_timeout_s = ends, telemetry, idle_timeout_s
         self._marking = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "ingest")
+        self._posted: asyncio.Queue[_Posted] = asyncio.Queue()
         membership.on_change(self._start_over)
 
     def _start_over(self) -> None:
         self._ingest = self._make_ingest()
 
     async def consume(self, events: AsyncIterator[Any]) -> None:
-        """Handle batches in order, for ever."""
-        async for event in events:
-            if event.message.generation_id == self._membership.generation:
-                await self._handle(event, event.value)
+        """Handle batches in order until there are no more, and ack each once all before it and itself are delivered."""
+        async with asyncio.TaskGroup() as tasks:
+            acking = tasks.create_task(self._ack_for_ever())
+            async for event in events:
+                if event.message.generation_id == self._membership.generation:
+                    await self._handle(event, event.value)
+            await self._posted.join()
+            acking.cancel()
 
     async def _handle(self, event: Any, batch: Batch) -> None:
+        """Post what ingest makes of a batch; while the broker takes it, the next batch is under way."""
         epoch = self._membership.epoch
         feed = self._sources.feeds.get(batch.place)
         if feed is None:
             return
-        if feed.handled != batch.previous_offset + 1:
+        if feed.posted != batch.previous_offset + 1:
             raise HoleError(
-                f"{batch.place}: a batch follows offset {batch.previous_offset}, but {feed.handled - 1} was handled last"
+                f"{batch.place}: a batch follows offset {batch.previous_offset}, but {feed.posted - 1} was handled last"
             )
-        feed.busy = True
-        try:
-            outputs, counts = await self._in_thread(self._outputs, batch)
-            if epoch != self._membership.epoch:
-                return
-            await self._outbox.deliver(outputs)
-        finally:
-            feed.busy = False
+        feed.posted = batch.next_offset
+        outputs, counts = await self._in_thread(self._outputs, batch)
         if epoch == self._membership.epoch:
+            delivery = await self._outbox.post(outputs)
             feed.touched_s = time.monotonic()
-            self._sources.handled(batch)
-            event.ack()
-            self._telemetry.add(counts)
+            self._posted.put_nowait(_Posted(epoch, event, batch, counts, delivery))
+
+    async def _ack_for_ever(self) -> None:
+        while True:
+            posted = await self._posted.get()
+            await posted.delivery
+            if posted.epoch == self._membership.epoch:
+                self._sources.handled(posted.batch)
+                posted.event.ack()
+                self._telemetry.add(posted.counts)
+            self._posted.task_done()
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Everything that ingest does is done in one thread, one after the other."""
@@ -126,7 +148,7 @@ class IngestAgent:
         """Marks of the partitions that are due; one with a batch under way gets its mark with the batch's rows."""
         outputs: list[Output] = []
         for place, feed in list(self._sources.feeds.items()):
-            if not feed.busy and now_s - feed.touched_s >= MARK_DUE_S:
+            if feed.posted == feed.handled and now_s - feed.touched_s >= MARK_DUE_S:
                 feed.touched_s = now_s
                 outputs += self._mark(place, feed, now_s)
         return outputs

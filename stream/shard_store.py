@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -15,6 +15,25 @@ from stream.snapshots import Snapshot, SnapshotError, SnapshotLog
 SILENCE_S_MAX: Final = 30.0
 POLL_S: Final = 1.0
 FETCH_WAIT_MS: Final = 10
+ASK_AGAIN_S: Final = 0.1
+_PASSING: Final = frozenset({
+    KafkaError._TRANSPORT,  # noqa: SLF001  librdkafka's local errors are named so
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._WAIT_COORD,  # noqa: SLF001
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+})  # fmt: skip
+
+Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +98,7 @@ class ShardStore:
         self, consumer: Consumer, state_topic: str, place: TopicPartition, snapshot: Snapshot | None
     ) -> None:
         if snapshot is None:
-            committed = consumer.committed([place], SILENCE_S_MAX)[0]
+            committed = _answered(lambda: consumer.committed([place], SILENCE_S_MAX))[0]
             if committed.offset > 0:
                 raise Refused(
                     f"the group has handled topic {place.topic} partition {place.partition} up to offset "
@@ -88,7 +107,7 @@ class ShardStore:
                     Exit.DATA,
                 )
             return
-        _, end = consumer.get_watermark_offsets(place, SILENCE_S_MAX)
+        _, end = _answered(lambda: consumer.get_watermark_offsets(place, SILENCE_S_MAX))
         if snapshot.covered_offset >= end:
             end = _end(consumer, place)
         if snapshot.covered_offset >= end:
@@ -125,10 +144,18 @@ def _to_the_end(consumer: Consumer, place: TopicPartition) -> Iterator[Message]:
             return
 
 
+def _answered(ask: Callable[[], Answer]) -> Answer:
+    """The answer to a question that is asked again while leaders and coordinators move."""
+    asked_s = time.monotonic()
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if not _passing(error.args[0]) or time.monotonic() - asked_s > SILENCE_S_MAX:
+                raise
+            time.sleep(ASK_AGAIN_S)
+
+
 def _passing(error: KafkaError | None) -> bool:
-    """Whether librdkafka itself will mend what it reports."""
-    return error is not None and error.code() in {
-        KafkaError._TRANSPORT,  # noqa: SLF001
-        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
-        KafkaError._TIMED_OUT,  # noqa: SLF001
-    }
+    """Whether what is reported passes by itself."""
+    return error is not None and error.code() in _PASSING

@@ -179,7 +179,7 @@ class SnapshotWriter:
 def _read_manifest(key: str, value: bytes) -> Manifest | str:
     try:
         manifest = _decoder.decode(value)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return f"{key} cannot be read: {error}"
     if manifest.version != FORMAT:
         return f"{key} is of format {manifest.version}, this worker reads {FORMAT}"

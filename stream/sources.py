@@ -19,8 +19,8 @@ from confluent_kafka import KafkaError
 from stream.librdkafka import Consumer, Fetched, Report
 from stream.message_columns import Columns
 
-BATCH_RECORDS_MAX: Final = 20_000
-QUEUED_RECORDS_MAX: Final = 60_000
+BATCH_RECORDS_MAX: Final = 40_000
+QUEUED_RECORDS_MAX: Final = 120_000
 FETCH_WAIT_S: Final = 0.02
 TUNING: Final[Mapping[str, Any]] = {
     # Its default of 1 s throttles fetching to a small part of what the broker can give.
@@ -72,15 +72,16 @@ class Batch(NamedTuple):
 class Feed:
     """How far one owned source partition is fetched and handled.
 
-    `fetched` and `handled` are next offsets. `end` is where librdkafka last reached the end of the partition, which
-    may lie behind the last record (transaction markers). `busy` while a batch is being written; `touched_s` is when
+    `fetched`, `posted` and `handled` are next offsets: of records fetched, of those given to ingest, and of those whose
+    samples are on the broker. `end` is where librdkafka last reached the end of the partition, which
+    may lie behind the last record (transaction markers). `touched_s` is when
     something was last written for it and `arrived_s` when a record last came, on the monotonic clock.
     """
 
     fetched: int
+    posted: int
     handled: int
     end: int = -1
-    busy: bool = False
     touched_s: float = field(default_factory=time.monotonic)
     arrived_s: float = field(default_factory=time.monotonic)
 
@@ -124,7 +125,7 @@ class Sources:
 
     def assign(self, positions: Mapping[Place, int]) -> None:
         """Fetch these partitions from these offsets, and no others."""
-        self.feeds = {place: Feed(offset, offset) for place, offset in positions.items()}
+        self.feeds = {place: Feed(offset, offset, offset) for place, offset in positions.items()}
         self._consumer.assign(positions)
         self._assigned_epoch = self._epoch
 

@@ -30,7 +30,7 @@ from stream.transport import Membership
 
 Result = TypeVar("Result")
 
-REST_SHARE: Final = 15.0
+REST_SHARE: Final = 8.0
 """Time between snapshots, in times that the last ones took."""
 
 log = structlog.get_logger(__name__)
@@ -210,7 +210,7 @@ class StageAgent:
                 await delivery
 
     async def store_for_ever(self, interval_s: float) -> None:
-        """Store all shards at every interval, or less often where that would take more than a sixteenth of the time."""
+        """Store all shards at every interval, or less often where that would take more than a ninth of the time."""
         rest_s = interval_s
         while True:
             await asyncio.sleep(rest_s)

@@ -5,12 +5,14 @@ Nearly all run events are flat ASCII objects without escapes. What the kernel ta
 """
 
 import math
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.compiled import borrowed, entry, inner
+from detectors.core.layout import Record, Records
+from detectors.memory import Address, byte_at
 from detectors.samples import RunState
 from detectors.xxh64 import xxh64
 from stream.formats.scan_number import decimal, ends_number, integer
@@ -22,15 +24,14 @@ from stream.formats.scan_text import (
     OPEN,
     QUOTE,
     UNKNOWN,
-    Buffer,
-    Ints,
     blank,
     literal,
     text,
     vocabulary,
-    which,
 )
 from stream.formats.scan_time import scan_time
+
+Ints = npt.NDArray[np.int64]
 
 _PIPELINE, _TASK, _OWNER, _LABELS, _STATE, _TIME, _RUN_ID, _DURATION, _ROWS, _BYTES, _DATASET = range(11)
 _NAMES: Final = (
@@ -55,211 +56,193 @@ _SECOND, _ABSENT = np.uint64(1), np.uint64(0x9E3779B97F4A7C15)
 _N, _T, _F = 0x6E, 0x74, 0x66
 
 
-_NAME_TABLE, _NAME_SIZES = vocabulary(_NAMES + _LEFT_TO_THE_DECODER)
-_STATE_TABLE, _STATE_SIZES = vocabulary(_STATES)
+_field_of = vocabulary(_NAMES + _LEFT_TO_THE_DECODER)
+_state_of = vocabulary(_STATES)
+
+SCANNED = np.dtype(
+    [
+        ("time_ms", "<i8"),
+        ("run", "<i8"),
+        ("state", "<i8"),
+        ("duration_ms", "<f8"),
+        ("rows", "<f8"),
+        ("bytes", "<f8"),
+        ("ident", "<i8", (2,)),
+        ("parts", "<i8", (_IDENTITY, 2)),
+        ("plain", "?"),
+    ]
+)
+"""What was read of a record; it counts where `plain`. `ident` is a hash of what names the series.
+
+NaN stands for an amount that the event did not say, run 0 for no run id. `parts` are places in the batch.
+"""
 
 
-class Scanned(NamedTuple):
-    """Columns of the records of a batch; what they hold counts where `plain`. `ident` is a hash of what names the series.
-
-    NaN stands for an amount that the event did not say, run 0 for no run id.
-    """
-
-    plain: npt.NDArray[np.bool_]
-    time_ms: Ints
-    run: Ints
-    state: Ints
-    duration_ms: npt.NDArray[np.float64]
-    rows: npt.NDArray[np.float64]
-    bytes: npt.NDArray[np.float64]
-    ident: Ints
-
-
-def scan(joined: bytes, ends: Ints) -> Scanned:
-    """Read what is plain of the records that lie end to end in `joined`, record i up to `ends[i]`."""
-    n = len(ends)
-    amounts = np.full((3, n), math.nan)
-    scanned = Scanned(
-        np.zeros(n, np.bool_),
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int64),
-        amounts[0],
-        amounts[1],
-        amounts[2],
-        np.zeros((n, 2), np.int64),
-    )
-    _scan(np.frombuffer(joined, np.uint8), ends, scanned)
-    return scanned
+def scan(joined: bytes, ends: Ints) -> Records:
+    """Read what is plain of the records that lie end to end in `joined`, record i up to `ends[i]`: SCANNED records."""
+    out = np.zeros(len(ends), SCANNED)
+    _scan(np.frombuffer(joined, np.uint8), ends, out)
+    return out
 
 
 @entry
-def _scan(buffer: Buffer, ends: Ints, out: Scanned) -> None:
-    buffer = borrowed(buffer)
-    out = Scanned(
-        borrowed(out.plain),
-        borrowed(out.time_ms),
-        borrowed(out.run),
-        borrowed(out.state),
-        borrowed(out.duration_ms),
-        borrowed(out.rows),
-        borrowed(out.bytes),
-        borrowed(out.ident),
-    )
-    parts = np.zeros((_IDENTITY, 2), np.int64)
+def _scan(buffer: npt.NDArray[np.uint8], ends: Ints, out: Records) -> None:
+    address, out = buffer.ctypes.data, borrowed(out)
     at = 0
     for i in range(len(ends)):
-        out.plain[i] = _record(buffer, at, ends[i], out, i, parts)
+        out[i].duration_ms = out[i].rows = out[i].bytes = math.nan
+        out[i].plain = _record(address, at, ends[i], out[i])
         at = ends[i]
 
 
 @inner
-def _record(buffer: Buffer, at: int, end: int, out: Scanned, i: int, parts: Ints) -> bool:
+def _record(address: Address, at: int, end: int, out: Record) -> bool:
     """Read one object; False when it is not plain."""
-    at = blank(buffer, at, end)
-    if at >= end or buffer[at] != OPEN:
+    at = blank(address, at, end)
+    if at >= end or byte_at(address, at) != OPEN:
         return False
-    parts[:, :] = 0
     seen = 0
     at += 1
     while True:
-        at = blank(buffer, at, end)
-        stop = text(buffer, at, end)
+        at = blank(address, at, end)
+        stop = text(address, at, end)
         if stop < 0:
             return False
-        field = which(_NAME_TABLE, _NAME_SIZES, buffer, at + 1, stop)
-        at = blank(buffer, stop + 1, end)
-        if field >= len(_NAMES) or at >= end or buffer[at] != COLON:
+        field = _field_of(address, at + 1, stop)
+        at = blank(address, stop + 1, end)
+        if field >= len(_NAMES) or at >= end or byte_at(address, at) != COLON:
             return False
         if field >= 0:
             if seen & (1 << field):
                 return False
             seen |= 1 << field
-        at = _field(buffer, blank(buffer, at + 1, end), end, field, out, i, parts)
+        at = _field(address, blank(address, at + 1, end), end, field, out)
         if at < 0:
             return False
-        at = blank(buffer, at, end)
-        if at >= end or (buffer[at] != COMMA and buffer[at] != CLOSE):
+        at = blank(address, at, end)
+        if at >= end or (byte_at(address, at) != COMMA and byte_at(address, at) != CLOSE):
             return False
         at += 1
-        if buffer[at - 1] == CLOSE:
+        if byte_at(address, at - 1) == CLOSE:
             break
-    if seen & _NEEDED != _NEEDED or blank(buffer, at, end) != end:
+    if seen & _NEEDED != _NEEDED or blank(address, at, end) != end:
         return False
-    _name(buffer, parts, out.ident, i)
+    _name(address, out)
     return True
 
 
 @inner
-def _field(buffer: Buffer, at: int, end: int, field: int, out: Scanned, i: int, parts: Ints) -> int:
+def _field(address: Address, at: int, end: int, field: int, out: Record) -> int:
     """Read the value of a field; where it ends, or `ERROR`."""
     if at >= end:
         return ERROR
     if field == _TIME:
-        return scan_time(buffer, at, end, out.time_ms, i)
+        return scan_time(address, at, end, out)
     if field == _STATE:
-        stop = text(buffer, at, end)
-        state = which(_STATE_TABLE, _STATE_SIZES, buffer, at + 1, stop) if stop > 0 else ERROR
-        out.state[i] = state >> 1
+        stop = text(address, at, end)
+        state = _state_of(address, at + 1, stop) if stop > 0 else ERROR
+        out.state = state >> 1
         return stop + 1 if state >= 0 else ERROR
     if field == _DURATION:
-        return _amount(buffer, at, end, out.duration_ms, i)
+        out.duration_ms, at = _amount(address, at, end)
+        return at
     if field == _ROWS:
-        return _amount(buffer, at, end, out.rows, i)
+        out.rows, at = _amount(address, at, end)
+        return at
     if field == _BYTES:
-        return _amount(buffer, at, end, out.bytes, i)
+        out.bytes, at = _amount(address, at, end)
+        return at
     if field == _RUN_ID:
-        return _run_id(buffer, at, end, out.run, i)
-    return _named(buffer, at, end, field, parts)
+        return _run_id(address, at, end, out)
+    return _named(address, at, end, field, out)
 
 
 @inner
-def _named(buffer: Buffer, at: int, end: int, field: int, parts: Ints) -> int:
+def _named(address: Address, at: int, end: int, field: int, out: Record) -> int:
     """Pass over a text, labels or (of an unknown field) any simple value, and note where what names the series lies."""
-    if buffer[at] == _N and field != _PIPELINE:
-        return literal(buffer, at, end)
+    if byte_at(address, at) == _N and field != _PIPELINE:
+        return literal(address, at, end)
     if field == _LABELS:
-        stop = _labels(buffer, at, end)
-    elif field == UNKNOWN and buffer[at] != QUOTE:
-        return _simple_value(buffer, at, end)
+        stop = _labels(address, at, end)
+    elif field == UNKNOWN and byte_at(address, at) != QUOTE:
+        return _simple_value(address, at, end)
     else:
-        stop = text(buffer, at, end)
+        stop = text(address, at, end)
     if stop < 0 or (field == _PIPELINE and stop == at + 1):
         return ERROR
     if 0 <= field < _IDENTITY:
-        parts[field, 0], parts[field, 1] = at + 1, stop
+        out.parts[field, 0], out.parts[field, 1] = at + 1, stop
     return stop + 1
 
 
 @inner
-def _name(buffer: Buffer, parts: Ints, ident: Ints, i: int) -> None:
+def _name(address: Address, out: Record) -> None:
     """The hash of what names the series; texts of other bytes never count as equal."""
     low, high = np.uint64(0), _SECOND
     for part in range(_IDENTITY):
-        start, stop = parts[part, 0], parts[part, 1]
+        start, stop = out.parts[part, 0], out.parts[part, 1]
         if start == 0:
             low, high = low * _ABSENT + _SECOND, high * _ABSENT + _SECOND
         else:
-            low, high = xxh64(buffer, start, stop, low), xxh64(buffer, start, stop, high)
-    ident[i, 0], ident[i, 1] = np.int64(low), np.int64(high)
+            low, high = xxh64(address, start, stop, low), xxh64(address, start, stop, high)
+    out.ident[0], out.ident[1] = np.int64(low), np.int64(high)
 
 
 @inner
-def _run_id(buffer: Buffer, at: int, end: int, column: Ints, i: int) -> int:
+def _run_id(address: Address, at: int, end: int, out: Record) -> int:
     """As `detectors.series.run_hash` has it."""
-    if buffer[at] == _N:
-        return literal(buffer, at, end)
-    if buffer[at] == QUOTE:
-        start, stop = at + 1, text(buffer, at, end)
+    if byte_at(address, at) == _N:
+        return literal(address, at, end)
+    if byte_at(address, at) == QUOTE:
+        start, stop = at + 1, text(address, at, end)
         after = stop + 1
     else:
-        start, stop = at, integer(buffer, at, end)
-        after = stop if stop > 0 and ends_number(buffer, stop, end) else ERROR
+        start, stop = at, integer(address, at, end)
+        after = stop if stop > 0 and ends_number(address, stop, end) else ERROR
     if stop < 0 or after < 0:
         return ERROR
     if stop > start:
-        column[i] = np.int64((xxh64(buffer, start, stop, np.uint64(0)) >> np.uint64(1)) | np.uint64(1))
+        out.run = np.int64((xxh64(address, start, stop, np.uint64(0)) >> np.uint64(1)) | np.uint64(1))
     return after
 
 
 @inner
-def _labels(buffer: Buffer, at: int, end: int) -> int:
+def _labels(address: Address, at: int, end: int) -> int:
     """Where the closing brace of a flat object of texts stands."""
-    if buffer[at] != OPEN:
+    if byte_at(address, at) != OPEN:
         return ERROR
-    at = blank(buffer, at + 1, end)
-    if at < end and buffer[at] == CLOSE:
+    at = blank(address, at + 1, end)
+    if at < end and byte_at(address, at) == CLOSE:
         return at
     while True:
-        stop = text(buffer, blank(buffer, at, end), end)
+        stop = text(address, blank(address, at, end), end)
         if stop < 0:
             return ERROR
-        at = blank(buffer, stop + 1, end)
-        if at >= end or buffer[at] != COLON:
+        at = blank(address, stop + 1, end)
+        if at >= end or byte_at(address, at) != COLON:
             return ERROR
-        stop = text(buffer, blank(buffer, at + 1, end), end)
+        stop = text(address, blank(address, at + 1, end), end)
         if stop < 0:
             return ERROR
-        at = blank(buffer, stop + 1, end)
-        if at < end and buffer[at] == CLOSE:
+        at = blank(address, stop + 1, end)
+        if at < end and byte_at(address, at) == CLOSE:
             return at
-        if at >= end or buffer[at] != COMMA:
+        if at >= end or byte_at(address, at) != COMMA:
             return ERROR
         at += 1
 
 
 @inner
-def _amount(buffer: Buffer, at: int, end: int, column: npt.NDArray[np.float64], i: int) -> int:
-    if buffer[at] == _N:
-        return literal(buffer, at, end)
-    number, stop = decimal(buffer, at, end)
-    column[i] = number
-    return stop
+def _amount(address: Address, at: int, end: int) -> tuple[float, int]:
+    """A number, NaN for null, and the place after it, or ERROR."""
+    if byte_at(address, at) == _N:
+        return math.nan, literal(address, at, end)
+    return decimal(address, at, end)
 
 
 @inner
-def _simple_value(buffer: Buffer, at: int, end: int) -> int:
-    if buffer[at] == _T or buffer[at] == _F:
-        return literal(buffer, at, end)
-    _, stop = decimal(buffer, at, end)
+def _simple_value(address: Address, at: int, end: int) -> int:
+    if byte_at(address, at) == _T or byte_at(address, at) == _F:
+        return literal(address, at, end)
+    _, stop = decimal(address, at, end)
     return stop

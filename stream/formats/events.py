@@ -8,6 +8,7 @@ import numpy as np
 from msgspec import Meta, Raw, Struct
 from numpy.typing import NDArray
 
+from detectors.core.layout import Records
 from detectors.samples import NEVER, RUNS, Key, RunState
 from detectors.series import Signal, run_hash
 from stream.formats import times
@@ -15,7 +16,7 @@ from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, UnreadableError, explain
 from stream.formats.declared import DeclaredField, Schemas
 from stream.formats.decoding import DECODE_ERRORS, decode_all
-from stream.formats.event_scan import Scanned, scan
+from stream.formats.event_scan import scan
 from stream.formats.known_series import UNKNOWN, KnownSeries
 from stream.formats.limits import Guard, Limits
 from stream.formats.table import Memo, RunColumns, RunRows, Slots, Table
@@ -95,7 +96,7 @@ class Events:
         """The rows of a fetched batch."""
         values = Values.of(values)
         scanned = scan(cast("bytes", values.joined), values.ends)
-        plain = scanned.plain & (values.sizes <= self._bytes_max)
+        plain = scanned["plain"] & (values.sizes <= self._bytes_max)
         table = Table(len(values))
         if plain.any():
             self._read_plain(table, values, scanned, np.flatnonzero(plain))
@@ -103,15 +104,15 @@ class Events:
             self._read_others(table, values, np.flatnonzero(~plain))
         return table
 
-    def _read_plain(self, table: Table, values: Values, scanned: Scanned, records: NDArray[np.int64]) -> None:
+    def _read_plain(self, table: Table, values: Values, scanned: Records, records: NDArray[np.int64]) -> None:
         """The rows of the records that the scan has read."""
         chosen = slice(None) if len(records) == len(values) else records
-        places, index = np.unique(self._places(values, scanned.ident, records), return_inverse=True)
+        places, index = np.unique(self._places(values, scanned["ident"], records), return_inverse=True)
         table.keys = [self._known[place] for place in places.tolist()]
         table.times = np.full(len(values), NEVER)
-        table.times[chosen] = scanned.time_ms[chosen]
-        run, state = scanned.run[chosen], scanned.state[chosen]
-        amounts = scanned.duration_ms[chosen], scanned.rows[chosen], scanned.bytes[chosen]
+        table.times[chosen] = scanned["time_ms"][chosen]
+        run, state = scanned["run"][chosen], scanned["state"][chosen]
+        amounts = scanned["duration_ms"][chosen], scanned["rows"][chosen], scanned["bytes"][chosen]
         table.scanned = RunColumns(records, index, run, state, *amounts)
 
     def _places(

@@ -3,8 +3,10 @@
 from typing import Final
 
 from detectors.compiled import inner
+from detectors.core.layout import Record
+from detectors.memory import Address, byte_at
 from stream.formats.scan_number import DOT, NINE, ZERO, digits, ends_number, integer, whole
-from stream.formats.scan_text import COLON, ERROR, QUOTE, Buffer, Ints, text
+from stream.formats.scan_text import COLON, ERROR, QUOTE, text
 from stream.formats.times import TIME_MS_MAX
 
 _MINUS, _PLUS, _T, _Z = 0x2D, 0x2B, 0x54, 0x5A
@@ -12,49 +14,62 @@ _NO_OFFSET: Final = 10_000
 
 
 @inner
-def scan_time(buffer: Buffer, at: int, end: int, column: Ints, i: int) -> int:
-    """Read a time into `column[i]`; the place after it, or ERROR."""
-    if buffer[at] != QUOTE:
-        stop = integer(buffer, at, end)
-        if stop < 0 or not ends_number(buffer, stop, end):
+def scan_time(address: Address, at: int, end: int, out: Record) -> int:
+    """Read a time into the record's `time_ms`; the place after it, or ERROR."""
+    if byte_at(address, at) != QUOTE:
+        stop = integer(address, at, end)
+        if stop < 0 or not ends_number(address, stop, end):
             return ERROR
-        column[i] = whole(buffer, at, stop)
-        return stop if column[i] <= TIME_MS_MAX else ERROR
-    stop = text(buffer, at, end)
+        out.time_ms = whole(address, at, stop)
+        return stop if out.time_ms <= TIME_MS_MAX else ERROR
+    stop = text(address, at, end)
     if stop < 0:
         return ERROR
-    time_ms = _rfc3339(buffer, at + 1, stop)
-    column[i] = time_ms
+    time_ms = _rfc3339(address, at + 1, stop)
+    out.time_ms = time_ms
     return stop + 1 if time_ms >= 0 else ERROR
 
 
 @inner
-def _pair(buffer: Buffer, at: int, least: int, greatest: int) -> int:
+def _pair(address: Address, at: int, least: int, greatest: int) -> int:
     """Two digits within bounds, or `ERROR`."""
-    if not (ZERO <= buffer[at] <= NINE and ZERO <= buffer[at + 1] <= NINE):
+    if not (ZERO <= byte_at(address, at) <= NINE and ZERO <= byte_at(address, at + 1) <= NINE):
         return ERROR
-    number = whole(buffer, at, at + 2)
+    number = whole(address, at, at + 2)
     return number if least <= number <= greatest else ERROR
 
 
 @inner
-def _rfc3339(buffer: Buffer, at: int, stop: int) -> int:
+def _rfc3339(address: Address, at: int, stop: int) -> int:
     """`2026-01-31T23:59:59[.123456](Z|+01:00)` as epoch milliseconds, fractions dropped; `ERROR` for anything else."""
-    if stop - at < 20 or buffer[at + 4] != _MINUS or buffer[at + 7] != _MINUS or buffer[at + 10] != _T:
+    if (
+        stop - at < 20
+        or byte_at(address, at + 4) != _MINUS
+        or byte_at(address, at + 7) != _MINUS
+        or byte_at(address, at + 10) != _T
+    ):
         return ERROR
-    if buffer[at + 13] != COLON or buffer[at + 16] != COLON or digits(buffer, at, at + 4) != at + 4:
+    if (
+        byte_at(address, at + 13) != COLON
+        or byte_at(address, at + 16) != COLON
+        or digits(address, at, at + 4) != at + 4
+    ):
         return ERROR
-    year, month, day = whole(buffer, at, at + 4), _pair(buffer, at + 5, 1, 12), _pair(buffer, at + 8, 1, 31)
-    hour, minute = _pair(buffer, at + 11, 0, 23), _pair(buffer, at + 14, 0, 59)
-    second = _pair(buffer, at + 17, 0, 59)
+    year, month, day = (
+        whole(address, at, at + 4),
+        _pair(address, at + 5, 1, 12),
+        _pair(address, at + 8, 1, 31),
+    )
+    hour, minute = _pair(address, at + 11, 0, 23), _pair(address, at + 14, 0, 59)
+    second = _pair(address, at + 17, 0, 59)
     if year < 1970 or month < 0 or day < 0 or hour < 0 or minute < 0 or second < 0:
         return ERROR
     if day > _days_in(year, month):
         return ERROR
-    fraction_ms, zone = _fraction(buffer, at + 19, stop)
+    fraction_ms, zone = _fraction(address, at + 19, stop)
     if zone < 0:
         return ERROR
-    offset_min = _offset(buffer, zone, stop)
+    offset_min = _offset(address, zone, stop)
     if offset_min == _NO_OFFSET:
         return ERROR
     minutes = (_days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset_min
@@ -62,32 +77,36 @@ def _rfc3339(buffer: Buffer, at: int, stop: int) -> int:
 
 
 @inner
-def _fraction(buffer: Buffer, at: int, stop: int) -> tuple[int, int]:
+def _fraction(address: Address, at: int, stop: int) -> tuple[int, int]:
     """Milliseconds of a fraction of at most six digits, if there is one, and the place after it."""
-    if buffer[at] != DOT:
+    if byte_at(address, at) != DOT:
         return 0, at
-    last = digits(buffer, at + 1, stop)
+    last = digits(address, at + 1, stop)
     places = last - at - 1
     if places < 1 or places > 6 or last >= stop:
         return 0, ERROR
-    micro = whole(buffer, at + 1, last)
+    micro = whole(address, at + 1, last)
     for _ in range(6 - places):
         micro *= 10
     return micro // 1000, last
 
 
 @inner
-def _offset(buffer: Buffer, at: int, stop: int) -> int:
+def _offset(address: Address, at: int, stop: int) -> int:
     """Minutes ahead of UTC."""
-    if stop - at == 1 and buffer[at] == _Z:
+    if stop - at == 1 and byte_at(address, at) == _Z:
         return 0
-    if stop - at != 6 or buffer[at + 3] != COLON or (buffer[at] != _PLUS and buffer[at] != _MINUS):
+    if (
+        stop - at != 6
+        or byte_at(address, at + 3) != COLON
+        or (byte_at(address, at) != _PLUS and byte_at(address, at) != _MINUS)
+    ):
         return _NO_OFFSET
-    hours, minutes = _pair(buffer, at + 1, 0, 23), _pair(buffer, at + 4, 0, 59)
+    hours, minutes = _pair(address, at + 1, 0, 23), _pair(address, at + 4, 0, 59)
     if hours < 0 or minutes < 0:
         return _NO_OFFSET
     total = 60 * hours + minutes
-    return total if buffer[at] == _PLUS else -total
+    return total if byte_at(address, at) == _PLUS else -total
 
 
 @inner

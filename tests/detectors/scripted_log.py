@@ -175,6 +175,7 @@ class Pipeline:
         self.alerts: list[Alert] = []
         self._anomalies = 0
         self._samples = 0
+        self._stored: dict[str, bytes] = {}
 
     def feed(self, payload: bytes) -> list[Alert]:
         """Fold in one record of the samples topic."""
@@ -188,9 +189,11 @@ class Pipeline:
         return new
 
     def crash(self) -> None:
-        """Lose everything but what was dumped."""
+        """Lose everything but what was stored: each time, the chunks that changed."""
         detect, triage = Detect(self.settings, 0, 1), Triage(self.settings, Mode.LIVE)
-        detect.load(self.detect.dump())
+        self._stored.update(self.detect.changed())
+        assert self._stored == self.detect.dump()
+        detect.load(self._stored)
         triage.load(self.triage.dump())
         self.detect, self.triage = detect, triage
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from detectors import detect
 from detectors.alerts import Alert, State
 from detectors.samples import RunState
 from detectors.settings import Settings, Tuning
@@ -201,6 +202,53 @@ def test_series_beyond_the_cap_are_counted_and_said_once() -> None:
     counts = pipeline.detect.take_counts()
     assert counts["series_refused",] == 7
     assert counts["records", "pipeline.events"] == 10
+
+
+def test_idle_series_make_room_when_the_shard_is_full() -> None:
+    gone = [Event(START_MS + n, f"gone-{n}", rows=1.0) for n in range(2)]
+    kept = [Event(START_MS + n * HOUR_MS, "kept", run=f"{n}", rows=1.0) for n in range(12)]
+    new = [Event(START_MS + 12 * HOUR_MS + n, f"new-{n}", rows=1.0) for n in range(2)]
+    pipeline = Pipeline(Settings(series_max=3))
+    log = [[*gone, *kept, *new]]
+    for first, last in ((0, 1), (2, 13), (14, 14), (15, 15)):
+        pipeline.feed(batch(log, 0, first, last))
+    assert pipeline.run(ending(log)) == []
+    assert {dict(series.labels)["pipeline"] for series in pipeline.detect.followed()} == {
+        "kept",
+        "new-0",
+        "new-1",
+    }
+    counts = pipeline.detect.take_counts()
+    assert (counts["idle_given_up",], counts["series_refused",]) == (2, 0)
+    before = {name: len(chunk) for name, chunk in pipeline.detect.dump().items()}
+    pipeline.crash()
+    assert {name: len(chunk) for name, chunk in pipeline.detect.dump().items()} == before
+
+
+def test_a_flood_of_new_series_leaves_the_old_ones_alone() -> None:
+    old = hourly(range(60))
+    flood = [Event(START_MS + 60 * HOUR_MS + n, f"flood-{n}", rows=1.0) for n in range(3000)]
+    late = hourly(range(60, 61), share=0.1)
+    pipeline = Pipeline(Settings(series_max=1000))
+    log = [[*old, *flood, *late]]
+    for first in range(0, len(log[0]), 100):
+        pipeline.feed(batch(log, 0, first, min(first + 100, len(log[0])) - 1))
+    alerts = pipeline.run(ending(log))
+    assert sorted(alert.kind for alert in alerts) == ["detector_health", "volume"]
+    assert alerts[0].source_positions[0].first_offset == len(old) + 999
+    assert pipeline.detect.take_counts()["series_refused",] == 2001
+
+
+def test_rows_are_not_waited_for_beyond_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detect, "PENDING_ROWS_MAX", 100)
+    pipeline, log = Pipeline(), [hourly(range(200)), hourly(range(1))]
+    pipeline.feed(batch(log, 1, 0, 1))
+    for first in range(0, 400, 40):
+        pipeline.feed(batch(log, 0, first, first + 39))
+        assert pipeline.detect.gauges()["pending_rows"] <= 100
+    assert pipeline.detect.take_counts()["rows_not_waited_for",] > 0
+    pipeline.run(ending(log))
+    assert {series.n for series in pipeline.detect.followed() if series.signal == "freshness"} == {200}
 
 
 def test_every_record_is_counted_once_however_often_it_is_sent() -> None:

@@ -27,8 +27,15 @@ def test_time_stands_still_until_every_partition_has_reported() -> None:
 def test_an_idle_partition_holds_nothing_back() -> None:
     watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
     watermarks.take(mark(0, 0, 9, high_ms=1000))
-    watermarks.take(mark(1, 0, -1, idle=True, wall_ms=700))
+    watermarks.take(mark(1, 0, -1, idle=True, wall_ms=1200))
     assert watermarks.rows_ms == 1000 - LATENESS_MS
+
+
+def test_an_idle_partition_whose_marks_have_ceased_holds_time_back() -> None:
+    watermarks = Watermarks(LATENESS_MS, IDLE_TIMEOUT_MS)
+    watermarks.take(mark(0, 0, 9, high_ms=1000))
+    watermarks.take(mark(1, 0, -1, idle=True, wall_ms=700))
+    assert watermarks.rows_ms == 700 - LATENESS_MS
 
 
 def test_a_burst_after_a_pause_waits_for_partitions_that_were_idle_to_prove_it_again() -> None:
@@ -36,11 +43,11 @@ def test_a_burst_after_a_pause_waits_for_partitions_that_were_idle_to_prove_it_a
     watermarks.take(mark(0, 0, -1, idle=True, wall_ms=5000))
     watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5000))
     paused_ms = watermarks.rows_ms
-    watermarks.take(mark(0, 0, 9, high_ms=9000, wall_ms=5010))
+    watermarks.take(mark(0, 0, 9, high_ms=5005, wall_ms=5010))
     watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5050))
     assert watermarks.rows_ms == paused_ms
     watermarks.take(mark(1, 0, -1, idle=True, wall_ms=5010 + IDLE_TIMEOUT_MS))
-    assert watermarks.rows_ms == 9000 - LATENESS_MS
+    assert watermarks.rows_ms == 5005 - LATENESS_MS
 
 
 def test_when_all_are_idle_what_was_seen_is_applied_and_waiting_is_judged_by_the_wall_clock_of_the_marks() -> (

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from xxhash import xxh64_intdigest
 from bench.stages import run_events
 from detectors.compiled import entry
 from detectors.samples import Key, decode_key
-from detectors.xxh64 import Buffer, xxh64
+from detectors.xxh64 import xxh64
 from stream.formats.caps import Caps
 from stream.formats.event_scan import scan
 from stream.formats.events import Events
@@ -36,7 +37,7 @@ def rows(table: Table) -> list[Row]:
 
 
 def scans(value: bytes) -> bool:
-    return bool(scan(value, np.array([len(value)])).plain[0])
+    return bool(scan(value, np.array([len(value)]))["plain"][0])
 
 
 def by_decoder(value: bytes) -> Table:
@@ -140,7 +141,7 @@ def test_what_is_not_json_or_not_plain_is_left_to_the_decoder(text: bytes) -> No
 
 def test_every_event_of_the_benchmark_is_scanned() -> None:
     values = run_events(500, 1_790_000_000_000)
-    assert scan(b"".join(values), np.cumsum([len(value) for value in values])).plain.all()
+    assert scan(b"".join(values), np.cumsum([len(value) for value in values]))["plain"].all()
     alone = [row for value in values for row in rows(by_decoder(value))]
     assert rows(new_reader().read(values)) == alone
 
@@ -210,8 +211,8 @@ def test_decimal_numbers_are_read_to_the_last_bit(digits: int, places: int) -> N
 
 
 @entry
-def _xxh64(buffer: Buffer, start: int, stop: int, seed: np.uint64) -> np.uint64:
-    return xxh64(buffer, start, stop, seed)
+def _xxh64(buffer: npt.NDArray[np.uint8], start: int, stop: int, seed: np.uint64) -> np.uint64:
+    return xxh64(buffer.ctypes.data, start, stop, seed)
 
 
 @settings(deadline=None)

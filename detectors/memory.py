@@ -1,0 +1,62 @@
+"""Reading memory by address, for kernels that go through bytes: whoever calls keeps the memory and stays within it.
+
+An address is passed on for nothing, an array is not (see `compiled.borrowed`).
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from detectors.compiled import inner
+
+Address = int
+"""Where bytes begin."""
+
+
+def _reader(of: Any, bits: int) -> Any:
+    def read(_context: Any, address: Any, at: Any) -> Any:
+        def generated(target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            place = builder.add(*arguments)
+            pointer = builder.inttoptr(place, ir.IntType(bits).as_pointer())
+            return builder.load(pointer, align=1)
+
+        return of(types.int64, types.int64), generated
+
+    return intrinsic(read)
+
+
+byte_at = cast("Callable[[Address, int], int]", _reader(types.uint8, 8))
+"""The byte at an address and a distance from it."""
+_half_at = _reader(types.uint16, 16)
+_quarter_at = _reader(types.uint32, 32)
+word_at = cast("Callable[[Address, int], np.uint64]", _reader(types.uint64, 64))
+"""Eight bytes from there on, the first one lowest."""
+
+
+def _lowest_bit(_context: Any, word: Any) -> Any:
+    def generated(target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generated
+
+
+lowest_bit = cast("Callable[[np.uint64], int]", intrinsic(_lowest_bit))
+"""The place of the lowest bit that is set, of a word that is not 0."""
+
+
+@inner
+def head_at(address: Address, at: int, size: int) -> np.uint64:
+    """Up to eight bytes as a word, the first one lowest, zeros above; no byte beyond is touched."""
+    if size >= 8:
+        return word_at(address, at)
+    if size >= 4:
+        low, high = np.uint64(_quarter_at(address, at)), np.uint64(_quarter_at(address, at + size - 4))
+        return low | (high << np.uint64(8 * (size - 4)))
+    if size >= 2:
+        low, high = np.uint64(_half_at(address, at)), np.uint64(_half_at(address, at + size - 2))
+        return low | (high << np.uint64(8 * (size - 2)))
+    return np.uint64(byte_at(address, at)) if size == 1 else np.uint64(0)

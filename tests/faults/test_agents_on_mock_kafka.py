@@ -1,0 +1,235 @@
+"""No ack past an unconfirmed write: the agents of the worker, with their outputs' brokers away."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, NamedTuple, cast
+
+import pytest
+
+from detectors.outputs import Destination, Output
+from detectors.stage import Count
+from stream.ingest_agent import Ends, IngestAgent
+from stream.outbox import DeliveryError
+from stream.shard_store import ShardStore
+from stream.snapshots import SnapshotLog
+from stream.sources import Place, Sources
+from stream.stage_agent import StageAgent
+from stream.telemetry import Telemetry
+from stream.testing.mock_kafka import MockKafka
+from stream.topology import Ingesting, StageSpec
+from stream.transport import Membership
+from tests.faults.mock_clients import (
+    ALERTS,
+    PATIENCE_S,
+    STATE,
+    consumer_properties,
+    entries,
+    new_outbox,
+    publish,
+    stored,
+    until,
+)
+
+SAMPLES, EVENTS = "samples", "pipeline.events"
+STATE_LEADER, ALERTS_LEADER = 1, 2
+QUIET_S = 0.5
+"""For how long something must not happen."""
+
+
+class Message(NamedTuple):
+    partition: int
+    offset: int
+    generation_id: int
+
+
+class Event:
+    """What Faust hands to an agent; remembers its ack."""
+
+    def __init__(self, message: Message, value: Any) -> None:
+        self.message, self.value = message, value
+        self.acks = 0
+
+    def ack(self) -> None:
+        self.acks += 1
+
+    @property
+    def acked(self) -> bool:
+        return self.acks > 0
+
+
+class Alerting:
+    """A stage that puts out one alert for each record."""
+
+    def __init__(self, _shard: int) -> None:
+        self.covered_offset = -1
+
+    def step(self, offset: int, payload: bytes) -> list[Output]:
+        self.covered_offset = offset
+        return [
+            Output(
+                Destination.ALERTS,
+                b"key",
+                b'{"kind":"value","state":"firing","updated_at":"2026-01-01T00:00:00Z"}',
+                0,
+            )
+        ]
+
+    def changed(self) -> dict[str, bytes]:
+        return self.dump()
+
+    def dump(self) -> dict[str, bytes]:
+        return {"head": str(self.covered_offset).encode()}
+
+    def load(self, chunks: dict[str, bytes]) -> None:
+        self.covered_offset = int(chunks["head"])
+
+    def take_counts(self) -> Counter[Count]:
+        return Counter()
+
+    def gauges(self) -> dict[str, float]:
+        return {}
+
+
+class Passing:
+    """An ingest that hands every value on as it is."""
+
+    def batch(
+        self, _topic: str, _partition: int, _offsets: Sequence[int], values: Sequence[bytes], *_: object
+    ) -> list[Output]:
+        return [Output(Destination.SAMPLES, None, value, 0) for value in values]
+
+    def mark(self, *_: object) -> list[Output]:
+        return []
+
+    def take_counts(self) -> Counter[Count]:
+        return Counter()
+
+
+async def given(*events: Event) -> AsyncIterator[Event]:
+    for event in events:
+        yield event
+
+
+def membership(*places: Place) -> Membership:
+    member = Membership()
+    member.changed(frozenset(places), 1)
+    return member
+
+
+def stage_cluster() -> MockKafka:
+    """Two brokers: one leads the state topic, the other the alerts, so that one can be away without the other."""
+    kafka = MockKafka(2)
+    for topic, leader in ((STATE, STATE_LEADER), (ALERTS, ALERTS_LEADER), (SAMPLES, STATE_LEADER)):
+        kafka.make_topic(topic)
+        kafka.lead(topic, 0, leader)
+    return kafka
+
+
+async def no_rewind(_place: Place, _offset: int) -> None:
+    raise AssertionError("nothing is to be read again")
+
+
+def covered(kafka: MockKafka) -> int:
+    """What the best snapshot on the state topic covers; -1 without any."""
+    log = SnapshotLog()
+    for key, value in entries(kafka, STATE):
+        log.add(key, value)
+    best, _ = log.best()
+    return best.covered_offset if best else -1
+
+
+@pytest.mark.parametrize("away", [ALERTS_LEADER, STATE_LEADER])
+def test_a_stage_acks_only_when_its_alerts_and_then_its_state_are_stored(away: int) -> None:
+    events = [Event(Message(0, offset, 1), b"sample") for offset in range(3)]
+
+    async def scene(kafka: MockKafka) -> None:
+        with new_outbox(kafka) as (outbox, failures):
+            spec = StageSpec("detect", SAMPLES, STATE, Alerting)
+            store = ShardStore(consumer_properties(kafka))
+            agent = StageAgent(
+                spec, store, membership(Place(SAMPLES, 0)), outbox, Telemetry("test"), no_rewind
+            )
+            await outbox.deliver([Output(Destination.ALERTS, b"key", b"first", 0)])
+            await agent.consume(given(events[0]))
+            await agent.store()
+            assert events[0].acked
+            kafka.take_down(away)
+            await agent.consume(given(*events[1:]))
+            storing = asyncio.create_task(agent.store())
+            await asyncio.sleep(QUIET_S)
+            assert not storing.done()
+            assert not events[-1].acked
+            if away == ALERTS_LEADER:
+                assert await asyncio.to_thread(covered, kafka) == 0, (
+                    "no state may cover what is not delivered"
+                )
+            kafka.bring_up(away)
+            await asyncio.wait_for(storing, PATIENCE_S)
+            assert events[-1].acks == 1
+            assert failures == []
+
+    with stage_cluster() as kafka:
+        asyncio.run(scene(kafka))
+        assert covered(kafka) == 2
+        assert len(stored(kafka, ALERTS)) == 4
+
+
+def test_a_stage_whose_alert_is_lost_never_acks() -> None:
+    event = Event(Message(0, 0, 1), b"sample")
+
+    async def scene(kafka: MockKafka) -> None:
+        with new_outbox(kafka, **{"delivery.timeout.ms": 1_000, "linger.ms": 0}) as (outbox, failures):
+            spec = StageSpec("detect", SAMPLES, STATE, Alerting)
+            store = ShardStore(consumer_properties(kafka))
+            agent = StageAgent(
+                spec, store, membership(Place(SAMPLES, 0)), outbox, Telemetry("test"), no_rewind
+            )
+            await outbox.deliver([Output(Destination.ALERTS, b"key", b"first", 0)])
+            kafka.take_down(ALERTS_LEADER)
+            await agent.consume(given(event))
+            with pytest.raises(DeliveryError):
+                await asyncio.wait_for(agent.store(), PATIENCE_S)
+            assert not event.acked
+            assert failures
+            kafka.bring_up(ALERTS_LEADER)
+
+    with stage_cluster() as kafka:
+        asyncio.run(scene(kafka))
+        assert covered(kafka) == -1
+
+
+def test_ingest_acks_a_batch_only_when_its_samples_are_stored() -> None:
+    async def scene(kafka: MockKafka, sources: Sources) -> None:
+        with new_outbox(kafka) as (outbox, failures):
+            place = Place(EVENTS, 0)
+            make = cast("Callable[[], Ingesting]", Passing)
+            agent = IngestAgent(make, sources, membership(place), outbox, Ends(), Telemetry("test"), 10.0)
+            sources.assign({place: 0})
+            batches = await sources.fetch()
+            while not batches:
+                batches = await sources.fetch()
+            kafka.take_down(ALERTS_LEADER)
+            event = Event(Message(0, batches[0].next_offset - 1, 1), batches[0])
+            handling = asyncio.create_task(agent.consume(given(event)))
+            await asyncio.sleep(QUIET_S)
+            assert not event.acked
+            assert sources.records_under_way == 2
+            kafka.bring_up(ALERTS_LEADER)
+            await until(lambda: event.acked)
+            await handling
+            assert sources.records_under_way == 0
+            assert failures == []
+
+    with MockKafka(2) as kafka:
+        kafka.make_topic(EVENTS)
+        kafka.lead(EVENTS, 0, STATE_LEADER)
+        kafka.make_topic(SAMPLES)
+        kafka.lead(SAMPLES, 0, ALERTS_LEADER)
+        publish(kafka, EVENTS, [b"one", b"two"])
+        sources = Sources(consumer_properties(kafka), frozenset({EVENTS}))
+        try:
+            asyncio.run(scene(kafka, sources))
+        finally:
+            sources.close()
+        assert stored(kafka, SAMPLES) == [b"one", b"two"]
