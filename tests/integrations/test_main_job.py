@@ -70,12 +70,12 @@ def test_alerts_and_state_are_those_of_an_undisturbed_run_over_kill_9_and_restar
     expected, expected_state = reference(deployment, values)
     assert {alert.kind for alert in expected} >= {"latency", "volume", "freshness"}
     deployment.publish("events", values)
-    seen = [killed_after(deployment.start(), wait_s) for wait_s in (0.0, 0.3, 0.6)]
+    seen = [killed_after(deployment.start(), wait_s) for wait_s in (0.0, 0.05, 0.1)]
     worker = deployment.start()
     deployment.wait_until_read(worker)
     deployment.wait_for_alerts(len(told(expected)))
     assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
-    assert 0 < min(seen) < len(values), "no kill fell into the work"
+    assert any(0 < records < len(values) for records in seen), "no kill fell into the work"
     assert told(deployment.alerts()) == told(expected)
     assert watched(deployment.followed()) == watched(expected_state)
 
