@@ -78,7 +78,7 @@ NaN stands for an amount that the event did not say, run 0 for no run id. `parts
 """
 
 
-def scan(joined: bytes, ends: Ints) -> Records:
+def scan(joined: bytes | npt.NDArray[np.uint8], ends: Ints) -> Records:
     """Read what is plain of the records that lie end to end in `joined`, record i up to `ends[i]`: SCANNED records."""
     out = np.zeros(len(ends), SCANNED)
     _scan(np.frombuffer(joined, np.uint8), ends, out)

@@ -1,7 +1,7 @@
 """Format `events`: our own run events, one JSON object each (stream/schemas/run-event.schema.json)."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -95,7 +95,7 @@ class Events:
     def read(self, values: Sequence[bytes | None]) -> Table:
         """The rows of a fetched batch."""
         values = Values.of(values)
-        scanned = scan(cast("bytes", values.joined), values.ends)
+        scanned = scan(values.joined, values.ends)
         plain = scanned["plain"] & (values.sizes <= self._bytes_max)
         table = Table(len(values))
         if plain.any():

@@ -87,8 +87,10 @@ def entries(kafka: MockKafka, topic: str, partition: int = 0) -> list[tuple[str,
 
 
 def publish(kafka: MockKafka, topic: str, values: list[bytes], partition: int = 0) -> None:
-    room = {"queue.buffering.max.messages": len(values) + 1}
-    producer = Producer(producer_properties(kafka, **room), logger=logging.getLogger("mock"))
+    producer = Producer(
+        {**producer_properties(kafka), "queue.buffering.max.messages": 1_000_000},
+        logger=logging.getLogger("mock"),
+    )
     for value in values:
         producer.produce(topic, value, partition=partition)
     assert producer.flush(PATIENCE_S) == 0
