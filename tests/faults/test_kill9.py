@@ -19,7 +19,7 @@ def test_state_and_alerts_are_exact_after_kills_at_random_moments(scenario: Scen
 
     kills_in_the_middle = 0
     for _ in range(4):
-        worker = scenario.start(snapshot_interval_s=0.2, pause_s=0.01, session_s=3.0)
+        worker = scenario.start(snapshot_interval_s=0.2, pause_s=0.05, session_s=3.0)
         worker.wait_for("shard.loaded")
         time.sleep(chance.uniform(0.0, 2.0))
         assert worker.end(signal.SIGKILL) == -signal.SIGKILL
