@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.message_columns import Functions, Message, Messages
@@ -84,6 +84,7 @@ def lent(room: Messages, records: list[Record]) -> Iterator[Lent]:
     assert lender.destroyed == lender.addresses
 
 
+@settings(deadline=None)  # the first time, the kernels are compiled
 @given(st.lists(RECORDS, max_size=3))
 def test_every_record_is_in_the_columns_of_its_partition_in_its_order(fetches: list[list[Record]]) -> None:
     room = Messages(40)
