@@ -124,14 +124,16 @@ class Detect:
         if not unknown:
             return places
         if len(followers) + unknown > self._settings.series_max:
-            self._give_up_idle(now_ms)
+            self._give_up_idle(now_ms, places[places != UNKNOWN])
         followers.add(batch.keys, batch.idents, batch.kinds, now_ms, places)
         if refused := int((places == UNKNOWN).sum()):
             self._counts["series_refused",] += refused
         return places
 
-    def _give_up_idle(self, now_ms: int) -> None:
-        busy = np.append(self._pending.followers(), np.array(self._declared.waiting(), np.int32))
+    def _give_up_idle(self, now_ms: int, met: npt.NDArray[np.int32]) -> None:
+        """Have idle followers make room, but for those that were just `met` or that a row waits for."""
+        declared = np.array(self._declared.waiting(), np.int32)
+        busy = np.concatenate([met, self._pending.followers(), declared])
         given = self._followers.give_up_idle(now_ms, busy)
         for place in given:
             self._declared.forget(place)

@@ -225,6 +225,22 @@ def test_idle_series_make_room_when_the_shard_is_full() -> None:
     assert {name: len(chunk) for name, chunk in pipeline.detect.dump().items()} == before
 
 
+def test_a_series_that_comes_back_in_the_batch_that_needs_room_keeps_its_place() -> None:
+    old = [Event(START_MS + n, f"old-{n}", rows=1.0) for n in range(3)]
+    clock = [Event(START_MS + hour * HOUR_MS, "old-2", run=f"{hour}", rows=1.0) for hour in range(1, 4)]
+    again = [Event(START_MS + 4 * HOUR_MS, name, rows=2.0) for name in ("old-0", "new")]
+    pipeline, log = Pipeline(Settings(series_max=3)), [[*old, *clock, *again]]
+    for first, last in ((0, 2), (3, 5), (6, 7)):
+        pipeline.feed(batch(log, 0, first, last))
+    pipeline.run(ending(log))
+    rows = {
+        dict(series.labels)["pipeline"]: (series.n, series.latest)
+        for series in pipeline.detect.followed()
+        if dict(series.labels).get("measure") == "rows"
+    }
+    assert rows == {"old-0": (2, 2.0), "old-2": (4, 1.0), "new": (1, 2.0)}
+
+
 def test_a_flood_of_new_series_leaves_the_old_ones_alone() -> None:
     old = hourly(range(60))
     flood = [Event(START_MS + 60 * HOUR_MS + n, f"flood-{n}", rows=1.0) for n in range(3000)]
