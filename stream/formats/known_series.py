@@ -23,6 +23,9 @@ class KnownSeries:
 
     def __init__(self, shards: int, known_max: int = KNOWN_MAX) -> None:
         self._shards, self._known_max = shards, known_max
+        self._forget()
+
+    def _forget(self) -> None:
         self._placed: list[Placed] = []
         self._idents = np.zeros((_TABLE_START // 2, 2), np.int64)
         self._table = np.zeros(_TABLE_START, np.int32)
@@ -37,7 +40,7 @@ class KnownSeries:
     def make_room(self, more: int) -> bool:
         """Before so many are added: forget all if they would be too many; whether that was so."""
         if len(self._placed) + more > self._known_max and self._placed:
-            self.__init__(self._shards, self._known_max)  # type: ignore[misc]  # all as it was in the beginning
+            self._forget()
             return True
         return False
 
