@@ -116,7 +116,7 @@ def test_a_refused_record_fails_its_delivery_and_is_told_to_the_worker(code: int
 
 def test_a_broker_away_for_longer_than_the_delivery_timeout_fails_the_delivery() -> None:
     async def scene(kafka: MockKafka) -> None:
-        with new_outbox(kafka, **{"delivery.timeout.ms": 1_000, "linger.ms": 0}) as (outbox, failures):
+        with new_outbox(kafka, **{"delivery.timeout.ms": 5_000, "linger.ms": 0}) as (outbox, failures):
             await outbox.deliver([alert("before")])
             kafka.take_down()
             with pytest.raises(DeliveryError, match="timed out"):

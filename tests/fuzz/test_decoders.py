@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -134,7 +135,7 @@ def _culprit(name: str, batches: list[list[bytes]]) -> bytes:
 
 def run(work: Callable[[int], int], inputs: int) -> None:
     """Do the chunks of so many inputs in all processes, and look at the memory that they take."""
-    with ProcessPoolExecutor(max(1, os.cpu_count() or 1)) as processes:
+    with ProcessPoolExecutor(max(1, os.cpu_count() or 1), mp_context=get_context("spawn")) as processes:
         grown = list(processes.map(partial(_measured, work), range(-(-inputs // CHUNK))))
     assert max(grown) < GROWTH_MB_MAX
 

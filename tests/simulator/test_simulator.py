@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 import pytest
 
@@ -33,7 +34,7 @@ MUTANT_SEEDS = range(60)
 def test_whatever_fails_when_alerts_and_state_are_those_of_an_undisturbed_run() -> None:
     found: dict[int, tuple[str, ...]] = {}
     happened: Counter[str] = Counter()
-    with ProcessPoolExecutor(JOBS) as processes:
+    with ProcessPoolExecutor(JOBS, mp_context=get_context("spawn")) as processes:
         for verdict in processes.map(check, range(SEEDS), chunksize=10):
             happened += verdict.faults + Counter(repeats=verdict.repeats)
             if verdict.complaints:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from stream.testing.simulator import Verdict, check
 
@@ -36,7 +37,7 @@ def _verdicts(seeds: Sequence[int], jobs: int) -> Iterator[Verdict]:
     if jobs <= 1 or len(seeds) == 1:
         yield from map(check, seeds)
         return
-    with ProcessPoolExecutor(jobs) as processes:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
         yield from processes.map(check, seeds, chunksize=8)
 
 

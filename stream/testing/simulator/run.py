@@ -209,13 +209,13 @@ class _Run:
     def _crash(self) -> None:
         worker = self._chance.choice(self._workers)
         self._outcome.faults["crash"] += 1
-        if worker.producer.busy:
+        busy = worker.producer.busy
+        if busy:
             self._outcome.faults["crash with records under way"] += 1
         held = [] if self._is_zombie(worker) else worker.states()
         self._gone(worker)
-        if self._chance.random() < self._scenario.faults.damage and not any(
-            it.frozen for it in self._workers
-        ):
+        tombstones_come = busy or any(it.frozen for it in self._workers)
+        if self._chance.random() < self._scenario.faults.damage and not tombstones_come:
             for place in held:
                 self._damage(place)
 
