@@ -99,11 +99,11 @@ class Detect:
                 self._error_serial += 1
                 self._errors[self._error_serial] = text
                 rows["error"][index] = self._error_serial
-        self._wait(batch.mark, rows, fresh)
+        self._wait(source, rows, fresh)
         table = batch.table(batch.values, VALUE_COLUMNS)
         values = self._rows(table, places, source, before)
         values["value"] = table["value"]
-        self._wait(batch.mark, values, self._fresh(values, before))
+        self._wait(source, values, self._fresh(values, before))
         table = batch.table(batch.declared, SCHEMA_COLUMNS)
         declared = self._rows(table, places, source, before)
         self._take_declared(batch, declared, table["schema"], self._fresh(declared, before))
@@ -153,11 +153,12 @@ class Detect:
     def _fresh(self, rows: Records, before: Progress) -> npt.NDArray[np.bool_]:
         return np.asarray((rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN), np.bool_)
 
-    def _wait(self, mark: Mark, rows: Records, fresh: npt.NDArray[np.bool_]) -> None:
+    def _wait(self, source: int, rows: Records, fresh: npt.NDArray[np.bool_]) -> None:
         if not fresh.all():
             rows = rows[fresh]
-        self._counts["late", mark.topic] += int((rows["order_ms"] > rows["time_ms"]).sum())
-        self._pending.add(self._sources.index((mark.topic, mark.partition)), rows)
+        topic, _ = self._sources[source]
+        self._counts["late", topic] += int((rows["order_ms"] > rows["time_ms"]).sum())
+        self._pending.add(source, rows)
 
     def _take_declared(
         self,
