@@ -3,6 +3,7 @@
 python -m bench.live SERVERS TOPIC RATE SECONDS SERIES       prints one JSON line for each wild run
 """
 
+import gc
 import json
 import sys
 import time
@@ -11,8 +12,8 @@ from typing import Final
 import numpy as np
 from confluent_kafka import Producer
 
-from bench.recording import PARTITIONS, send
-from bench.run_events import WILD_FACTOR, Shape, block, event, pipeline
+from bench.recording import send
+from bench.run_events import WILD_FACTOR, Shape, block, events, pipeline
 
 TICK_S: Final = 0.02
 WILD_EVERY_S: Final = 0.1
@@ -28,6 +29,7 @@ def main() -> None:
     producer = Producer(
         {"bootstrap.servers": servers, "linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
     )
+    gc.disable()  # millions of messages that die young, and no cycles among them
     began = time.time()
     sent, wild, tick = 0, 0, 0
     while (now := time.time()) < began + seconds:
@@ -48,14 +50,13 @@ def _ordinary(producer: Producer, topic: str, shape: Shape, first: int, now: flo
         return
     numbers = np.arange(first, first + shape.events)
     times_ms = np.full(shape.events, int(now * 1000))
-    for number, value in enumerate(block(shape, numbers, times_ms), first):
-        send(producer, topic, value, number % PARTITIONS)
+    send(producer, topic, block(shape, numbers, times_ms), first)
 
 
 def _wild(producer: Producer, topic: str, series: int, now: float) -> None:
     time_ms = int(now * 1000)
-    value = event(series, time_ms, series, USUAL_DURATION_MS * WILD_FACTOR, USUAL_ROWS)
-    send(producer, topic, value, series % PARTITIONS)
+    columns = (series, time_ms, series, USUAL_DURATION_MS * WILD_FACTOR, USUAL_ROWS)
+    send(producer, topic, events(*(np.array([it]) for it in columns)), series)
     print(json.dumps({"pipeline": pipeline(series), "time_ms": time_ms}), flush=True)
 
 

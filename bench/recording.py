@@ -1,7 +1,7 @@
 """A recorded topic: run events written to a topic of four partitions, which all advance together in event time."""
 
 import time
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Final
 
 from confluent_kafka import Producer
@@ -32,17 +32,17 @@ def write(servers: str, topic: str, shape: Shape, end_ms: int) -> None:
         }
     )
     for values in blocks(shape, end_ms):
-        for number, value in enumerate(values):
-            send(producer, topic, value, number % PARTITIONS)
-        producer.poll(0)
+        send(producer, topic, values)
     if left := producer.flush(DELIVERY_TIMEOUT_S):
         raise RuntimeError(f"{left} of {shape.events} events were not delivered")
 
 
-def send(producer: Producer, topic: str, value: bytes, partition: int) -> None:
-    """Hand one event to the producer, waiting while its queue is full."""
-    while True:
-        with suppress(BufferError):
-            producer.produce(topic, value, partition=partition)
-            return
-        producer.poll(0.1)
+def send(producer: Producer, topic: str, values: Sequence[bytes], first: int = 0) -> None:
+    """Hand events to the producer, round robin from partition `first` on, waiting while its queue is full."""
+    waiting = [
+        {"value": value, "partition": number % PARTITIONS} for number, value in enumerate(values, first)
+    ]
+    while waiting:
+        producer.produce_batch(topic, waiting)
+        waiting = [message for message in waiting if message.pop("_error", None)]
+        producer.poll(0.05 if waiting else 0)

@@ -1,9 +1,11 @@
 """Run events as bytes, made in bulk: evenly spaced in event time, many series or one, and if wished one hot series."""
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
+from numba import njit
 
 HOT_SERIES: Final = 0
 HOT_SHARE: Final = 0.5
@@ -13,9 +15,11 @@ SEED: Final = 1
 _PRIME: Final = 1_299_709
 
 _TEMPLATE: Final = (
-    b'{"pipeline":"warehouse.pipeline-%07d","task":"load","state":"succeeded","time":%d,'
-    b'"run_id":"scheduled__2025-06-01T00:00:00+00:00__%012d","duration_ms":%d,"rows":%d}'
+    b'{"pipeline":"warehouse.pipeline-#######","task":"load","state":"succeeded","time":#############,'
+    b'"run_id":"scheduled__2025-06-01T00:00:00+00:00__############","duration_ms":#######,"rows":#######}'
 )
+"""Each run of # is a number of as many digits; the last two are filled up with blanks, the others with zeros."""
+_PADDED: Final = 3
 
 
 class Shape(NamedTuple):
@@ -36,11 +40,6 @@ class Shape(NamedTuple):
 def pipeline(series: int) -> str:
     """The name of a pipeline."""
     return f"warehouse.pipeline-{series:07}"
-
-
-def event(series: int, time_ms: int, number: int, duration_ms: int, rows: int) -> bytes:
-    """One run event."""
-    return _TEMPLATE % (series, time_ms, number, duration_ms, rows)
 
 
 def blocks(shape: Shape, end_ms: int) -> Iterator[list[bytes]]:
@@ -65,8 +64,27 @@ def block(shape: Shape, numbers: np.ndarray, times_ms: np.ndarray) -> list[bytes
     if shape.wild_every:
         durations_ms[numbers % shape.wild_every == shape.wild_every - 1] *= WILD_FACTOR
     rows = rng.lognormal(11.5, 0.1, count).astype(np.int64)
-    columns = (series, times_ms, numbers, durations_ms, rows)
-    return [_TEMPLATE % row for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return events(series, times_ms, numbers, durations_ms, rows)
+
+
+def events(*columns: np.ndarray) -> list[bytes]:
+    """Events by their columns: series, time, number, duration and rows; all of one length."""
+    template = np.frombuffer(_TEMPLATE, np.uint8)
+    texts = np.tile(template, (len(columns[0]), 1))
+    for place, (field, column) in enumerate(zip(re.finditer(rb"#+", _TEMPLATE), columns, strict=True)):
+        start, end = field.span()
+        _write_digits(texts[:, start:end], column, ord("0" if place < _PADDED else " "))
+    found: list[bytes] = texts.view(f"S{len(template)}")[:, 0].tolist()
+    return found
+
+
+@njit(cache=True)
+def _write_digits(texts: np.ndarray, numbers: np.ndarray, filler: int) -> None:
+    for text, number in zip(texts, numbers):  # noqa: B905  numba knows no strict
+        left = number
+        for place in range(len(text) - 1, -1, -1):
+            text[place] = filler if left == 0 and place < len(text) - 1 else ord("0") + left % 10
+            left //= 10
 
 
 def _turns(numbers: np.ndarray, series: int) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Interest: which ordinary findings triage has to see too, so that it can end an episode.
+"""Interest: which ordinary findings triage has to see too, because they end an episode.
 
 A record with the field `interest_ms` has it: 0 while no episode may be open, else the time from which an ordinary finding
-may end the one that is.
+ends the one that is. Those before it would change nothing, and a series with an open episode costs no more than any other.
 """
 
 from detectors.compiled import inner
@@ -10,9 +10,9 @@ from detectors.episodes import QUIET_MS
 
 
 @inner
-def interested(s: Record) -> bool:
-    """Whether an episode may be open."""
-    return s.interest_ms > 0
+def awaited(s: Record, time_ms: int) -> bool:
+    """Whether an ordinary finding at this time would end an episode."""
+    return 0 < s.interest_ms <= time_ms
 
 
 @inner
@@ -21,8 +21,7 @@ def wanted(s: Record, time_ms: int, anomalous: bool, conclusive: bool) -> bool:
     if anomalous:
         s.interest_ms = max(s.interest_ms, time_ms + QUIET_MS)
         return True
-    if s.interest_ms <= 0:
-        return False
-    if conclusive or time_ms >= s.interest_ms:
+    if awaited(s, time_ms) or (conclusive and s.interest_ms > 0):
         s.interest_ms = 0
-    return True
+        return True
+    return False

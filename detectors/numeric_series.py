@@ -6,7 +6,7 @@ from detectors.compiled import pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import NUMERIC, SERIES, TOO_LONG, VALUE, Arrays
-from detectors.interest import interested, wanted
+from detectors.interest import awaited, wanted
 from detectors.numeric_kernels import judge_sample, limits_at, take_slot
 from detectors.numeric_layout import LIGHT_BLOCK_BITS, REFUSED, RUNS, VALUES
 
@@ -42,7 +42,7 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
     slot = _slot(a, follower, part)
     s = a.bank.light[slot]
     last_ms = s.last_ms if s.n > 0 else -1
-    said = judge_sample(a.bank, slot, time_ms, value, interested(s))
+    said = judge_sample(a.bank, slot, time_ms, value, awaited(s, time_ms))
     if said[8] == REFUSED:
         return
     s.latest = value

@@ -5,7 +5,7 @@ from detectors.compiled import pasted
 from detectors.core.layout import Record
 from detectors.findings import new_finding, place_finding
 from detectors.follower_layout import OUTCOME, Arrays
-from detectors.interest import interested, wanted
+from detectors.interest import awaited, wanted
 from detectors.rates import expected_share, judged, learn, learned, upper_share
 
 
@@ -16,7 +16,7 @@ def judge_outcome(
     """Judge one outcome and learn it; `interval_ms` is how often outcomes come, for the budget."""
     if o.rate.count == 0:
         o.first_ms = row.time_ms
-    if outcome or o.rate.recent or interested(o):
+    if outcome or o.rate.recent or awaited(o, row.time_ms):
         _judge(a, follower, part, o, row, outcome, interval_ms)
     else:
         learn(o.rate, False, False)

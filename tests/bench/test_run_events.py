@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from bench.run_events import BLOCK_EVENTS, HOT_SERIES, WILD_FACTOR, Shape, block, blocks, event, pipeline
+from bench.run_events import BLOCK_EVENTS, HOT_SERIES, WILD_FACTOR, Shape, block, blocks, events, pipeline
 from stream.contracts import RUN_EVENT, shipped
 
 END_MS = 1_767_225_600_000
@@ -69,4 +69,14 @@ def test_every_so_many_th_run_is_wild():
 def test_a_single_event_reads_as_one_of_a_block():
     (value,) = block(Shape(1, 1), np.array([3]), np.array([END_MS]))
     run = msgspec.json.decode(value)
-    assert value == event(0, END_MS, 3, run["duration_ms"], run["rows"])
+    columns = (0, END_MS, 3, run["duration_ms"], run["rows"])
+    assert [value] == events(*(np.array([it]) for it in columns))
+
+
+def test_numbers_are_written_as_they_are():
+    columns = ([12, 0], [END_MS, END_MS + 1], [7, 123_456_789_012], [4_900, 0], [98_715, 1_234_567])
+    first, second = map(msgspec.json.decode, events(*map(np.array, columns)))
+    assert first["pipeline"] == pipeline(12)
+    assert (first["time"], first["duration_ms"], first["rows"]) == (END_MS, 4_900, 98_715)
+    assert (second["duration_ms"], second["rows"]) == (0, 1_234_567)
+    assert second["run_id"].endswith("__123456789012")
