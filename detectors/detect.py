@@ -125,7 +125,8 @@ class Detect:
             return places
         if len(followers) + unknown > self._settings.series_max:
             self._give_up_idle(now_ms, places[places != UNKNOWN])
-        followers.add(batch.keys, batch.idents, batch.kinds, now_ms, places)
+        new = followers.add(batch.idents, batch.kinds, now_ms, places)
+        followers.name(places[new], batch.key_texts(new))
         if refused := int((places == UNKNOWN).sum()):
             self._counts["series_refused",] += refused
         return places

@@ -120,16 +120,22 @@ class Followers:
         return find(self.arrays, self._table, _words(idents))
 
     def add(
-        self, keys: Sequence[bytes], idents: bytes, kinds: bytes, now_ms: int, found: npt.NDArray[np.int32]
-    ) -> None:
-        """Add followers for the keys that are UNKNOWN in `found`, as many as there is room for, and enter their places."""
+        self, idents: bytes, kinds: bytes, now_ms: int, found: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.int64]:
+        """Add followers for the keys that are UNKNOWN in `found`, as many as there is room for, and enter their places.
+
+        Returns which of the keys got one; these have to be named.
+        """
         unknown = int((found == UNKNOWN).sum())
         self._reserve_followers(unknown)
         room = max(0, self._settings.series_max - len(self))
         kind_codes = np.frombuffer(kinds, np.uint8)
-        new = add(self.arrays, self._table, _words(idents), kind_codes, self._by_kind, room, now_ms, found)
-        for at in new.tolist():
-            self._name(int(found[at]), keys[at])
+        return add(self.arrays, self._table, _words(idents), kind_codes, self._by_kind, room, now_ms, found)
+
+    def name(self, places: npt.NDArray[np.int32], names: Sequence[bytes]) -> None:
+        """Name followers by their keys in msgpack; settings by label apply from then on."""
+        for place, name in zip(places.tolist(), names, strict=True):
+            self._name(place, name)
 
     def fold(self, rows: Records, timers_ms: int) -> Iterator[Records]:
         """Apply rows in the order they have, then run the timers due before `timers_ms`; yields findings as they fill up."""

@@ -1,6 +1,7 @@
-"""Reading memory by address, for kernels that go through bytes: whoever calls keeps the memory and stays within it.
+"""Memory as kernels see it: reading it by address, and asking for it ahead of time.
 
-An address is passed on for nothing, an array is not (see `compiled.borrowed`).
+Whoever reads by address keeps the memory and stays within it; an address is passed on for nothing, an array is not (see
+`compiled.borrowed`).
 """
 
 from collections.abc import Callable
@@ -60,3 +61,34 @@ def head_at(address: Address, at: int, size: int) -> np.uint64:
         low, high = np.uint64(_half_at(address, at)), np.uint64(_half_at(address, at + size - 2))
         return low | (high << np.uint64(8 * (size - 2)))
     return np.uint64(byte_at(address, at)) if size == 1 else np.uint64(0)
+
+
+_LINE_BYTES = 64
+_WRITE, _KEEP, _DATA = 1, 3, 1
+
+
+def _prefetcher(bytes_max: int) -> Any:
+    def fetch(_context: Any, records: Any, place: Any) -> Any:
+        def generated(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+            array = target.make_array(signature.args[0])(target, builder, arguments[0])
+            size = target.get_abi_sizeof(target.get_data_type(signature.args[0].dtype))
+            start = builder.mul(arguments[1], ir.Constant(arguments[1].type, size))
+            first = builder.gep(builder.bitcast(array.data, pointer), [start])
+            signature_of_it = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], signature_of_it)
+            how = [ir.Constant(word, said) for said in (_WRITE, _KEEP, _DATA)]
+            for line in range(0, min(size, bytes_max) + _LINE_BYTES - 1, _LINE_BYTES):
+                at = ir.Constant(ir.IntType(64), min(line, size - 1))
+                builder.call(function, [builder.gep(first, [at]), *how])
+            return target.get_dummy_value()
+
+        return types.none(records, types.int64), generated
+
+    return intrinsic(fetch)
+
+
+fetch_ahead = cast("Callable[[Any, int], None]", _prefetcher(1 << 20))
+"""Have the processor fetch a record of an array, which will be read and written soon; nothing else happens."""
+fetch_head = cast("Callable[[Any, int], None]", _prefetcher(256))
+"""The same for its first 256 bytes."""

@@ -16,7 +16,7 @@ from xxhash import xxh3_128_digest
 
 from detectors.series import Labels, Signal, series_text
 
-VERSION = 2
+VERSION = 3
 NEVER = -(1 << 62)
 """An event time (ms) before all others."""
 
@@ -119,15 +119,16 @@ SCHEMA_COLUMNS: tuple[tuple[str, str], ...] = (*RUN_COLUMNS[:4], ("schema", "<i4
 class SampleBatch(msgspec.Struct, array_like=True):
     """One record of the samples topic.
 
-    `keys` are `Key`s in msgpack, `idents` their idents (16 bytes each) and `kinds` their follower kinds (a byte each): who
-    knows an ident need not read the key. `home` holds the source offsets of records that are counted in this samples partition: each source record is
+    `keys` are `Key`s in msgpack, end to end; `key_ends` says where each ends (int32), `idents` are their idents (16 bytes
+    each) and `kinds` their follower kinds (a byte each): who knows an ident need not read the key. `home` holds the source offsets of records that are counted in this samples partition: each source record is
     home in exactly one. `dead` pairs the offset of a dead-lettered record with its reason. `errors` maps a row of
     `runs` to the error text its event carried.
     """
 
     version: int
     mark: Mark
-    keys: list[bytes]
+    keys: bytes
+    key_ends: bytes
     idents: bytes
     kinds: bytes
     schemas: list[list[Field]]
@@ -149,6 +150,13 @@ class SampleBatch(msgspec.Struct, array_like=True):
         if batch.version != VERSION:
             raise ValueError(f"sample batch of version {batch.version}; this worker reads version {VERSION}")
         return batch
+
+    def key_texts(self, numbers: NDArray[np.int64]) -> list[bytes]:
+        """Some of the keys, in msgpack."""
+        ends = np.frombuffer(self.key_ends, "<i4")
+        starts = np.append(0, ends[:-1])
+        places = zip(starts[numbers].tolist(), ends[numbers].tolist(), strict=True)
+        return [self.keys[start:end] for start, end in places]
 
     def table(self, rows: Rows, layout: tuple[tuple[str, str], ...]) -> dict[str, NDArray[Any]]:
         """The columns of one table by name, as read-only arrays."""

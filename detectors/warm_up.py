@@ -20,6 +20,7 @@ def compile_kernels() -> None:
         bank.judge_many([slot], [1], [1.0])
     followers, key = Followers(Settings()), Key(RUNS, canonical_labels({"pipeline": "warm-up"}))
     found = followers.find(key.ident)
-    followers.add([encode_key(key)], key.ident, bytes([key.follower_kind]), 0, found)
+    followers.add(key.ident, bytes([key.follower_kind]), 0, found)
+    followers.name(found, [encode_key(key)])
     list(followers.fold(np.zeros(0, ROW), 0))
     followers.load(followers.dump(), retuned=True)

@@ -107,8 +107,8 @@ class Events:
     def _read_plain(self, table: Table, values: Values, scanned: Records, records: NDArray[np.int64]) -> None:
         """The rows of the records that the scan has read."""
         chosen = slice(None) if len(records) == len(values) else records
-        places, index = np.unique(self._places(values, scanned["ident"], records), return_inverse=True)
-        table.keys = [self._known[place] for place in places.tolist()]
+        places = self._places(values, scanned["ident"], records)
+        table.scanned_keys, index = self._known.choice(places)
         table.times = np.full(len(values), NEVER)
         table.times[chosen] = scanned["time_ms"][chosen]
         run, state = scanned["run"][chosen], scanned["state"][chosen]
@@ -117,7 +117,7 @@ class Events:
 
     def _places(
         self, values: Values, idents: NDArray[np.int64], records: NDArray[np.int64]
-    ) -> NDArray[np.int32]:
+    ) -> NDArray[np.int64]:
         """The places of the records' keys among the known ones; those that are new are decoded once each."""
         idents = idents[records]
         places = self._known.find(idents)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.samples import RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, VERSION, Mark, Rows, SampleBatch
+from stream.formats.key_columns import KeyColumns, numbered, numbers_of
 from stream.formats.table import RunColumns, SchemaRows, Table, ValueRows
 
 Ints = NDArray[np.int64]
@@ -38,7 +39,8 @@ class Placement:
         self._table = table
         self._records = records
         self._shards = shards
-        self._key_shard = np.array([placed.shard for placed in table.keys], np.int64)
+        self._keys = table.key_choice()
+        self._key_shards, self._numbers = self._keys.shards, numbers_of(len(self._keys))
         self._runs = self._sorted(table.run_columns(), ("run", "state", "duration_ms", "rows", "bytes"))
         self._values = self._sorted(table.values, ("value",))
         self._declared = self._sorted(table.declared, ("schema",))
@@ -47,35 +49,39 @@ class Placement:
     def encode(self, shard: int, mark: Mark) -> bytes:
         """The sample batch for one samples partition."""
         runs, values, declared = (part.of(shard) for part in (self._runs, self._values, self._declared))
-        keys = np.unique(np.concatenate([part["key"] for part in (runs, values, declared)]))
-        schemas = np.unique(declared["schema"])
-        declared["schema"] = np.searchsorted(schemas, declared["schema"])
-        for part in (runs, values, declared):
-            part["key"] = np.searchsorted(keys, part["key"])
+        keys = self._renumber_keys(runs, values, declared)
+        schemas, declared["schema"] = np.unique(declared["schema"], return_inverse=True)
         home = np.flatnonzero(self._home == shard)
-        table, offsets = self._table, self._records.offsets
-        placed = [table.keys[key] for key in keys.tolist()]
         return _encode(
             SampleBatch(
                 version=VERSION,
                 mark=mark,
-                keys=[key.text for key in placed],
-                idents=b"".join([key.ident for key in placed]),
-                kinds=bytes([key.kind for key in placed]),
-                schemas=[list(table.schemas[schema]) for schema in schemas.tolist()],
+                keys=keys.texts.tobytes(),
+                key_ends=keys.ends.astype("<i4").tobytes(),
+                idents=keys.idents.tobytes(),
+                kinds=keys.kinds.tobytes(),
+                schemas=[list(self._table.schemas[schema]) for schema in schemas.tolist()],
                 runs=_rows(runs, RUN_COLUMNS),
                 values=_rows(values, VALUE_COLUMNS),
                 declared=_rows(declared, SCHEMA_COLUMNS),
-                home=offsets[home].astype("<i8").tobytes(),
+                home=self._records.offsets[home].astype("<i8").tobytes(),
                 dead=self._dead(shard),
                 errors=self._errors(runs["record"]),
             )
         )
 
+    def _renumber_keys(self, *tables: dict[str, NDArray[Any]]) -> KeyColumns:
+        """The keys that these rows are about, whose `key` is then a number among them."""
+        bounds = np.cumsum([len(rows["key"]) for rows in tables])[:-1]
+        places, numbers = numbered(np.concatenate([rows["key"] for rows in tables]), self._numbers)
+        for rows, part in zip(tables, np.split(numbers, bounds), strict=True):
+            rows["key"] = part
+        return self._keys.take(places)
+
     def _sorted(self, rows: RunColumns | ValueRows | SchemaRows, own: Sequence[str]) -> "_Sorted":
         record, key = np.asarray(rows.record, np.int64), np.asarray(rows.key, np.int64)
         alive = np.flatnonzero(self._records.alive[record])
-        shard = self._key_shard[key[alive]]
+        shard = self._key_shards[key[alive]]
         order = np.argsort(shard, kind="stable")
         chosen = alive[order]
         columns = {"row": chosen, "record": record[chosen], "key": key[chosen]}

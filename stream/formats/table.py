@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.samples import NEVER, Key, encode_key
-from detectors.series import shard_of
+from detectors.samples import NEVER, Key
 from stream.formats.dead import UnreadableError
 from stream.formats.declared import Fields
+from stream.formats.key_columns import KeyChoice, KeyColumns, Placed, placed
 
 MEMO_ENTRIES_MAX: Final = 50_000
 MEMO_CHARS_MAX: Final = 1_024
@@ -20,20 +20,6 @@ Floats = NDArray[np.float64]
 
 Ident = tuple[Any, ...]
 """What a record says of a series, as it stands there: the hashable thing that is looked up for every row."""
-
-
-class Placed(NamedTuple):
-    """A key as it stands in a sample batch, and the samples partition that owns its labels."""
-
-    text: bytes
-    ident: bytes
-    kind: int
-    shard: int
-
-
-def placed(key: Key, shards: int) -> Placed:
-    """A key, ready for sample batches."""
-    return Placed(encode_key(key), key.ident, int(key.follower_kind), shard_of(key.labels, shards))
 
 
 class Memo(dict[Ident, Placed]):
@@ -128,7 +114,7 @@ class Table:
 
     `times` has an event time (ms) for each record, `NEVER` where there is none; `dead` says which records are
     unreadable: rows that they have already given do not count. `errors` maps a record to the error text of its run.
-    `scanned` are the run rows that came as columns.
+    `scanned` are the run rows that came as columns, with keys of their own, `scanned_keys`.
     """
 
     def __init__(self, size: int) -> None:
@@ -136,15 +122,20 @@ class Table:
         self.dead: dict[int, UnreadableError] = {}
         self.runs = RunRows()
         self.scanned: RunColumns | None = None
+        self.scanned_keys = KeyChoice(KeyColumns.of([]), np.empty(0, np.int64))
         self.values = ValueRows()
         self.declared = SchemaRows()
         self.errors: dict[int, str] = {}
-        self.keys: list[Placed] = []
+        self._keys: list[Placed] = []
         self.schemas: list[Fields] = []
         self._schema_index: dict[int, int] = {}
 
+    def key_choice(self) -> KeyChoice:
+        """All keys: the scanned ones, then those of single rows."""
+        return self.scanned_keys.then(KeyColumns.of(self._keys)) if self._keys else self.scanned_keys
+
     def run_columns(self) -> RunColumns:
-        """All run rows, in the order of their records."""
+        """All run rows, in the order of their records; their keys are numbers in `key_choice`."""
         columns = self.runs.columns()
         if self.scanned is None:
             return columns
@@ -152,7 +143,7 @@ class Table:
 
     def slots(self, memo: Memo) -> "Slots":
         """The index of a key in this table's dictionary, by ident."""
-        return Slots(memo, self.keys)
+        return Slots(memo, self._keys, len(self.scanned_keys))
 
     def schema(self, fields: Fields) -> int:
         """Index of a declared schema in this table's dictionary; equal objects that are not the same stand twice."""
@@ -163,17 +154,16 @@ class Table:
 
 
 class Slots(dict[Ident, int]):
-    """Key indices of one table, by ident."""
+    """The numbers of keys in one table, by ident; the first `taken` numbers are not free."""
 
-    def __init__(self, memo: Memo, keys: list[Placed]) -> None:
+    def __init__(self, memo: Memo, keys: list[Placed], taken: int) -> None:
         super().__init__()
-        self._memo = memo
-        self._keys = keys
+        self._memo, self._keys, self._taken = memo, keys, taken
 
     def __missing__(self, ident: Ident) -> int:
+        number = self[ident] = self._taken + len(self._keys)
         self._keys.append(self._memo[ident])
-        index = self[ident] = len(self._keys) - 1
-        return index
+        return number
 
 
 class Reader(Protocol):

@@ -79,11 +79,13 @@ class BatchBuilder:
 
     def encode(self, mark: Mark) -> bytes:
         """The record to write: all rows, with the mark."""
+        texts = [encode_key(key) for key in self._keys]
         return msgspec.msgpack.encode(
             SampleBatch(
                 version=VERSION,
                 mark=mark,
-                keys=[encode_key(key) for key in self._keys],
+                keys=b"".join(texts),
+                key_ends=np.cumsum([len(text) for text in texts]).astype("<i4").tobytes(),
                 idents=b"".join(key.ident for key in self._keys),
                 kinds=bytes(key.follower_kind for key in self._keys),
                 schemas=[list(fields) for fields in self._schemas],

@@ -1,7 +1,7 @@
 """Student's t in kernels agrees with scipy's."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
@@ -10,8 +10,9 @@ from detectors.student_t import upper_quantile, upper_tail
 
 @settings(deadline=None)  # the first example compiles
 @given(t=st.floats(-1e4, 1e4), df=st.floats(1, 200))
+@example(t=6.912678171229528e-09, df=1.0)  # where scipy rounds t away: its tail is exactly 0.5
 def test_the_upper_tail_is_that_of_students_t(t: float, df: float) -> None:
-    assert upper_tail(t, df) == pytest.approx(float(student_t.sf(t, df)), rel=1e-9, abs=1e-300)
+    assert upper_tail(t, df) == pytest.approx(float(student_t.sf(t, df)), rel=2e-8, abs=1e-300)
 
 
 @settings(deadline=None)  # the first example compiles

@@ -130,13 +130,13 @@ def _add(everything: Seen, batch: SampleBatch, shard: int, shards: int) -> None:
     everything.values += values
     everything.declared += declared
     used = {row["index"] for row in (*runs, *values, *declared)}
-    assert used == set(range(len(batch.keys))), "a key without rows would make a series of nothing"
+    assert used == set(range(len(batch.kinds))), "a key without rows would make a series of nothing"
 
 
 def _rows(batch: SampleBatch, table: dict[str, NDArray[Any]]) -> Iterator[dict[str, Any]]:
     for at in range(len(table["key"])):
         row: dict[str, Any] = {name: column[at].item() for name, column in table.items()}
-        key = decode_key(batch.keys[row["key"]])
+        key = decode_key(*batch.key_texts(np.array([row["key"]])))
         row |= {"index": row.pop("key"), "kind": key.kind, "labels": dict(key.labels)}
         row |= {"unit": key.unit, "owner": key.owner}
         if "state" in row:

@@ -29,9 +29,9 @@ def new_reader() -> Events:
 
 def rows(table: Table) -> list[Row]:
     """Event time, key and the other columns of each run row."""
-    columns = table.run_columns()
+    columns, keys = table.run_columns(), table.key_choice()
     return [
-        (int(table.times[record]), decode_key(table.keys[key].text), tuple(map(str, cells)))
+        (int(table.times[record]), decode_key(keys.columns.text(keys.places[key])), tuple(map(str, cells)))
         for record, key, *cells in zip(*(column.tolist() for column in columns), strict=True)
     ]
 

@@ -23,7 +23,7 @@ def test_every_ident_means_its_own_key_however_many_there_are() -> None:
     places = known.find(idents(*range(5000), 5000))
     assert places[-1] == UNKNOWN
     for number in range(0, 5000, 97):
-        assert decode_key(known[places[number]].text) == key(number)
+        assert decode_key(known.keys.text(places[number])) == key(number)
 
 
 def test_when_there_are_too_many_all_are_forgotten() -> None:
@@ -34,4 +34,4 @@ def test_when_there_are_too_many_all_are_forgotten() -> None:
     assert known.make_room(3)
     assert set(known.find(idents(*range(8)))) == {UNKNOWN}
     known.add(idents(3)[0], key(3))
-    assert decode_key(known[int(known.find(idents(3))[0])].text) == key(3)
+    assert decode_key(known.keys.text(known.find(idents(3))[0])) == key(3)
