@@ -20,6 +20,7 @@ from stream.sources import Place
 
 TICK_S: Final = 0.1
 FREEZE_SHARE: Final = 0.7
+SET_BACK_S_MAX: Final = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,10 @@ class StallError(Exception):
 
 class FreezeError(Exception):
     """The process stood still for so long that the group may have given its partitions away."""
+
+
+class ClockError(Exception):
+    """The wall clock was set back, and threads of librdkafka wait for a time of day that has become further away."""
 
 
 class Stopper:
@@ -59,6 +64,26 @@ async def watch_for_freezes(stopper: Stopper, session_s: float) -> None:
                 FreezeError(f"the process stood still for {now - before:.1f} s of a {session_s:g} s session")
             )
         before = now
+
+
+async def watch_for_a_clock_set_back(stopper: Stopper) -> None:
+    """Stop the process when its wall clock is set back.
+
+    librdkafka's threads wait until a time of day, so each that waits at that moment sleeps for as much longer, unless
+    something wakes it. Fetching can stand still then, and so can writing to a topic that the process has not
+    written to before, for as long as the clock was set back by. New clients begin with the new time.
+    """
+    before_s = _wall_clock_ahead_s()
+    while True:
+        await asyncio.sleep(TICK_S)
+        ahead_s = _wall_clock_ahead_s()
+        if before_s - ahead_s > SET_BACK_S_MAX:
+            stopper.stop(ClockError(f"the wall clock was set back by {before_s - ahead_s:.0f} s"))
+        before_s = ahead_s
+
+
+def _wall_clock_ahead_s() -> float:
+    return time.time() - time.monotonic()
 
 
 @dataclass(slots=True)

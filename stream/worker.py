@@ -2,14 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final
 
 import structlog
 
 from stream.exits import Exit, Refused
 from stream.faust_app import App, build_app
-from stream.guards import Stopper, watch_for_freezes
+from stream.guards import Stopper, watch_for_a_clock_set_back, watch_for_freezes
 from stream.http import HttpServer
 from stream.ingest_agent import Ends, IngestAgent
 from stream.outbox import Outbox
@@ -35,6 +35,22 @@ def run_worker(topology: Topology) -> None:
         Refused: the HTTP port is taken.
     """
     asyncio.run(Worker(topology).run())
+
+
+async def in_time(steps: Iterable[tuple[str, Callable[[], Awaitable[Any]]]], limit_s: float) -> None:
+    """Take named steps one after the other, all within a limit.
+
+    Raises:
+        Refused: naming the step in which time ran out.
+    """
+    under_way = ""
+    try:
+        async with asyncio.timeout(limit_s):
+            for name, step in steps:
+                under_way = name
+                await step()
+    except TimeoutError:
+        raise Refused(f"could not {under_way} within {limit_s:g} s", Exit.FAIL_STOP) from None
 
 
 class Worker:
@@ -122,6 +138,7 @@ class Worker:
         return [
             self._ingest.mark_for_ever(),
             self._progress.watch(self._stopper),
+            watch_for_a_clock_set_back(self._stopper),
             self._arm_freeze_guard(session_s),
             *(agent.store_for_ever(topology.snapshot_interval_s) for agent in self._stages),
         ]
@@ -173,13 +190,11 @@ class Worker:
             log.warning(
                 "drain.cut_short", after_s=DRAIN_S_MAX, reason="others still write, or there is a backlog"
             )
+        last_steps = [(f"store the state of {agent.name}", agent.store) for agent in self._stages]
         try:
-            async with asyncio.timeout(DRAIN_S_MAX):
-                for agent in self._stages:
-                    await agent.store()
-                await app.consumer.commit()
-        except TimeoutError:
-            self._stopper.stop(Refused(f"could not store the state within {DRAIN_S_MAX:g} s", Exit.FAIL_STOP))
+            await in_time([*last_steps, ("commit what is stored", app.consumer.commit)], DRAIN_S_MAX)
+        except Refused as refused:
+            self._stopper.stop(refused)
         await self._leave(app)
         log.info("worker.drained")
 

@@ -117,6 +117,14 @@ def overwrite_snapshots() -> None:
     put(SnapshotWriter, "__init__", shared)
 
 
+def outlive_a_clock_set_back() -> None:
+    """A worker goes on whose librdkafka waits for the old time to come again."""
+
+    async def never(_stopper: Any) -> None: ...
+
+    put(worker, "watch_for_a_clock_set_back", never)
+
+
 CURES: dict[str, Callable[[], None]] = {
     "P1": resume_before_seeking,
     "P3": let_agents_die,
@@ -127,6 +135,7 @@ CURES: dict[str, Callable[[], None]] = {
     "N1": wait_for_every_offset,
     "N2": overwrite_snapshots,
     "N2-guard": outlive_freezes,
+    "clock": outlive_a_clock_set_back,
 }
 
 
