@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from bench.course import Course, Outcome, Unable
+from bench.seats import Seat
 from bench.worker import POLL_S, Deployment, Worker, deployed
 
 DEADLINE_S: Final = 600.0
@@ -70,11 +71,11 @@ def watch(workers: Sequence[Worker], events: int) -> Iterator[Seen]:
 
 
 def run(
-    deployment: Deployment, course: Course, cores: Sequence[int | None] = (None,), linger_s: float = 0.0
+    deployment: Deployment, course: Course, seats: Sequence[Seat] = ((),), linger_s: float = 0.0
 ) -> Outcome:
-    """Have one worker for each of the cores read the course, and live on for a while."""
+    """Have a worker on each of the seats read the course, and live on for a while."""
     with ExitStack() as stack:
-        workers = [stack.enter_context(deployment.worker(core)) for core in cores]
+        workers = [stack.enter_context(deployment.worker(seat)) for seat in seats]
         points = list(watch(workers, course.events))
         time.sleep(linger_s)
     done = lap(points, course.warm_up)
@@ -92,4 +93,4 @@ class Gauge:
 
     def measure(self, course: Course) -> Outcome:
         with deployed(course.bed, course.topic, SETTINGS) as deployment:
-            return run(deployment, course, (None,) * self.workers)
+            return run(deployment, course, ((),) * self.workers)

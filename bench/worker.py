@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.course import Bed, Unable
 from bench.machine import PYTHON, ROOT
+from bench.seats import Seat
 from stream.local_broker import free_ports
 
 STOP_S_MAX: Final = 60.0
@@ -54,9 +55,9 @@ class Deployment:
             raise Unable(f"topics create: {done.stdout}{done.stderr}")
 
     @contextmanager
-    def worker(self, core: int | None = None) -> "Iterator[Worker]":
-        """A running worker, pinned to a core if one is given; told to stop, and waited for, in the end."""
-        worker = Worker(self, core)
+    def worker(self, seat: Seat = ()) -> "Iterator[Worker]":
+        """A running worker, on a seat if one is given; told to stop, and waited for, in the end."""
+        worker = Worker(self, seat)
         try:
             yield worker
         finally:
@@ -77,16 +78,15 @@ def deployed(bed: Bed, source: str, settings: Settings) -> Iterator[Deployment]:
 class Worker:
     """One `streamgauge run`, from the moment it is started."""
 
-    def __init__(self, deployment: Deployment, core: int | None) -> None:
+    def __init__(self, deployment: Deployment, seat: Seat) -> None:
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         self.log = deployment.folder / f"worker-{port}.log"
         command = [str(PYTHON), "-m", "stream", "run", "--config", str(deployment.config)]
         command += ["--http-port", str(port)]
-        pinned = [] if core is None else ["taskset", "--cpu-list", str(core)]
         self.started_s = time.monotonic()
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen([*pinned, *command], cwd=ROOT, stdout=log, stderr=log)
+            self._process = subprocess.Popen([*seat, *command], cwd=ROOT, stdout=log, stderr=log)
 
     def metrics(self) -> "Metrics":
         """What it counts now; nothing while it does not listen yet.
