@@ -55,6 +55,11 @@ def blocks(shape: Shape, end_ms: int) -> Iterator[list[bytes]]:
 
 def block(shape: Shape, numbers: np.ndarray, times_ms: np.ndarray) -> list[bytes]:
     """The events with these numbers at these times."""
+    return events(*columns(shape, numbers, times_ms))
+
+
+def columns(shape: Shape, numbers: np.ndarray, times_ms: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The same as columns."""
     rng = np.random.default_rng([SEED, int(numbers[0])])
     count = len(numbers)
     series = _turns(numbers, shape.series) if shape.turns else rng.integers(0, shape.series, count)
@@ -64,23 +69,28 @@ def block(shape: Shape, numbers: np.ndarray, times_ms: np.ndarray) -> list[bytes
     if shape.wild_every:
         durations_ms[numbers % shape.wild_every == shape.wild_every - 1] *= WILD_FACTOR
     rows = rng.lognormal(11.5, 0.1, count).astype(np.int64)
-    return events(series, times_ms, numbers, durations_ms, rows)
+    return series, times_ms, numbers, durations_ms, rows
 
 
-def events(*columns: np.ndarray) -> list[bytes]:
+def events(*by_field: np.ndarray) -> list[bytes]:
     """Events by their columns: series, time, number, duration and rows; all of one length."""
-    template = np.frombuffer(_TEMPLATE, np.uint8)
-    texts = np.tile(template, (len(columns[0]), 1))
-    for place, (field, column) in enumerate(zip(re.finditer(rb"#+", _TEMPLATE), columns, strict=True)):
+    found = texts(*by_field)
+    listed: list[bytes] = found.view(f"S{found.shape[1]}")[:, 0].tolist()
+    return listed
+
+
+def texts(*by_field: np.ndarray) -> np.ndarray:
+    """The same as an array of bytes with a row for each event."""
+    found = np.tile(np.frombuffer(_TEMPLATE, np.uint8), (len(by_field[0]), 1))
+    for place, (field, column) in enumerate(zip(re.finditer(rb"#+", _TEMPLATE), by_field, strict=True)):
         start, end = field.span()
-        _write_digits(texts[:, start:end], column, ord("0" if place < _PADDED else " "))
-    found: list[bytes] = texts.view(f"S{len(template)}")[:, 0].tolist()
+        _write_digits(found[:, start:end], column, ord("0" if place < _PADDED else " "))
     return found
 
 
 @njit(cache=True)
-def _write_digits(texts: np.ndarray, numbers: np.ndarray, filler: int) -> None:
-    for text, number in zip(texts, numbers):  # noqa: B905  numba knows no strict
+def _write_digits(fields: np.ndarray, numbers: np.ndarray, filler: int) -> None:
+    for text, number in zip(fields, numbers):  # noqa: B905  numba knows no strict
         left = number
         for place in range(len(text) - 1, -1, -1):
             text[place] = filler if left == 0 and place < len(text) - 1 else ord("0") + left % 10
