@@ -16,7 +16,7 @@ COMMIT_INTERVAL_S: Final = 1.0
 REQUEST_TIMEOUT_S: Final = 30.0
 INTERNAL_FETCH_BYTES_MAX: Final = 2 << 20
 INTERNAL_RECORDS_MAX: Final = 50
-QUEUED_MESSAGES_MAX: Final = 64
+QUEUED_MESSAGES_MAX: Final = 32
 
 Consume = Callable[[AsyncIterator[Any]], Awaitable[None]]
 

@@ -6,8 +6,9 @@ after a crash is left out by the fences in the state; what was acked is stored.
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections import Counter as Tally
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from stream.snapshots import Entry, SnapshotWriter
 from stream.sources import Place
 from stream.telemetry import Telemetry
 from stream.topology import StageSpec
-from stream.transport import Membership
+from stream.transport import Membership, Records
 
 Result = TypeVar("Result")
 
@@ -54,6 +55,16 @@ class Shard:
     alerts: Tally[Count] = field(default_factory=Tally)
     sizes: Mapping[str, float] = field(default_factory=dict)
     size_bytes: int = 0
+
+
+def _stretches(records: Records, covered_offset: int) -> Iterator[Records]:
+    """The records that are not covered, cut where offsets are missing."""
+    offsets, values = records
+    first = bisect_right(offsets, covered_offset)
+    for end in range(first + 1, len(offsets) + 1):
+        if end == len(offsets) or offsets[end] != offsets[end - 1] + 1:
+            yield Records(offsets[first:end], values[first:end])
+            first = end
 
 
 class Dump(NamedTuple):
@@ -110,14 +121,19 @@ class StageAgent:
                 await self._take(event)
 
     async def _take(self, event: Any) -> None:
-        message = event.message
+        message, records = event.message, event.value
         if message.generation_id != self._membership.generation:
             return
         shard = self.shards.get(message.partition) or await self._load(message.partition)
-        if shard is not None and await self._in_order(shard, message.partition, message.offset):
-            if message.offset > shard.stage.covered_offset:
-                await self._step(shard, message.offset, event.value)
-            shard.last = event
+        if shard is None:
+            return
+        for stretch in _stretches(records, shard.stage.covered_offset):
+            if not await self._in_order(shard, message.partition, stretch.offsets[0]):
+                return
+            await self._fold(shard, stretch)
+            if self.shards.get(message.partition) is not shard:
+                return
+        shard.last = event
 
     def position(self, partition: int) -> int | None:
         """The next offset that is not folded in; None while the shard is not loaded."""
@@ -171,24 +187,26 @@ class StageAgent:
         shard.rewound_at = offset
         return False
 
-    async def _step(self, shard: Shard, offset: int, payload: bytes) -> None:
-        """Fold in one record, in a thread: a step may take long, and heartbeats and health must go on.
+    async def _fold(self, shard: Shard, records: Records) -> None:
+        """Fold in records, in a thread: a step may take long, and heartbeats and health must go on.
 
-        Its outputs are posted whatever happened meanwhile: no state may cover a record whose outputs were not.
+        Their outputs are posted whatever happened meanwhile: no state may cover a record whose outputs were not.
         """
-        outputs = await self._in_thread(self._timed_step, shard, offset, payload)
+        outputs = await self._in_thread(self._steps, shard, records)
         if outputs:
             delivery = await self._outbox.post(outputs)
             shard.deliveries = [*(other for other in shard.deliveries if not other.done()), delivery]
             delivery.on_stored(partial(self._observe_alerts, shard, outputs))
 
-    def _timed_step(self, shard: Shard, offset: int, payload: bytes) -> list[Output]:
-        started_s = time.perf_counter()
-        outputs = shard.stage.step(offset, payload)
+    def _steps(self, shard: Shard, records: Records) -> list[Output]:
+        outputs: list[Output] = []
+        for offset, payload in zip(*records, strict=True):
+            started_s = time.perf_counter()
+            outputs += shard.stage.step(offset, payload)
+            self._step_seconds.observe(time.perf_counter() - started_s)
         counts = shard.stage.take_counts()
         shard.counts.update(counts)
         self._telemetry.folded(counts)
-        self._step_seconds.observe(time.perf_counter() - started_s)
         return outputs
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:

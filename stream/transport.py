@@ -7,8 +7,8 @@ pinned to exact versions.
 """
 
 import logging
-from collections.abc import Callable
-from typing import Any, Final, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, cast
 
 import structlog
 from aiokafka.errors import IllegalStateError
@@ -29,6 +29,23 @@ BUSY_WAIT_S: Final = 0.005
 _faust_log = logging.getLogger("faust.streamgauge")
 
 log = structlog.get_logger(__name__)
+
+
+class Records(NamedTuple):
+    """Consecutive records of one partition of an internal topic, at least one: one message to its agent."""
+
+    offsets: list[int]
+    values: list[bytes]
+
+    @classmethod
+    def of(cls, fetched: Sequence[Any]) -> "Records":
+        """What aiokafka gave for one partition."""
+        return cls([it.offset for it in fetched], [it.value for it in fetched])
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last record."""
+        return self.offsets[-1] + 1
 
 
 class Membership:
@@ -150,7 +167,7 @@ class BatchConsumer(driver.Consumer):
         return self._committed_offset.get(TP(*place))
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  Faust's signature
-        """The next records: batches of the source topics, single records of the others.
+        """The next records, those of one partition in one piece: a message costs Faust the same, however much it carries.
 
         aiokafka comes last and nothing is awaited after it: what it has drained is lost to it, so it must reach
         Faust under the assignment it was drained for. What librdkafka gave is merely fetched again.
@@ -164,7 +181,9 @@ class BatchConsumer(driver.Consumer):
             self.stopper.stop(error)
         wait_s = 0.0 if batches else BUSY_WAIT_S if self.sources.records_under_way else FETCH_WAIT_S
         drained = await super()._getmany(active_partitions=internal, timeout=wait_s) if internal else {}
-        records = dict(drained or {})
+        records: dict[TP, Any] = {
+            tp: [Records.of(fetched)] for tp, fetched in (drained or {}).items() if fetched
+        }
         if epoch == self.membership.epoch and self.flow_active:
             records.update({TP(*batch.place): [batch] for batch in batches})
         elif batches:
@@ -190,9 +209,7 @@ class BatchConsumer(driver.Consumer):
         self.sources.assign(cast("dict[Place, int]", positions))
         return True
 
-    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        if not isinstance(record, Batch):
-            return super()._to_message(tp, record)
+    def _to_message(self, tp: TP, record: Batch | Records) -> ConsumerMessage:
         return ConsumerMessage(
             topic=tp.topic,
             partition=tp.partition,

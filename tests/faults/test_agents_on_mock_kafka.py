@@ -18,7 +18,7 @@ from stream.stage_agent import StageAgent
 from stream.telemetry import Telemetry
 from stream.testing.mock_kafka import MockKafka
 from stream.topology import Ingesting, StageSpec
-from stream.transport import Membership
+from stream.transport import Membership, Records
 from tests.faults.mock_clients import (
     ALERTS,
     PATIENCE_S,
@@ -56,6 +56,10 @@ class Event:
     @property
     def acked(self) -> bool:
         return self.acks > 0
+
+
+def sample(offset: int) -> Event:
+    return Event(Message(0, offset, 1), Records([offset], [b"sample"]))
 
 
 class Alerting:
@@ -141,7 +145,7 @@ def covered(kafka: MockKafka) -> int:
 
 @pytest.mark.parametrize("away", [ALERTS_LEADER, STATE_LEADER])
 def test_a_stage_acks_only_when_its_alerts_and_then_its_state_are_stored(away: int) -> None:
-    events = [Event(Message(0, offset, 1), b"sample") for offset in range(3)]
+    events = [sample(offset) for offset in range(3)]
 
     async def scene(kafka: MockKafka) -> None:
         with new_outbox(kafka) as (outbox, failures):
@@ -176,7 +180,7 @@ def test_a_stage_acks_only_when_its_alerts_and_then_its_state_are_stored(away: i
 
 
 def test_a_stage_whose_alert_is_lost_never_acks() -> None:
-    event = Event(Message(0, 0, 1), b"sample")
+    event = sample(0)
 
     async def scene(kafka: MockKafka) -> None:
         with new_outbox(kafka, **{"delivery.timeout.ms": 1_000, "linger.ms": 0}) as (outbox, failures):
