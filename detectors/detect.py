@@ -23,7 +23,7 @@ from detectors.followers import Followers
 from detectors.outputs import Destination, Output
 from detectors.pending import Pending
 from detectors.reports import Followed, Position, followed, source_positions, verdict_of
-from detectors.samples import NEVER, RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, Mark, SampleBatch
+from detectors.samples import NEVER, RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, Field, Mark, SampleBatch
 from detectors.series import Signal, shard_of
 from detectors.settings import Settings
 from detectors.stage import Count
@@ -36,6 +36,7 @@ PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
 Columns = dict[str, npt.NDArray[Any]]
+_NO_ROWS: Final[Records] = np.zeros(0, ROW)
 
 
 class Detect:
@@ -89,7 +90,20 @@ class Detect:
         """Have the batch's rows that are no repeats wait, each with its follower."""
         source = self._source(batch.mark)
         places = self._places(batch)
+        taken = [
+            self._take_runs(batch, places, source, before),
+            self._take_values(batch, places, source, before),
+            self._take_declared(batch, places, source, before),
+        ]
+        if (places == UNKNOWN).any():
+            self._refuse(np.concatenate(taken), before)
+
+    def _take_runs(
+        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
+    ) -> Records:
         runs = batch.table(batch.runs, RUN_COLUMNS)
+        if not len(runs["offset"]):
+            return _NO_ROWS
         rows = self._rows(runs, places, source, before)
         rows["run"], rows["state"], rows["value"] = runs["run"], runs["state"], runs["duration_ms"]
         rows["rows"], rows["bytes"] = runs["rows"], runs["bytes"]
@@ -100,15 +114,37 @@ class Detect:
                 self._errors[self._error_serial] = text
                 rows["error"][index] = self._error_serial
         self._wait(source, rows, fresh)
+        return rows
+
+    def _take_values(
+        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
+    ) -> Records:
         table = batch.table(batch.values, VALUE_COLUMNS)
-        values = self._rows(table, places, source, before)
-        values["value"] = table["value"]
-        self._wait(source, values, self._fresh(values, before))
+        if not len(table["offset"]):
+            return _NO_ROWS
+        rows = self._rows(table, places, source, before)
+        rows["value"] = table["value"]
+        self._wait(source, rows, self._fresh(rows, before))
+        return rows
+
+    def _take_declared(
+        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
+    ) -> Records:
         table = batch.table(batch.declared, SCHEMA_COLUMNS)
-        declared = self._rows(table, places, source, before)
-        self._take_declared(batch, declared, table["schema"], self._fresh(declared, before))
-        if (places == UNKNOWN).any():
-            self._refuse(np.concatenate([rows, values, declared]), before)
+        if not len(table["offset"]):
+            return _NO_ROWS
+        rows = self._rows(table, places, source, before)
+        fresh = self._fresh(rows, before)
+        self._counts["late", batch.mark.topic] += int((rows["order_ms"] > rows["time_ms"])[fresh].sum())
+        for index in np.flatnonzero(fresh).tolist():
+            self._declare(rows[index], index, batch.schemas[int(table["schema"][index])])
+        return rows
+
+    def _declare(self, row: Any, index: int, fields: list[Field]) -> None:
+        place, order_ms = int(row["follower"]), int(row["order_ms"])
+        source, offset, time_ms = int(row["source"]), int(row["offset"]), int(row["time_ms"])
+        self._declared.add(order_ms, source, offset, index, time_ms, place, fields)
+        self._followers.touch(place, order_ms)
 
     def _source(self, mark: Mark) -> int:
         place = (mark.topic, mark.partition)
@@ -160,22 +196,6 @@ class Detect:
         topic, _ = self._sources[source]
         self._counts["late", topic] += int((rows["order_ms"] > rows["time_ms"]).sum())
         self._pending.add(source, rows)
-
-    def _take_declared(
-        self,
-        batch: SampleBatch,
-        rows: Records,
-        schemas: npt.NDArray[np.int32],
-        fresh: npt.NDArray[np.bool_],
-    ) -> None:
-        self._counts["late", batch.mark.topic] += int((rows["order_ms"] > rows["time_ms"])[fresh].sum())
-        for index in np.flatnonzero(fresh).tolist():
-            row = rows[index]
-            place, order_ms = int(row["follower"]), int(row["order_ms"])
-            source, offset, time_ms = int(row["source"]), int(row["offset"]), int(row["time_ms"])
-            fields = batch.schemas[int(schemas[index])]
-            self._declared.add(order_ms, source, offset, index, time_ms, place, fields)
-            self._followers.touch(place, order_ms)
 
     def _apply(self, rows_ms: int, timers_ms: int) -> None:
         """Apply every pending row before `rows_ms` and run every timer before `timers_ms`, in order."""

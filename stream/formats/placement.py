@@ -72,10 +72,12 @@ class Placement:
 
     def _renumber_keys(self, *tables: dict[str, NDArray[Any]]) -> KeyColumns:
         """The keys that these rows are about, whose `key` is then a number among them."""
-        bounds = np.cumsum([len(rows["key"]) for rows in tables])[:-1]
         places, numbers = numbered(np.concatenate([rows["key"] for rows in tables]), self._numbers)
-        for rows, part in zip(tables, np.split(numbers, bounds), strict=True):
-            rows["key"] = part
+        first = 0
+        for rows in tables:
+            count = len(rows["key"])
+            rows["key"] = numbers[first : first + count]
+            first += count
         return self._keys.take(places)
 
     def _sorted(self, rows: RunColumns | ValueRows | SchemaRows, own: Sequence[str]) -> "_Sorted":
