@@ -83,15 +83,20 @@ def open_run(a: Arrays, f: Record, row: Record) -> int:
         close_run(a, f, f.open_first)
         a.counters[FORGOTTEN] += 1
     place = _take(a, row)
-    if f.open_last == NONE:
-        f.open_first = place
-    else:
-        a.runs[f.open_last].next = place
-        touch_run(a, f.open_last)
-    f.open_last = place
+    f.open_first, f.open_last = _lengthened(a, f.open_first, f.open_last, place)
     f.open_count += 1
     a.counters[OPEN_RUNS] += 1
     return place
+
+
+@pasted
+def _lengthened(a: Arrays, first: int, last: int, place: int) -> tuple[int, int]:
+    """First and last of a list with one record more at its end."""
+    if last == NONE:
+        return place, place
+    a.runs[last].next = place
+    touch_run(a, last)
+    return first, place
 
 
 @pasted
@@ -121,12 +126,7 @@ def close_run(a: Arrays, f: Record, place: int) -> None:
 def add_unmeasured(a: Arrays, f: Record, row: Record) -> None:
     """Remember a run that ended without a duration."""
     place = _take(a, row)
-    if f.unmeasured_last == NONE:
-        f.unmeasured_first = place
-    else:
-        a.runs[f.unmeasured_last].next = place
-        touch_run(a, f.unmeasured_last)
-    f.unmeasured_last = place
+    f.unmeasured_first, f.unmeasured_last = _lengthened(a, f.unmeasured_first, f.unmeasured_last, place)
 
 
 @pasted
