@@ -26,6 +26,11 @@ WORSENED_STEP = 1.0
 WORSENED_GAP_MS = 1_800_000
 
 
+def has_worsened(severity: float, time_ms: int, told_severity: float, told_ms: int, step: float) -> bool:
+    """Whether an open episode, last told at `told_ms`, is to be told again. Also compiled, see `interest`."""
+    return not (severity < told_severity + step or time_ms - told_ms < WORSENED_GAP_MS)
+
+
 class Transition(StrEnum):
     """What a sample changed."""
 
@@ -70,7 +75,7 @@ class Episode(msgspec.Struct, array_like=True):
             self.told_ms, self.told_severity = time_ms, severity
             return Transition.OPENED
         self.anomalous_ms = max(self.anomalous_ms, time_ms)
-        if severity < self.told_severity + self.step or time_ms - self.told_ms < WORSENED_GAP_MS:
+        if not has_worsened(severity, time_ms, self.told_severity, self.told_ms, self.step):
             return None
         self.told_ms, self.told_severity = time_ms, severity
         self.step *= 2

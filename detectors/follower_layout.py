@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from detectors.compiled import borrowed, inner
 from detectors.core.layout import Records
+from detectors.interest import INTEREST
 from detectors.numeric_layout import TUNED, Bank
 from detectors.rates import RATE
 from detectors.samples import FollowerKind
@@ -32,14 +33,14 @@ ENDED_MAX = 64
 ENDED_CHUNK = 16
 
 OUTCOMES = np.dtype(
-    [("rate", RATE), ("interest_ms", "<i8"), ("first_ms", "<i8"), ("last_ms", "<i8")],
+    [("rate", RATE), *INTEREST, ("first_ms", "<i8"), ("last_ms", "<i8")],
 )
 """One series of yes/no outcomes."""
 
 ARRIVALS = np.dtype(
     [
         ("cadence", CADENCE),
-        ("interest_ms", "<i8"),
+        *INTEREST,
         ("first_ms", "<i8"),
         ("due_ms", "<i8"),
         ("arrivals", "<i8"),

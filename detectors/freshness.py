@@ -8,13 +8,14 @@ from detectors.compiled import pasted
 from detectors.core.layout import Record
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import ARRIVED, FRESHNESS, OVERDUE, TIMERS, Arrays
-from detectors.interest import wanted
+from detectors.interest import begins_or_worsens, ends
 from detectors.silence import arrive
 from detectors.timers import push_timer
 
 SILENCE = 1
 """The purpose of its timers."""
 NO_TIMER = -1
+OVERDUE_SEVERITY = 1.0
 
 
 @pasted
@@ -22,7 +23,7 @@ def note_arrival(a: Arrays, follower: int, row: Record) -> None:
     """Learn an arrival, and end a silence if there was one."""
     state = a.followers[follower].arrivals
     last_ms = state.cadence.last_ms
-    if state.arrivals > 0 and row.time_ms > last_ms and wanted(state, row.time_ms, False, True):
+    if state.arrivals > 0 and row.time_ms > last_ms and ends(state, row.time_ms, True):
         _report(a, follower, ARRIVED, row.time_ms, row.source, row.offset)
     rate = a.tuned[a.followers[follower].tuned[FRESHNESS]].false_alarms_per_day
     due_ms = arrive(state.cadence, row.time_ms, rate, a.quantiles)
@@ -56,8 +57,8 @@ def silence_expired(a: Arrays, follower: int, due_ms: int) -> None:
     elif state.due_ms == due_ms:
         state.due_ms = -1
         a.silence_ms[follower] = NO_TIMER
-        wanted(state, due_ms, True, False)
-        _report(a, follower, OVERDUE, due_ms, state.source if state.arrivals else NOWHERE, state.offset)
+        if begins_or_worsens(state, due_ms, OVERDUE_SEVERITY):
+            _report(a, follower, OVERDUE, due_ms, state.source if state.arrivals else NOWHERE, state.offset)
 
 
 @pasted
@@ -69,5 +70,5 @@ def _report(a: Arrays, follower: int, what: int, time_ms: int, source: int, offs
     finding.lower, finding.upper = 0.0, float(cadence.allowed_ms)
     finding.n, finding.since_ms, finding.last_ms = state.arrivals, state.first_ms, cadence.last_ms
     finding.anomalous = what == OVERDUE
-    finding.score = 1.0 if what == OVERDUE else 0.0
+    finding.score = OVERDUE_SEVERITY if what == OVERDUE else 0.0
     place_finding(finding, 0, source, offset)

@@ -1,12 +1,18 @@
-"""Interest: which ordinary findings triage has to see too, because they end an episode.
+"""Interest: which findings triage has to see, because they begin an episode, make it worse or end it.
 
-A record with the field `interest_ms` has it: 0 while no episode may be open, else the time from which an ordinary finding
-ends the one that is. Those before it would change nothing, and a series with an open episode costs no more than any other.
+A record with the field `interest_ms` has it: 0 while no episode is open, else the time from which an ordinary finding ends
+the one that is; `told_ms`, `told_severity` and `told_step` are the episode's own, as in `episodes.Episode`. What triage would
+pass over stays here: an outage of everything costs no more than an ordinary day.
 """
 
 from detectors.compiled import inner
 from detectors.core.layout import Record
-from detectors.episodes import QUIET_MS
+from detectors.episodes import QUIET_MS, WORSENED_STEP, has_worsened
+
+INTEREST = (("interest_ms", "<i8"), ("told_ms", "<i8"), ("told_severity", "<f8"), ("told_step", "<f8"))
+"""The fields of whatever can have an episode. All zero while none is open."""
+
+_has_worsened = inner(has_worsened)
 
 
 @inner
@@ -16,12 +22,30 @@ def awaited(s: Record, time_ms: int) -> bool:
 
 
 @inner
-def wanted(s: Record, time_ms: int, anomalous: bool, conclusive: bool) -> bool:
-    """Whether triage needs this finding; a `conclusive` ordinary one ends the episode without a quiet time."""
-    if anomalous:
-        s.interest_ms = max(s.interest_ms, time_ms + QUIET_MS)
-        return True
+def ends(s: Record, time_ms: int, conclusive: bool) -> bool:
+    """Whether this ordinary finding ends an episode; a `conclusive` one does so without a quiet time."""
     if awaited(s, time_ms) or (conclusive and s.interest_ms > 0):
-        s.interest_ms = 0
+        s.interest_ms, s.told_ms, s.told_severity, s.told_step = 0, 0, 0.0, 0.0
         return True
     return False
+
+
+@inner
+def begins_or_worsens(s: Record, time_ms: int, severity: float) -> bool:
+    """Whether this anomalous finding begins an episode, or makes the open one so much worse that it is told again."""
+    opened = s.interest_ms <= 0
+    s.interest_ms = max(s.interest_ms, time_ms + QUIET_MS)
+    if opened:
+        s.told_step = WORSENED_STEP
+    elif _has_worsened(severity, time_ms, s.told_severity, s.told_ms, s.told_step):
+        s.told_step *= 2
+    else:
+        return False
+    s.told_ms, s.told_severity = time_ms, severity
+    return True
+
+
+@inner
+def wanted(s: Record, time_ms: int, anomalous: bool, severity: float) -> bool:
+    """Whether triage needs this finding, which is conclusive in no case."""
+    return begins_or_worsens(s, time_ms, severity) if anomalous else ends(s, time_ms, False)

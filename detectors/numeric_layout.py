@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.core.layout import Records
+from detectors.interest import INTEREST
 
 FREE, VALUES, RUNS = 0, 1, 2
 BOTH, UP, DOWN = 0, 1, 2
@@ -27,7 +28,7 @@ LIGHT = np.dtype(
         ("first_ms", "<i8"),
         ("last_ms", "<i8"),
         ("latest", "<f8"),
-        ("interest_ms", "<i8"),
+        *INTEREST,
         ("kind", "<i2"),
         ("direction", "<i2"),
         ("deep", "<i4"),
@@ -42,7 +43,7 @@ LIGHT = np.dtype(
 )
 """Settings and few-samples state of one series.
 
-`n` counts all samples, `runs` those that the t head has learned, `interest_ms` see `interest`. `deep` is the place of the
+`n` counts all samples, `runs` those that the t head has learned, INTEREST see `interest`. `deep` is the place of the
 scorer's state: 0, where nothing is ever learned, until the series has one. In a free slot `first_ms` is 1 + the next free
 slot (0: none), in a free DEEP record `block` is the next free place.
 """

@@ -6,11 +6,12 @@ from detectors.compiled import pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import NUMERIC, SERIES, TOO_LONG, VALUE, Arrays
-from detectors.interest import awaited, wanted
+from detectors.interest import awaited, begins_or_worsens, wanted
 from detectors.numeric_kernels import judge_sample, limits_at, take_slot
 from detectors.numeric_layout import LIGHT_BLOCK_BITS, REFUSED, RUNS, VALUES
 
 TOO_LONG_FACTOR_MIN = 1.5
+TOO_LONG_SEVERITY = 1.0
 UNKNOWN = -1.0
 
 
@@ -46,7 +47,7 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
     if said[8] == REFUSED:
         return
     s.latest = value
-    if not wanted(s, time_ms, said[9], False):
+    if not wanted(s, time_ms, said[9], said[0]):
         return
     finding = new_finding(a, NUMERIC, part, follower, time_ms, start_ms)
     finding.observed, finding.score, finding.expected = value, said[0], said[1]
@@ -74,11 +75,12 @@ def report_too_long(
     slot = _slot(a, follower, part)
     s = a.bank.light[slot]
     expected, _, _ = limits_at(a.bank, slot, time_ms)
-    wanted(s, time_ms, True, False)
     a.bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
+    if not begins_or_worsens(s, time_ms, TOO_LONG_SEVERITY):
+        return
     finding = new_finding(a, TOO_LONG, part, follower, time_ms, start_ms)
     finding.observed = finding.upper = float(time_ms - start_ms)
-    finding.expected, finding.lower, finding.score, finding.anomalous = expected, 0.0, 1.0, 1
+    finding.expected, finding.lower, finding.score, finding.anomalous = expected, 0.0, TOO_LONG_SEVERITY, 1
     if s.n > 0:
         finding.n, finding.since_ms, finding.last_ms = s.n, s.first_ms, s.last_ms
     finding.method = s.n < WARM_UP

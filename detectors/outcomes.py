@@ -30,12 +30,29 @@ def _judge(
     rate = a.tuned[a.followers[follower].tuned[part]].false_alarms_per_day
     alpha = coarse_alpha(coarse_place(rate, interval_ms))
     anomalous, p_value, span, count = judged(o.rate, outcome, alpha)
-    if wanted(o, row.time_ms, anomalous, False):
+    if anomalous or awaited(o, row.time_ms):
+        _report(a, follower, part, o, row, count / span, upper_share(o.rate, span, alpha), p_value, anomalous)
+    learn(o.rate, outcome, anomalous)
+
+
+@pasted
+def _report(  # noqa: PLR0913  a kernel takes no objects
+    a: Arrays,
+    follower: int,
+    part: int,
+    o: Record,
+    row: Record,
+    observed: float,
+    upper: float,
+    p_value: float,
+    anomalous: bool,
+) -> None:
+    expected = expected_share(o.rate)
+    severity = observed / max(upper, expected)
+    if wanted(o, row.time_ms, anomalous, severity):
         finding = new_finding(a, OUTCOME, part, follower, row.time_ms, row.time_ms)
-        finding.observed, finding.p_value, finding.lower = count / span, p_value, 0.0
-        finding.expected, finding.upper = expected_share(o.rate), upper_share(o.rate, span, alpha)
+        finding.observed, finding.expected, finding.lower, finding.upper = observed, expected, 0.0, upper
+        finding.p_value, finding.score = p_value, severity
         finding.n, finding.since_ms, finding.last_ms = learned(o.rate), o.first_ms, o.last_ms
-        finding.score = finding.observed / max(finding.upper, finding.expected)
         finding.anomalous, finding.error = anomalous, row.error
         place_finding(finding, 0, row.source, row.offset)
-    learn(o.rate, outcome, anomalous)
