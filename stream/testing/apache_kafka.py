@@ -14,7 +14,7 @@ from stream.local_broker import LOOPBACK, READY_TIMEOUT_S, LocalBroker, free_por
 from stream.testing.apache_kafka_jars import KAFKA_VERSION, apache_kafka_jars
 
 HEAP_MB: Final = 512
-FORMAT_TIMEOUT_S: Final = 60
+TOOL_TIMEOUT_S: Final = 60
 
 _LOG4J2: Final = """\
 Configuration:
@@ -71,19 +71,29 @@ class KafkaServer(LocalBroker):
             self._format()
         super().start(timeout_s)
 
+    def run_tool(self, tool: str, *arguments: str) -> str:
+        """What one of Kafka's own command line tools, named by its class, prints.
+
+        Raises:
+            Refused: it failed; the message holds what it said.
+        """
+        command = [*self._java, tool, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TOOL_TIMEOUT_S)
+        if done.returncode != 0:
+            raise Refused(f"{tool} of {self.name} failed:\n{done.stdout}{done.stderr}", Exit.KAFKA)
+        return done.stdout
+
     def _format(self) -> None:
         (self.folder / "log4j2.yaml").write_text(_LOG4J2)
         self._server_properties.write_text(
             "".join(f"{key}={value}\n" for key, value in self._settings.items())
         )
-        tool = [*self._java, "kafka.tools.StorageTool", "format", *self._format_options]
-        tool += [f"--config={self._server_properties}"]
-        done = subprocess.run(tool, capture_output=True, text=True, check=False, timeout=FORMAT_TIMEOUT_S)
-        if done.returncode != 0:
+        options = [*self._format_options, f"--config={self._server_properties}"]
+        try:
+            self.run_tool("kafka.tools.StorageTool", "format", *options)
+        except Refused:
             self._server_properties.unlink()
-            raise Refused(
-                f"{self.name} could not format its storage:\n{done.stdout}{done.stderr}", Exit.KAFKA
-            )
+            raise
 
 
 class ApacheKafka(KafkaServer):

@@ -16,6 +16,7 @@ from confluent_kafka.admin import (
 )
 
 from stream.local_broker import quiet_admin
+from stream.testing.apache_kafka import KafkaServer
 
 AUTHORIZER: Final = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -82,3 +83,19 @@ def empty(servers: str, topic: str) -> None:
     set_property(servers, topic, "cleanup.policy", "delete")
     delete_records(servers, topic)
     set_property(servers, topic, "cleanup.policy", "compact")
+
+
+def slow_down_writing(kafka: KafkaServer, client_id: str, bytes_per_s: int) -> None:
+    """Have the broker hold this client back so that it writes no more than so much."""
+    _alter_client(kafka, client_id, "--add-config", f"producer_byte_rate={bytes_per_s}")
+
+
+def slow_down_nothing(kafka: KafkaServer, client_id: str) -> None:
+    """Let this client write as fast as it can."""
+    _alter_client(kafka, client_id, "--delete-config", "producer_byte_rate")
+
+
+def _alter_client(kafka: KafkaServer, client_id: str, *change: str) -> None:
+    broker = ("--bootstrap-server", kafka.bootstrap_servers)
+    client = ("--entity-type", "clients", "--entity-name", client_id)
+    kafka.run_tool("kafka.admin.ConfigCommand", *broker, "--alter", *client, *change)

@@ -8,6 +8,7 @@ import urllib.error
 import pytest
 from confluent_kafka import Producer
 
+from detectors.samples import SampleBatch
 from stream.exits import Exit
 from tests.faults.administration import deny_writing, empty
 from tests.faults.conftest import Convene
@@ -169,6 +170,56 @@ def falls_back(court: Court, number: int, program: tuple[str, ...]) -> bool:
         killed(sleeper)
     after = court.stored()
     return any(after.get(shard, 0) < stored for shard, stored in best.items())
+
+
+@pytest.mark.all_faults
+def test_n3_a_source_partition_that_ends_in_a_marker_is_read_to_its_end_and_becomes_idle(
+    kafka: str, convene: Convene
+):
+    court = convene(kafka, settings={"time": {**UNHURRIED["time"], "idle_timeout": "2s"}})
+    publish_in_transactions(court, court.story.chapter(0)[:1000])
+    careless = court.deployment.start(without("N3-sources"))
+    wait_until(lambda: court.lag() == 0, "it is read")
+    time.sleep(SILENT_S)
+    assert not idle(court), "without the cure, a partition becomes idle"
+    killed(careless)
+    court.deployment.start()
+    wait_until(lambda: len(idle(court)) == PARTITIONS, "every partition is idle")
+
+
+def idle(court: Court) -> set[int]:
+    """The source partitions of which ingest has ever said that they are idle, which they are only when read to the end."""
+    log = read_log(court.deployment.bootstrap_servers, court.deployment.config.samples_topic)
+    marks = [SampleBatch.from_bytes(it.value or b"").mark for it in log]
+    return {mark.partition for mark in marks if mark.idle and mark.caught_up}
+
+
+@pytest.mark.all_faults
+def test_n3_a_state_topic_that_ends_in_a_marker_is_read_to_its_end(court: Court):
+    killed(court.worked())
+    config = court.deployment.config
+    abort_a_transaction(court, config.detect_state_topic)
+    abort_a_transaction(court, config.triage_state_topic)
+    careless = court.deployment.start(without("N3-state"))
+    careless.wait_for("worker.ready")
+    court.judge.publish(court.story.chapter(1))
+    time.sleep(SILENT_S)
+    assert not careless.logged("shard.loaded"), "without the cure, a shard is loaded"
+    killed(careless)
+    court.conclude(court.supervise())
+
+
+def abort_a_transaction(court: Court, topic: str) -> None:
+    """Leave a marker at the end of each partition, as a program does that copies topics in transactions."""
+    producer = Producer(
+        {"bootstrap.servers": court.deployment.bootstrap_servers, "transactional.id": f"copies-{topic}"}
+    )
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for partition in producer.list_topics(topic, 30).topics[topic].partitions:
+        producer.produce(topic, b"copied", b"copied", partition=partition)
+    producer.flush(30)
+    producer.abort_transaction(30)
 
 
 @pytest.mark.all_faults

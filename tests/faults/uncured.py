@@ -5,19 +5,20 @@ A trap's test first shows with this that the trap bites, and then that the cure 
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, Message, TopicPartition
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer as StockConsumer
 
-from stream import faust_app, snapshots, worker
+from stream import faust_app, shard_store, snapshots, worker
 from stream.cli import main
 from stream.config import kafka as kafka_config
 from stream.outbox import Delivery, DeliveryError, Outbox, Record
 from stream.shard_store import ShardStore
 from stream.snapshots import SnapshotWriter
+from stream.sources import Feed
 from stream.transport import BatchConsumer
 
 
@@ -97,6 +98,27 @@ def wait_for_every_offset() -> None:
     put(BatchConsumer, "_new_offset", StockConsumer._new_offset)
 
 
+def wait_for_the_last_offset() -> None:
+    """N3: a source partition is read to its end when the record before its end offset is handled."""
+    put(Feed, "position", property(lambda self: self.handled))
+
+
+def load_up_to_the_last_offset() -> None:
+    """N3: a state topic is read to its end when the record before its end offset has come."""
+
+    def to_the_end(consumer: Any, place: TopicPartition) -> Iterator[Message]:
+        _, end = consumer.get_watermark_offsets(place, 10.0)
+        consumer.assign([place])
+        position = place.offset
+        while position < end:
+            message = consumer.poll(1.0)
+            if message is not None and message.error() is None:
+                position = message.offset() + 1
+                yield message
+
+    put(shard_store, "_to_the_end", to_the_end)
+
+
 def outlive_freezes() -> None:
     """N2, half: a worker that was frozen past its session goes on."""
 
@@ -135,6 +157,8 @@ CURES: dict[str, Callable[[], None]] = {
     "N1": wait_for_every_offset,
     "N2": overwrite_snapshots,
     "N2-guard": outlive_freezes,
+    "N3-sources": wait_for_the_last_offset,
+    "N3-state": load_up_to_the_last_offset,
     "clock": outlive_a_clock_set_back,
 }
 

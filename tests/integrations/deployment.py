@@ -46,6 +46,12 @@ class Worker:
         return self.get("/metrics")
 
     @property
+    def peak_bytes(self) -> int:
+        """The most memory that it has had so far, as Linux says."""
+        said = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(said.partition("VmHWM:")[2].split()[0]) * 1024
+
+    @property
     def is_ready(self) -> bool:
         """Whether /readyz says so."""
         return bool(self.get("/readyz"))
