@@ -83,7 +83,13 @@ class Court:
             look()
             return self.lag() == 0
 
+        def all_at_work() -> bool:
+            """A worker that is just being started does not know yet how to drain."""
+            look()
+            return all(worker.logged("worker.ready") for crew in crews for worker in crew.workers)
+
         self.judge.send_canary(meanwhile=look)
+        wait_until(all_at_work, f"seed {self.story.seed}: every worker is at work")
         wait_until(all_read, f"seed {self.story.seed}: everything is read")
         for worker in (it for crew in crews for it in crew.workers):
             assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()[-4000:]
