@@ -84,6 +84,10 @@ class RootCause(msgspec.Struct, frozen=True):
     path: list[str]
 
 
+FIRST_SEQUENCE = 1
+"""The sequence number of an episode's first alert."""
+
+
 class Alert(msgspec.Struct, frozen=True):
     """The alert contract; times are RFC 3339 in UTC with milliseconds.
 

@@ -37,11 +37,12 @@ class OpenEpisode(msgspec.Struct):
 
 
 class Triage:
-    """Every episode of one anomalies partition."""
+    """Every episode of one anomalies partition; `wall_ms` is the wall clock of the record last folded in."""
 
     def __init__(self, settings: Settings, mode: Mode) -> None:
         self._settings, self._mode = settings, mode
         self.covered_offset = -1
+        self.wall_ms = 0
         self._fences: dict[int, int] = {}
         self._open: dict[str, dict[str, OpenEpisode]] = {}
         self._counts: Counter[Count] = Counter()
@@ -53,7 +54,7 @@ class Triage:
             ValueError: the payload is no anomaly batch of this version.
         """
         batch = AnomalyBatch.from_bytes(payload)
-        self.covered_offset = offset
+        self.covered_offset, self.wall_ms = offset, batch.wall_ms
         if batch.offset <= self._fences.get(batch.shard, -1):
             self._counts["fenced", "anomalies"] += 1
             return []

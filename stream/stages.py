@@ -2,13 +2,14 @@
 
 from collections import Counter
 
-from detectors.alerts import Mode
+from detectors.alerts import FIRST_SEQUENCE, Alert, Mode
 from detectors.detect import Detect
 from detectors.outputs import Output
 from detectors.settings import Settings
 from detectors.stage import Count, Stage
 from detectors.triage import Triage
 from stream.alert_records import alert_outputs
+from stream.alert_states import AlertStates
 
 
 def detect_stage(settings: Settings, shard: int, triage_partitions: int) -> Stage:
@@ -25,7 +26,7 @@ class TriageStage:
     """Triage whose alerts leave as records of the alert topics."""
 
     def __init__(self, triage: Triage) -> None:
-        self._triage = triage
+        self._triage, self._states = triage, AlertStates()
 
     @property
     def covered_offset(self) -> int:
@@ -38,19 +39,27 @@ class TriageStage:
         Raises:
             ValueError: the payload is no anomaly batch of this version.
         """
-        return [output for alert in self._triage.step(offset, payload) for output in alert_outputs(alert)]
+        outputs = [output for alert in self._triage.step(offset, payload) for output in self._records(alert)]
+        return outputs + self._states.due(self._triage.wall_ms)
+
+    def _records(self, alert: Alert) -> list[Output]:
+        entry, state = alert_outputs(alert)
+        if alert.sequence > FIRST_SEQUENCE:
+            self._states.wrote(state, self._triage.wall_ms)
+        return [entry, state]
 
     def dump(self) -> dict[str, bytes]:
         """The state as chunks."""
-        return self._triage.dump()
+        return {**self._triage.dump(), **self._states.dump()}
 
     def changed(self) -> dict[str, bytes]:
         """The chunks of `dump` that may have changed since this was last called."""
-        return self._triage.changed()
+        return {**self._triage.changed(), **self._states.dump()}
 
     def load(self, chunks: dict[str, bytes]) -> None:
         """Take over a dumped state."""
         self._triage.load(chunks)
+        self._states.load(chunks)
 
     def take_counts(self) -> Counter[Count]:
         """What was counted since the last call."""
@@ -58,4 +67,4 @@ class TriageStage:
 
     def gauges(self) -> dict[str, float]:
         """Sizes now."""
-        return self._triage.gauges()
+        return {**self._triage.gauges(), "states_to_repeat": len(self._states)}

@@ -91,9 +91,11 @@ class Court:
         self.judge.send_canary(meanwhile=look)
         wait_until(all_at_work, f"seed {self.story.seed}: every worker is at work")
         wait_until(all_read, f"seed {self.story.seed}: everything is read")
+        reference = self.judge.reference()
+        self.judge.await_open_alerts(reference, meanwhile=look)
         for worker in (it for crew in crews for it in crew.workers):
             assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()[-4000:]
-        return self.judge.judge()
+        return self.judge.judge(reference)
 
 
 def wait_until(holds: Callable[[], bool], what: str, within_s: float = READ_S) -> None:

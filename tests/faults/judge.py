@@ -25,6 +25,11 @@ CANARY_S: Final = 90.0
 ACKNOWLEDGED_S: Final = 120.0
 PROCESSING_TIMES: Final = re.compile(rb'"detected_at":"[^"]*",|"detection_delay_ms":-?[0-9]+,')
 SLICE: Final = 100
+OVERTAKEN_S: Final = 120.0
+"""Writes of a worker that woke late are overtaken once more when they are twice as old; see `stream.alert_states`."""
+
+State = tuple[bytes | None, bytes | None]
+"""Key of an alert and its state, None once it has ended."""
 
 
 class Verdict(NamedTuple):
@@ -130,15 +135,26 @@ class Judge:
             f"{self._case()}: the canary was not found within {CANARY_S:g} s\n{self._logs()}"
         )
 
-    def judge(self) -> Verdict:
-        """Compare everything with the reference, once the last worker has drained and ended."""
+    def reference(self) -> Reference:
+        """What must come of everything that is on the source topic, which has to be what was acknowledged."""
         log = read_log(self.deployment.bootstrap_servers, self._topic)
         self._check_source(log)
-        reference = Reference(
+        return Reference(
             self.deployment.config,
             {self._topic: PARTITIONS},
             [Read(self._topic, it.partition, it.offset, it.timestamp_ms, it.value) for it in log],
         )
+
+    def await_open_alerts(self, reference: Reference, meanwhile: Callable[[], object]) -> None:
+        """Wait until the open alerts are the right ones, while workers live that can make them so, or in vain."""
+        deadline = time.monotonic() + OVERTAKEN_S
+        while time.monotonic() < deadline and self._open_alerts() != _states(reference):
+            meanwhile()
+            time.sleep(1.0)
+
+    def judge(self, reference: Reference) -> Verdict:
+        """Compare everything with the reference, once the last worker has drained and ended."""
+        log = read_log(self.deployment.bootstrap_servers, self._topic)
         self._check_accounts(log, reference)
         letters = self._check_dead_letters(reference)
         alerts = self._check_alerts(reference)
@@ -191,11 +207,12 @@ class Judge:
         return len(entries) - len(expected)
 
     def _check_open_alerts(self, reference: Reference) -> None:
+        self._same("open alerts", self._open_alerts(), _states(reference))
+
+    def _open_alerts(self) -> set[State]:
         topic = self.deployment.config.alerts.state_topic
         entries = read_log(self.deployment.bootstrap_servers, topic)
-        found = {it.key: it.value and _body(it.value) for it in entries}
-        expected = {it.key: it.value and _body(it.value) for it in reference.alert_states}
-        self._same("open alerts", set(found.items()), set(expected.items()))
+        return set({it.key: it.value and _body(it.value) for it in entries}.items())
 
     def _check_state(self, reference: Reference) -> None:
         self._same("series", set(self.deployment.followed()), set(reference.followed))
@@ -218,6 +235,11 @@ class Judge:
         return "\n".join(
             f"--- {it.log.name}\n{it.log.read_text()[-4000:]}" for it in self.deployment.workers[-3:]
         )
+
+
+def _states(reference: Reference) -> set[State]:
+    """The last record of each key of the compacted topic."""
+    return set({it.key: it.value and _body(it.value) for it in reference.alert_states}.items())
 
 
 def _event_id(value: bytes | None) -> str:

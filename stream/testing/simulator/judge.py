@@ -16,7 +16,7 @@ from stream.testing.simulator.kafka import KEYED_PARTITIONS, Broker, Stored
 from stream.testing.simulator.run import Outcome
 from stream.testing.simulator.scenario import CANARY
 from stream.testing.simulator.undisturbed import Undisturbed, followed, undisturbed
-from stream.testing.simulator.worker import ALERTS, ANOMALIES, DEAD_LETTERS, SAMPLES
+from stream.testing.simulator.worker import ALERT_STATE, ALERTS, ANOMALIES, DEAD_LETTERS, SAMPLES
 
 PROCESSING_TIMES: Final = {"detected_at": "", "detection_delay_ms": 0}
 SHOWN: Final = 3
@@ -49,6 +49,7 @@ def _complaints(outcome: Outcome, stored: list[Stored], expected: Undisturbed) -
         yield outcome.unfinished
         return
     yield from _alerts(stored, expected)
+    yield from _open_alerts(outcome.broker, expected)
     yield from _letters(outcome.broker, expected)
     yield from _folds(outcome, expected)
     yield from _offsets(outcome)
@@ -82,6 +83,25 @@ def _alerts(stored: list[Stored], expected: Undisturbed) -> Iterator[str]:
         alert.labels.get("pipeline") == CANARY and alert.kind == "latency" for alert, _ in found.values()
     ):
         yield "the canary was not found"
+
+
+def _open_alerts(broker: Broker, expected: Undisturbed) -> Iterator[str]:
+    """What compaction leaves of the state topic are the open alerts as they are, whatever arrived late."""
+    wanted: dict[bytes | None, Alert | None] = {
+        output.key: _state(output.value)
+        for output in expected.alerts
+        if output.destination is Destination.ALERT_STATE
+    }
+    found: dict[bytes | None, Alert | None] = {}
+    for n in range(KEYED_PARTITIONS):
+        found |= {record.key: _state(record.value) for record in broker.logs[Place(ALERT_STATE, n)]}
+    wrong = [key for key in wanted.keys() | found.keys() if wanted.get(key) != found.get(key)]
+    shown = [f"{key!r} is {found.get(key)}, not {wanted.get(key)}" for key in sorted(wrong, key=str)]
+    yield from _some("states of alerts", shown)
+
+
+def _state(value: bytes | None) -> Alert | None:
+    return None if value is None else _timeless(decode(value))
 
 
 def _letters(broker: Broker, expected: Undisturbed) -> Iterator[str]:

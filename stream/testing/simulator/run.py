@@ -12,7 +12,7 @@ from stream.testing.simulator.kafka import KEYED_PARTITIONS, Broker
 from stream.testing.simulator.scenario import CANARY, EVENTS, START_MS, Scenario
 from stream.testing.simulator.stage_shell import STATE_SUFFIX, Parts
 from stream.testing.simulator.tasks import Task
-from stream.testing.simulator.worker import ALERTS, ANOMALIES, SAMPLES, Worker
+from stream.testing.simulator.worker import ALERT_STATE, ALERTS, ANOMALIES, SAMPLES, Worker
 
 TURNS_MAX: Final = 20_000
 ROUNDS_MAX: Final = 5_000
@@ -269,8 +269,9 @@ class _Run:
 
     def _take_away(self) -> None:
         """One of the topics that stages write to takes no records for a while."""
-        topics = ((ANOMALIES, self._scenario.triage_partitions), (ALERTS, KEYED_PARTITIONS))
-        topic, count = self._chance.choice([*topics, (SAMPLES, self._scenario.shards)])
+        topics = ((ANOMALIES, self._scenario.triage_partitions), (SAMPLES, self._scenario.shards))
+        keyed = ((ALERTS, KEYED_PARTITIONS), (ALERT_STATE, KEYED_PARTITIONS))
+        topic, count = self._chance.choice([*topics, *keyed])
         self._broker.away.add(Place(topic, self._chance.randrange(count)))
         self._outcome.faults["partition away"] += 1
 
