@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from types import ModuleType
 from typing import Final
 
@@ -95,10 +94,8 @@ def _measure(plan: Plan, known: results.Results) -> None:
 def _scenario(scenario: ModuleType, ground: Bed, plan: Plan, known: results.Results) -> None:
     console.print(f"\n{scenario.TITLE}", style="bold")
     section = results.Section(scenario.NAME, scenario.TITLE, scenario.ABOUT)
-    rates = known.values("streamgauge")
-    knobs = plan.knobs if plan.knobs.full_rate or not rates else plan.knobs.at(median(rates))
     try:
-        scenario.measure(ground, knobs, section)
+        scenario.measure(ground, plan.knobs, section)
     except (Unable, KafkaException) as reason:
         console.print(str(reason), style="red")
         section.figure(scenario.NAME, scenario.TITLE, "").error = str(reason)

@@ -16,6 +16,7 @@ from bench.run_events import WILD_FACTOR, Shape, columns, pipeline, texts
 
 TICK_S: Final = 0.02
 WILD_EVERY_S: Final = 0.1
+AT_ONCE_MAX: Final = 50_000
 USUAL_DURATION_MS: Final = 4_900
 USUAL_ROWS: Final = 99_000
 FIRST_NUMBER: Final = 1_000_000_000
@@ -33,9 +34,9 @@ def main() -> None:
     began = time.time()
     sent, wild, tick = 0, 0, 0
     while (now := time.time()) < began + seconds:
-        due = int((now - began) * rate)
-        _ordinary(producer, Shape(due - sent, series), FIRST_NUMBER + sent, now)
-        sent = due
+        count = min(int((now - began) * rate) - sent, AT_ONCE_MAX)
+        _ordinary(producer, Shape(count, series), FIRST_NUMBER + sent, now)
+        sent += count
         if QUIET_S + wild * WILD_EVERY_S < now - began < seconds - TRAIL_S and wild < series:
             _wild(producer, wild, now)
             wild += 1

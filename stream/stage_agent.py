@@ -78,7 +78,6 @@ class Dump(NamedTuple):
 def _dump(shard: Shard) -> Dump:
     stage = shard.stage
     moved = stage.covered_offset > shard.stored_offset
-    shard.sizes = stage.gauges()
     counts, shard.counts = shard.counts, Tally()
     return Dump(stage.covered_offset, stage.changed() if moved else {}, counts)
 
@@ -150,7 +149,9 @@ class StageAgent:
             writer=SnapshotWriter(partition, generation, found.keys),
             stored_offset=stage.covered_offset,
             fresh=found.snapshot is None,
+            sizes=stage.gauges(),
         )
+        self._show_sizes()
         log.info("shard.loaded", stage=self.name, shard=partition, covered_offset=stage.covered_offset)
         return self.shards[partition]
 
@@ -193,6 +194,7 @@ class StageAgent:
         Their outputs are posted whatever happened meanwhile: no state may cover a record whose outputs were not.
         """
         outputs = await self._in_thread(self._steps, shard, records)
+        self._show_sizes()
         if outputs:
             delivery = await self._outbox.post(outputs)
             shard.deliveries = [*(other for other in shard.deliveries if not other.done()), delivery]
@@ -206,6 +208,7 @@ class StageAgent:
             self._step_seconds.observe(time.perf_counter() - started_s)
         counts = shard.stage.take_counts()
         shard.counts.update(counts)
+        shard.sizes = shard.stage.gauges()
         self._telemetry.folded(counts)
         return outputs
 
@@ -241,7 +244,7 @@ class StageAgent:
         async with self._storing:
             for partition, shard in list(self.shards.items()):
                 await self._store_shard(partition, shard)
-            self._show_sizes()
+            self._show_snapshots()
 
     async def _store_shard(self, partition: int, shard: Shard) -> None:
         epoch, started_s = self._membership.epoch, time.perf_counter()
@@ -269,9 +272,10 @@ class StageAgent:
         for shard in self.shards.values():
             sizes.update(shard.sizes)
         self._telemetry.show_sizes(self.name, sizes)
-        self._telemetry.snapshot_bytes.labels(self.name).set(
-            sum(it.size_bytes for it in self.shards.values())
-        )
+
+    def _show_snapshots(self) -> None:
+        size_bytes = sum(it.size_bytes for it in self.shards.values())
+        self._telemetry.snapshot_bytes.labels(self.name).set(size_bytes)
 
     async def _write(self, partition: int, shard: Shard, dumped: Dump) -> tuple[Entry, ...]:
         """Store a dumped state; what it no longer needs may be tombstoned afterwards."""

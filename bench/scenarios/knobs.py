@@ -1,6 +1,6 @@
 """How large the scenarios are."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,3 @@ class Knobs:
     series_max: int
     full_rate: float | None = None
     live_s: float = 60.0
-
-    def at(self, full_rate: float) -> "Knobs":
-        """The same, with a known full load."""
-        return replace(self, full_rate=full_rate)
