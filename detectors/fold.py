@@ -3,31 +3,17 @@
 import numpy as np
 import numpy.typing as npt
 
+from detectors.ahead import look_ahead
 from detectors.compiled import borrowed, entry, pasted
 from detectors.core.layout import Record, Records
 from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
-from detectors.follower_layout import (
-    ENDED_CHUNK,
-    ENDED_MAX,
-    FOLLOWER_BLOCK_BITS,
-    FREE,
-    MEASURES,
-    NOW_MS,
-    RUN_EVENTS,
-    TIMERS,
-    Arrays,
-    lent,
-)
+from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, NOW_MS, RUN_EVENTS, TIMERS, Arrays, lent
 from detectors.freshness import SILENCE, set_silence_timer, silence_expired
-from detectors.memory import fetch_ahead, fetch_head
 from detectors.numeric_series import NOWHERE, judge_part
 from detectors.room import has_room
 from detectors.run_memory import NONE
 from detectors.runs import RUN_TOO_LONG, apply_run, run_takes_too_long, set_run_timer
 from detectors.timers import pop_timer
-
-AHEAD = 8
-"""Rows between asking for memory and using it, in each of three steps."""
 
 
 @entry
@@ -39,33 +25,13 @@ def fold(a: Arrays, rows: Records, start: int, timers_ms: int, window_ms: int) -
     """
     a, rows = lent(a), borrowed(rows)
     for i in range(start, len(rows)):
-        _ask_for_memory(a, rows, i)
+        look_ahead(a, rows, i)
         row = rows[i]
         if not _run_timers(a, row.order_ms, window_ms) or not has_room(a):
             return i
         a.counters[NOW_MS] = row.order_ms
         _apply(a, row, window_ms)
     return len(rows) + 1 if _run_timers(a, timers_ms - 1, window_ms) else len(rows)
-
-
-@pasted
-def _ask_for_memory(a: Arrays, rows: Records, i: int) -> None:
-    """Ask for what a later row will need: where series are many, waiting for memory would cost more than all else."""
-    if i + 3 * AHEAD < len(rows):
-        fetch_ahead(a.followers, rows[i + 3 * AHEAD].follower)
-    if i + 2 * AHEAD < len(rows):
-        f = a.followers[rows[i + 2 * AHEAD].follower]
-        for part in range(MEASURES):
-            if f.slots[part] > 0:
-                fetch_ahead(a.bank.light, f.slots[part] - 1)
-        for chunk in range(ENDED_MAX // ENDED_CHUNK):
-            if f.ended[chunk] > 0:
-                fetch_ahead(a.ended, f.ended[chunk])
-    if i + AHEAD < len(rows):
-        f = a.followers[rows[i + AHEAD].follower]
-        for part in range(MEASURES):
-            if f.slots[part] > 0:
-                fetch_head(a.bank.deep, a.bank.light[f.slots[part] - 1].deep)
 
 
 @pasted

@@ -67,20 +67,28 @@ _LINE_BYTES = 64
 _WRITE, _KEEP, _DATA = 1, 3, 1
 
 
-def _prefetcher(bytes_max: int) -> Any:
+def _prefetch(target: Any, builder: Any, of: Any, arguments: Any, offsets: Any) -> None:
+    """Ask for the lines at some distances (LLVM values) from the start of a record."""
+    pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+    array = target.make_array(of)(target, builder, arguments[0])
+    size = target.get_abi_sizeof(target.get_data_type(of.dtype))
+    start = builder.mul(arguments[1], ir.Constant(arguments[1].type, size))
+    first = builder.gep(builder.bitcast(array.data, pointer), [start])
+    signature = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
+    function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], signature)
+    how = [ir.Constant(word, said) for said in (_WRITE, _KEEP, _DATA)]
+    for offset in offsets(size):
+        builder.call(function, [builder.gep(first, [offset]), *how])
+
+
+def _fetcher(bytes_max: int) -> Any:
+    def lines(size: int) -> list[Any]:
+        ends = range(0, min(size, bytes_max) + _LINE_BYTES - 1, _LINE_BYTES)
+        return [ir.Constant(ir.IntType(64), min(line, size - 1)) for line in ends]
+
     def fetch(_context: Any, records: Any, place: Any) -> Any:
         def generated(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-            array = target.make_array(signature.args[0])(target, builder, arguments[0])
-            size = target.get_abi_sizeof(target.get_data_type(signature.args[0].dtype))
-            start = builder.mul(arguments[1], ir.Constant(arguments[1].type, size))
-            first = builder.gep(builder.bitcast(array.data, pointer), [start])
-            signature_of_it = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
-            function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], signature_of_it)
-            how = [ir.Constant(word, said) for said in (_WRITE, _KEEP, _DATA)]
-            for line in range(0, min(size, bytes_max) + _LINE_BYTES - 1, _LINE_BYTES):
-                at = ir.Constant(ir.IntType(64), min(line, size - 1))
-                builder.call(function, [builder.gep(first, [at]), *how])
+            _prefetch(target, builder, signature.args[0], arguments, lines)
             return target.get_dummy_value()
 
         return types.none(records, types.int64), generated
@@ -88,7 +96,17 @@ def _prefetcher(bytes_max: int) -> Any:
     return intrinsic(fetch)
 
 
-fetch_ahead = cast("Callable[[Any, int], None]", _prefetcher(1 << 20))
+def _fetch_line(_context: Any, records: Any, place: Any, offset: Any) -> Any:
+    def generated(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _prefetch(target, builder, signature.args[0], arguments, lambda _size: [arguments[2]])
+        return target.get_dummy_value()
+
+    return types.none(records, types.int64, types.int64), generated
+
+
+fetch_record = cast("Callable[[Any, int], None]", _fetcher(1 << 20))
 """Have the processor fetch a record of an array, which will be read and written soon; nothing else happens."""
-fetch_head = cast("Callable[[Any, int], None]", _prefetcher(256))
+fetch_head = cast("Callable[[Any, int], None]", _fetcher(256))
 """The same for its first 256 bytes."""
+fetch_line = cast("Callable[[Any, int, int], None]", intrinsic(_fetch_line))
+"""The same for the line in which the byte at a distance from its start lies."""
