@@ -5,7 +5,8 @@ than all that is computed. What a row needs is known in three steps: its followe
 what the scorer remembers of those series, of which a sample touches the head and what belongs to its hour.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
 from detectors.compiled import pasted
 from detectors.core.layout import DEEP, HOUR_DAYS_KEPT, HOURS, WEEK_HOURS, Records
@@ -19,7 +20,7 @@ _CHUNKS: Final = ENDED_MAX // ENDED_CHUNK
 
 
 def _offset_of(field: str) -> int:
-    return (DEEP.fields or {})[field][1]
+    return cast("Mapping[str, tuple[Any, int]]", DEEP.fields)[field][1]
 
 
 _DAY_VISITS: Final = _offset_of("day_visits")
