@@ -35,8 +35,11 @@ CADENCE = np.dtype(
 """State of one cadence; `anchor_ms` and `last_ms` are -1 before the first arrival, `gaps` is a ring in single precision."""
 
 _ALPHAS = 256
-QUANTILES = (GAPS_MAX + 8, _ALPHAS)
-"""Shape of the memo of t quantiles, by degrees of freedom and place of alpha on its grid; NaN where not worked out yet."""
+_ORDERED, _LOGS, _AWAY = GAPS_MAX + 8, GAPS_MAX + 9, GAPS_MAX + 10
+QUANTILES = (GAPS_MAX + 11, _ALPHAS)
+"""Shape of the memo of t quantiles, by degrees of freedom and place of alpha on its grid; NaN where not worked out yet.
+
+Its last rows are no quantiles but room to work in: whoever allocates in a kernel waits longer than it computes."""
 
 
 def new_quantiles() -> npt.NDArray[np.float64]:
@@ -105,12 +108,26 @@ def _learn(c: Record, gap_ms: int, false_alarms_per_day: float, quantiles: npt.N
     if c.learned > EACH_UNTIL and c.learned % (BOUND_EVERY if c.learned <= GAPS_MAX else BOUND_EVERY_LATER):
         return
     n = min(c.learned, GAPS_MAX)
-    ordered = np.sort(c.gaps[:n].astype(np.float64))
+    ordered = quantiles[_ORDERED, :n]
+    for i in range(n):
+        ordered[i] = c.gaps[i]
+    _sort(ordered)
     c.typical_ms = int(_middle(ordered))
     if c.learned >= GAPS_MIN:
         predicted_ms = _predicted_gap_ms(ordered, false_alarms_per_day, c.typical_ms, quantiles)
         longest_ms = MARGIN * ordered[n - 1 - EXCUSED]
         c.allowed_ms = int(max(longest_ms, predicted_ms, float(ALLOWED_GAP_MS_MIN)))
+
+
+@inner
+def _sort(few: npt.NDArray[np.float64]) -> None:
+    """By insertion, in place."""
+    for i in range(1, len(few)):
+        value, at = few[i], i
+        while at > 0 and few[at - 1] > value:
+            few[at] = few[at - 1]
+            at -= 1
+        few[at] = value
 
 
 @inner
@@ -127,13 +144,17 @@ def _predicted_gap_ms(
     quantiles: npt.NDArray[np.float64],
 ) -> float:
     n = len(ordered)
-    logs = np.log(ordered)
+    logs, away = quantiles[_LOGS, :n], quantiles[_AWAY, :n]
+    for i in range(n):
+        logs[i] = math.log(ordered[i])
     middle = _middle(logs)
-    away = np.abs(logs - middle)
-    limit = 3 * (1.4826 * _middle(np.sort(away)) + SPREAD_PRIOR)
+    for i in range(n):
+        away[i] = abs(logs[i] - middle)
+    _sort(away)
+    limit = 3 * (1.4826 * _middle(away) + SPREAD_PRIOR)
     squares = 0.0
-    for distance in away:
-        squares += min(distance, limit) ** 2
+    for i in range(n):
+        squares += min(abs(logs[i] - middle), limit) ** 2
     spread = math.sqrt((squares + SPREAD_PRIOR_WEIGHT * SPREAD_PRIOR**2) / (n + SPREAD_PRIOR_WEIGHT))
     reach = _t_quantile(false_alarms_per_day, typical_ms, n + SPREAD_PRIOR_WEIGHT - 1, quantiles)
     return math.exp(min(middle + reach * spread * math.sqrt(1 + 1 / n), 40.0))
