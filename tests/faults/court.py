@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from stream.config import librdkafka_properties
@@ -14,7 +15,7 @@ from tests.faults.judge import SOURCE, Judge, Verdict
 from tests.faults.story import Story
 from tests.faults.supervisor import Supervisor
 from tests.faults.topic_log import committed_offsets, read_log, uncommitted
-from tests.integrations.deployment import Deployment, Worker
+from tests.integrations.deployment import PARTITIONS, Deployment, Worker
 
 READ_S: Final = 180.0
 UNHURRIED: Final[dict[str, Any]] = {"time": {"allowed_lateness": "1s", "idle_timeout": "10m"}}
@@ -84,18 +85,39 @@ class Court:
             return self.lag() == 0
 
         def all_at_work() -> bool:
-            """A worker that is just being started does not know yet how to drain."""
+            """A worker that is just being started does not know yet how to drain; one that is yet to rejoin has no say."""
             look()
-            return all(worker.logged("worker.ready") for crew in crews for worker in crew.workers)
+            staff = [worker for crew in crews for worker in crew.workers]
+            return all(worker.logged("worker.ready") for worker in staff) and self._share_everything(staff)
 
         self.judge.send_canary(meanwhile=look)
         wait_until(all_at_work, f"seed {self.story.seed}: every worker is at work")
         wait_until(all_read, f"seed {self.story.seed}: everything is read")
         reference = self.judge.reference()
         self.judge.await_open_alerts(reference, meanwhile=look)
-        for worker in (it for crew in crews for it in crew.workers):
+        staying = [worker for crew in crews for worker in crew.workers]
+        while staying:
+            wait_until(
+                partial(self._share_everything, staying),
+                f"seed {self.story.seed}: {len(staying)} workers share all",
+            )
+            worker = staying.pop(0)
             assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()[-4000:]
         return self.judge.judge(reference)
+
+    def _share_everything(self, workers: list[Worker]) -> bool:
+        """Whether these workers hold every partition by one assignment, and no member that is gone or away holds any.
+
+        A worker that drains while others hold partitions leaves those to them; the last one must have all.
+        """
+        topics = self.deployment.config.topics
+        everything = PARTITIONS + topics.samples_partitions + topics.anomalies_partitions
+        last = [said[-1] for worker in workers if (said := worker.logged("partitions.assigned"))]
+        return (
+            len(last) == len(workers)
+            and len({it["generation"] for it in last}) == 1
+            and sum(it["partitions"] for it in last) == everything
+        )
 
 
 def wait_until(holds: Callable[[], bool], what: str, within_s: float = READ_S) -> None:

@@ -4,9 +4,17 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, cast
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 ANSWER_S_MAX: Final = 60.0
+NOT_YET: Final = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+"""What a broker says that was just started, or whose topic of offsets is just being made."""
 
 
 class Entry(NamedTuple):
@@ -44,7 +52,7 @@ def committed_offsets(bootstrap_servers: str, group: str, topic: str) -> dict[in
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": group, "log_level": 0})
     try:
         partitions = consumer.list_topics(topic, ANSWER_S_MAX).topics[topic].partitions
-        told = consumer.committed([TopicPartition(topic, it) for it in partitions], ANSWER_S_MAX)
+        told = _committed(consumer, [TopicPartition(topic, it) for it in partitions])
     finally:
         consumer.close()
     return {it.partition: max(0, it.offset) for it in told}
@@ -57,6 +65,17 @@ def uncommitted(bootstrap_servers: str, group: str, topics: list[str]) -> int:
         committed = committed_offsets(bootstrap_servers, group, topic)
         left += len(read_log(bootstrap_servers, topic, committed))
     return left
+
+
+def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
+    deadline = time.monotonic() + ANSWER_S_MAX
+    while True:
+        try:
+            return consumer.committed(places, ANSWER_S_MAX)
+        except KafkaException as error:
+            if error.args[0].code() not in NOT_YET or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 def _partition(consumer: Consumer, place: TopicPartition) -> Iterator[Entry]:
