@@ -114,9 +114,11 @@ class Worker:
         raise Unable(f"the worker did not get there within {seconds_max:.0f} s")
 
     def is_idle(self) -> bool:
-        """Whether it is ready, and has folded in all that there is but for marks, which are written at every second."""
-        lag = self.metrics().by_label("streamgauge_lag_records", "topic")
-        return self.is_ready() and bool(lag) and max(lag.values()) < MARKS_WAITING_MAX
+        """Whether it is ready, and no row waits: all is folded in but for marks, which are written at every second."""
+        seen = self.metrics()
+        lag = seen.by_label("streamgauge_lag_records", "topic")
+        waiting = seen.by_label("streamgauge_stage_size", "name").get("pending_rows", 0)
+        return self.is_ready() and bool(lag) and max(lag.values()) < MARKS_WAITING_MAX and not waiting
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL if that does not help."""

@@ -14,9 +14,9 @@ from stream.transport import BatchTransport, Membership, SeekFirstTableManager
 
 COMMIT_INTERVAL_S: Final = 1.0
 REQUEST_TIMEOUT_S: Final = 30.0
-INTERNAL_FETCH_BYTES_MAX: Final = 2 << 20
+INTERNAL_FETCH_BYTES_MAX: Final = 6 << 20
 INTERNAL_RECORDS_MAX: Final = 50
-QUEUED_MESSAGES_MAX: Final = 32
+QUEUED_MESSAGES_MAX: Final = 16
 
 Consume = Callable[[AsyncIterator[Any]], Awaitable[None]]
 
