@@ -21,6 +21,9 @@ READ_S_MAX: Final = 600.0
 RECOVER_S_MAX: Final = 300.0
 GROUP: Final = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1500}
 SERIES: Final = "streamgauge_series"
+SNAPSHOTS: Final = "streamgauge_snapshots_total"
+SNAPSHOTS_MORE: Final = 10
+"""Of every shard one at least that was begun when all was folded in."""
 
 
 def measure(bed: Bed, knobs: Knobs, section: Section) -> None:
@@ -47,6 +50,8 @@ def _filled_and_killed(deployment: Deployment, events: int) -> float:
     with deployment.worker() as worker:
         worker.wait(lambda it: it.metrics().total("streamgauge_records_total") >= events, READ_S_MAX)
         worker.wait(Worker.is_idle)
+        stored = worker.metrics().total(SNAPSHOTS)
+        worker.wait(lambda it: it.metrics().total(SNAPSHOTS) >= stored + SNAPSHOTS_MORE)
         series = worker.metrics().total(SERIES)
         worker.kill()
     return series
