@@ -31,6 +31,8 @@ from stream.transport import Membership, Records
 
 Result = TypeVar("Result")
 
+FOLD_S_MAX: Final = 0.25
+"""For how long records are folded in before the state may be stored."""
 REST_SHARE: Final = 8.0
 """Time between snapshots, in times that the last ones took."""
 
@@ -116,8 +118,7 @@ class StageAgent:
     async def consume(self, events: AsyncIterator[Any]) -> None:
         """Fold in records in order, for ever."""
         async for event in events:
-            async with self._folding:
-                await self._take(event)
+            await self._take(event)
 
     async def _take(self, event: Any) -> None:
         message, records = event.message, event.value
@@ -127,12 +128,21 @@ class StageAgent:
         if shard is None:
             return
         for stretch in _stretches(records, shard.stage.covered_offset):
-            if not await self._in_order(shard, message.partition, stretch.offsets[0]):
-                return
-            await self._fold(shard, stretch)
-            if self.shards.get(message.partition) is not shard:
+            if not await self._fold_all(shard, message.partition, stretch):
                 return
         shard.last = event
+
+    async def _fold_all(self, shard: Shard, partition: int, records: Records) -> bool:
+        """Fold in consecutive records, with pauses in which the state may be stored; False when it was not to be."""
+        while records.offsets:
+            async with self._folding:
+                if self.shards.get(partition) is not shard:
+                    return False
+                if not await self._in_order(shard, partition, records.offsets[0]):
+                    return False
+                done = await self._fold(shard, records)
+            records = Records(records.offsets[done:], records.values[done:])
+        return True
 
     def position(self, partition: int) -> int | None:
         """The next offset that is not folded in; None while the shard is not loaded."""
@@ -188,29 +198,34 @@ class StageAgent:
         shard.rewound_at = offset
         return False
 
-    async def _fold(self, shard: Shard, records: Records) -> None:
-        """Fold in records, in a thread: a step may take long, and heartbeats and health must go on.
+    async def _fold(self, shard: Shard, records: Records) -> int:
+        """Fold in as many records as time allows, in a thread, for heartbeats and health must go on; how many it were.
 
         Their outputs are posted whatever happened meanwhile: no state may cover a record whose outputs were not.
         """
-        outputs = await self._in_thread(self._steps, shard, records)
+        done, outputs = await self._in_thread(self._steps, shard, records)
         self._show_sizes()
         if outputs:
             delivery = await self._outbox.post(outputs)
             shard.deliveries = [*(other for other in shard.deliveries if not other.done()), delivery]
             delivery.on_stored(partial(self._observe_alerts, shard, outputs))
+        return done
 
-    def _steps(self, shard: Shard, records: Records) -> list[Output]:
+    def _steps(self, shard: Shard, records: Records) -> tuple[int, list[Output]]:
         outputs: list[Output] = []
+        done, began_s = 0, time.perf_counter()
         for offset, payload in zip(*records, strict=True):
             started_s = time.perf_counter()
+            if done and started_s - began_s > FOLD_S_MAX:
+                break
             outputs += shard.stage.step(offset, payload)
             self._step_seconds.observe(time.perf_counter() - started_s)
+            done += 1
         counts = shard.stage.take_counts()
         shard.counts.update(counts)
         shard.sizes = shard.stage.gauges()
         self._telemetry.folded(counts)
-        return outputs
+        return done, outputs
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
@@ -250,7 +265,8 @@ class StageAgent:
         epoch, started_s = self._membership.epoch, time.perf_counter()
         async with self._folding:
             last, deliveries = shard.last, shard.deliveries
-            if last is None or self.shards.get(partition) is not shard:
+            moved = shard.stage.covered_offset > shard.stored_offset
+            if self.shards.get(partition) is not shard or (last is None and not moved):
                 return
             shard.last, shard.deliveries = None, []
             dumped = await self._in_thread(_dump, shard)
@@ -264,7 +280,8 @@ class StageAgent:
         self._telemetry.add(dumped.counts + shard.alerts)
         shard.alerts.clear()
         if epoch == self._membership.epoch:
-            last.ack()
+            if last is not None:
+                last.ack()
             await self._outbox.deliver_records(self._records(partition, obsolete))
 
     def _show_sizes(self) -> None:

@@ -14,6 +14,8 @@ from tests.faults.scenario import PATIENCE_S, Scenario, Worker, new_scenario
 
 pytestmark = pytest.mark.needs_apache
 AWAY_S = 5.0
+PAUSE_S = 0.03
+"""Slow enough to be met at work; faster than marks are written, of which each takes a step as well."""
 KEYS = [f"key-{n}" for n in range(100)]
 
 
@@ -25,7 +27,7 @@ def test_a_worker_survives_a_broker_that_is_killed_and_comes_back(tmp_path: Path
 def check(kafka: ApacheKafka, scenario: Scenario) -> None:
     keys = [KEYS[n * 7 % len(KEYS)] for n in range(300_000)]
     scenario.publish(keys)
-    worker = scenario.start(pause_s=0.1, snapshot_interval_s=0.2)
+    worker = scenario.start(pause_s=PAUSE_S, snapshot_interval_s=0.2)
     worker.wait_for("shard.loaded")
     deadline = time.monotonic() + PATIENCE_S
     while not scenario.counts().total() and time.monotonic() < deadline:
