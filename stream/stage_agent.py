@@ -58,6 +58,11 @@ class Shard:
     sizes: Mapping[str, float] = field(default_factory=dict)
     size_bytes: int = 0
 
+    @property
+    def moved(self) -> bool:
+        """Whether it has folded in records since it was stored."""
+        return self.stage.covered_offset > self.stored_offset
+
 
 def _stretches(records: Records, covered_offset: int) -> Iterator[Records]:
     """The records that are not covered, cut where offsets are missing."""
@@ -78,10 +83,9 @@ class Dump(NamedTuple):
 
 
 def _dump(shard: Shard) -> Dump:
-    stage = shard.stage
-    moved = stage.covered_offset > shard.stored_offset
     counts, shard.counts = shard.counts, Tally()
-    return Dump(stage.covered_offset, stage.changed() if moved else {}, counts)
+    chunks = shard.stage.changed() if shard.moved else {}
+    return Dump(shard.stage.covered_offset, chunks, counts)
 
 
 class StageAgent:
@@ -240,10 +244,11 @@ class StageAgent:
                 self._telemetry.event_to_alert_seconds.observe(max(0.0, age.total_seconds()))
 
     async def settle(self) -> None:
-        """Return when all that the stage has put out is delivered."""
-        for shard in list(self.shards.values()):
-            for delivery in shard.deliveries:
-                await delivery
+        """Return when all that the stage has put out is delivered, a step under way included."""
+        async with self._folding:
+            deliveries = [delivery for shard in self.shards.values() for delivery in shard.deliveries]
+        for delivery in deliveries:
+            await delivery
 
     async def store_for_ever(self, interval_s: float) -> None:
         """Store all shards at every interval, or less often where that would take more than a ninth of the time."""
@@ -265,8 +270,7 @@ class StageAgent:
         epoch, started_s = self._membership.epoch, time.perf_counter()
         async with self._folding:
             last, deliveries = shard.last, shard.deliveries
-            moved = shard.stage.covered_offset > shard.stored_offset
-            if self.shards.get(partition) is not shard or (last is None and not moved):
+            if self.shards.get(partition) is not shard or (last is None and not shard.moved):
                 return
             shard.last, shard.deliveries = None, []
             dumped = await self._in_thread(_dump, shard)

@@ -1,6 +1,7 @@
 """No ack past an unconfirmed write: the agents of the worker, with their outputs' brokers away."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NamedTuple, cast
@@ -201,6 +202,45 @@ def test_a_stage_whose_alert_is_lost_never_acks() -> None:
     with stage_cluster() as kafka:
         asyncio.run(scene(kafka))
         assert covered(kafka) == -1
+
+
+class Dwelling(Alerting):
+    """As `Alerting`, but it dwells in a step whose record it has covered already."""
+
+    def __init__(self, shard: int) -> None:
+        super().__init__(shard)
+        self.go_on = threading.Event()
+
+    def step(self, offset: int, payload: bytes) -> list[Output]:
+        outputs = super().step(offset, payload)
+        assert self.go_on.wait(PATIENCE_S)
+        return outputs
+
+
+def test_a_stage_is_not_settled_while_it_puts_out_what_its_position_says_is_done() -> None:
+    """A drain that went on here stored and left before the alerts: the next worker wrote them again."""
+    stage = Dwelling(0)
+
+    async def scene(kafka: MockKafka) -> None:
+        with new_outbox(kafka) as (outbox, failures):
+            spec = StageSpec("detect", SAMPLES, STATE, lambda _shard: stage)
+            store = ShardStore(consumer_properties(kafka))
+            agent = StageAgent(
+                spec, store, membership(Place(SAMPLES, 0)), outbox, Telemetry("test"), no_rewind
+            )
+            consuming = asyncio.create_task(agent.consume(given(sample(0))))
+            await until(lambda: agent.position(0) == 1)
+            settling = asyncio.create_task(agent.settle())
+            await asyncio.sleep(QUIET_S)
+            assert not settling.done()
+            stage.go_on.set()
+            await asyncio.wait_for(settling, PATIENCE_S)
+            assert len(await asyncio.to_thread(stored, kafka, ALERTS)) == 1
+            await consuming
+            assert failures == []
+
+    with stage_cluster() as kafka:
+        asyncio.run(scene(kafka))
 
 
 def test_ingest_acks_a_batch_only_when_its_samples_are_stored() -> None:
