@@ -8,17 +8,16 @@ add a snapshot, but overwrite none. A state is a pure fold of its log, hence amo
 covers most is right, whoever wrote it.
 """
 
-import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import msgspec
+from xxhash import xxh3_128_digest
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 CHUNK_BYTES_MAX: Final = 900_000
-DIGEST_BYTES: Final = 16
 MANIFEST: Final = "manifest"
 
 
@@ -27,7 +26,7 @@ class SnapshotError(Exception):
 
 
 class Part(msgspec.Struct, array_like=True, frozen=True):
-    """Where a piece of a chunk lies, and the BLAKE2b digest of its bytes."""
+    """Where a piece of a chunk lies, and the XXH3 digest (128 bits) of its bytes."""
 
     key: str
     digest: bytes
@@ -118,7 +117,7 @@ class SnapshotLog:
             for part, piece in zip(parts, pieces, strict=True):
                 if piece is None:
                     return f"{part.key} is missing"
-                if _digest(piece) != part.digest:
+                if xxh3_128_digest(piece) != part.digest:
                     return f"{part.key} is damaged"
             chunks[name] = b"".join(piece for piece in pieces if piece is not None)
         return chunks
@@ -163,14 +162,14 @@ class SnapshotWriter:
         return tuple(Entry(key, None) for key in sorted(gone))
 
     def _chunk(self, name: str, data: bytes, entries: list[Entry]) -> "_Chunk":
-        digest = _digest(data)
+        digest = xxh3_128_digest(data)
         before = self._written.get(name)
         if before is not None and before.digest == digest:
             return before
         parts = []
         for piece in _pieces(data):
             self._serial += 1
-            part = Part(f"{self._prefix}/{self._serial}", _digest(piece))
+            part = Part(f"{self._prefix}/{self._serial}", xxh3_128_digest(piece))
             entries.append(Entry(part.key, piece))
             parts.append(part)
         return _Chunk(digest, len(data), parts)
@@ -189,10 +188,6 @@ def _read_manifest(key: str, value: bytes) -> Manifest | str:
 def _pieces(data: bytes) -> Iterator[bytes]:
     for start in range(0, len(data), CHUNK_BYTES_MAX):
         yield data[start : start + CHUNK_BYTES_MAX]
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest()
 
 
 _encoder = msgspec.msgpack.Encoder()
