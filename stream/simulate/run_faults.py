@@ -22,6 +22,7 @@ BUSY_SHARE = 0.9
 LANES = 3
 
 _FREQUENT = (Archetype.MICRO_BATCH, Archetype.HOURLY)
+_DATED = (Archetype.HOURLY, Archetype.FEW_HOURS, Archetype.DAILY, Archetype.WEEKDAYS, Archetype.WEEKLY)
 _REGULAR = (*_FREQUENT, Archetype.FEW_HOURS, Archetype.DAILY, Archetype.WEEKDAYS)
 
 
@@ -93,6 +94,8 @@ def _number_of_runs(
     """How many runs a fault takes in: by its hours where runs are frequent, but at least two; else by number."""
     if site.pipeline.archetype in _FREQUENT:
         return max(2, round(rng.uniform(*hours) * HOUR_MS / site.interval_ms))
+    if site.pipeline.archetype is Archetype.WEEKLY:
+        return runs[0]
     return int(rng.integers(runs[0], runs[1] + 1))
 
 
@@ -106,13 +109,13 @@ def late_run(site: Site, rng: np.random.Generator) -> Change | None:
     share = rng.uniform(0.35, 0.85) if interval_ms < DAY_MS else rng.uniform(0.07, 0.35)
     delay_ms = int(min(share * interval_ms, 36 * HOUR_MS))
     room_ms = int(0.97 * interval_ms) - (run.end_ms - run.start_ms)
-    if site.pipeline.archetype is Archetype.MICRO_BATCH or not site.taken(1):
+    if site.pipeline.archetype not in _DATED or not site.taken(1):
         return None
     if not JITTERS * site.pipeline.jitter_ms <= delay_ms <= room_ms:
         return None
     late = run._replace(start_ms=run.start_ms + delay_ms)
     detail = f"run {run.number} starts {delay_ms // MINUTE_MS} min late"
-    label = site.label(Kind.LATE_RUN, ("freshness",), last_told([late]), detail)
+    label = site.label(Kind.LATE_RUN, ("freshness", "volume"), last_told([late]), detail)
     return site.change(1, [late], label)
 
 
@@ -122,8 +125,7 @@ def missing_run(site: Site, rng: np.random.Generator) -> Change | None:
     count = _number_of_runs(site, rng, (0.75, 4.0), (1, 2)) if micro else int(rng.integers(1, 3))
     if site.interval_ms > DAY_MS:
         count = 1
-    runs = site.taken(count)
-    if not runs:
+    if site.pipeline.archetype not in (*_DATED, Archetype.MICRO_BATCH) or not site.taken(count):
         return None
     ends_ms = last_told([site.runs[site.at + count]])
     detail = (
@@ -144,7 +146,7 @@ def stuck_run(site: Site, rng: np.random.Generator) -> Change | None:
         run.end_ms + 1000,
     )
     detail = f"run {run.number} never ends" + (f", {waiting} runs wait for it" if waiting else "")
-    label = site.label(Kind.STUCK_RUN, ("latency", "freshness"), ends_ms, detail)
+    label = site.label(Kind.STUCK_RUN, ("latency", "freshness", "volume"), ends_ms, detail)
     return site.change(1 + waiting, [run._replace(ends=False, retry=None)], label)
 
 
@@ -205,7 +207,9 @@ def sudden_slowdown(site: Site, rng: np.random.Generator) -> Change | None:
     where = "" if task is None else f" in task {site.pipeline.tasks[task]}"
     detail = f"{count} runs take {factor:.1f} times as long{where}"
     return site.change(
-        count, slow, site.label(Kind.SUDDEN_SLOWDOWN, ("latency",), last_told(runs + slow), detail)
+        count,
+        slow,
+        site.label(Kind.SUDDEN_SLOWDOWN, ("latency", "freshness"), last_told(runs + slow), detail),
     )
 
 
@@ -244,7 +248,8 @@ def duplicate_load(site: Site, rng: np.random.Generator) -> Change | None:
         for run in runs
     ]
     what = " and ".join(["load their rows twice"] * doubled + ["are reported twice"] * again)
-    signals = ("volume",) * doubled + ("duplicates",) * again
+    slower = doubled and site.pipeline.duration_by_rows > 0
+    signals = ("volume",) + ("latency",) * slower + ("duplicates",) * again
     label = site.label(Kind.DUPLICATE_LOAD, signals, last_told(runs + twice), f"{count} runs {what}")
     return site.change(count, twice, label)
 
