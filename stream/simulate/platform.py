@@ -127,6 +127,11 @@ class Pipeline:
         return f"warehouse.{self.name.replace('-', '_')}"
 
     @property
+    def shows_duration(self) -> bool:
+        """Whether durations can be known at all: reported, or from starts and ends."""
+        return self.announces_start or self.reports_duration
+
+    @property
     def rows_deviation(self) -> float:
         """Robust deviation of log rows around their season; infinite where a factor on rows says little."""
         match self.amounts:
@@ -141,7 +146,9 @@ class Pipeline:
 
     @property
     def duration_deviation(self) -> float:
-        """Robust deviation of the log duration around its season."""
+        """Robust deviation of the log duration around its season; infinite where durations are not to be seen."""
+        if not self.shows_duration:
+            return float("inf")
         own = self.duration_spread * (HEAVY_DEVIATION if self.duration_heavy else 1.0)
         rows = self.rows_deviation
         return float(np.hypot(own, self.duration_by_rows * rows)) if np.isfinite(rows) else own

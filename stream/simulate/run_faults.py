@@ -172,7 +172,10 @@ def slow_drift(site: Site, rng: np.random.Generator) -> Change | None:
     deviation = site.pipeline.rows_deviation if of_rows else site.pipeline.duration_deviation
     count = sum(run.start_ms < site.first.start_ms + days * DAY_MS for run in site.runs[site.at :])
     total = np.log1p(rate) * days
-    if site.pipeline.archetype not in _REGULAR or total < max(DEVIATIONS_LASTING * deviation, 0.25):
+    too_late = site.first.start_ms + days * DAY_MS > site.to_ms
+    if too_late or site.pipeline.archetype not in _REGULAR:
+        return None
+    if total < max(DEVIATIONS_LASTING * deviation, 0.25):
         return None
     runs = site.runs[site.at : site.at + count]
     growth = [np.exp(np.log1p(rate) * (run.start_ms - site.first.start_ms) / DAY_MS) for run in runs]
@@ -347,7 +350,7 @@ def failure_burst(site: Site, rng: np.random.Generator) -> Change | None:
     runs = site.taken(count)
     if not runs:
         return None
-    failing = [_failed(run, rng) if not at or rng.random() < share else run for at, run in enumerate(runs)]
+    failing = [_failed(run, rng) if at < 2 or rng.random() < share else run for at, run in enumerate(runs)]
     failed = sum(run.state == "failed" for run in failing)
     detail = f"{failed} of {count} runs fail"
     signals = ("failures", "freshness", "volume")
@@ -362,9 +365,9 @@ def _failed(run: Run, rng: np.random.Generator) -> Run:
 
 
 def level_shift(site: Site, rng: np.random.Generator) -> Change | None:
-    """A deploy changes rows or durations for good: half to three quarters, or a third more up to twice."""
+    """A deploy changes rows for good, by half or up to twice, or makes runs that much slower."""
     of_rows = rng.random() < 0.5
-    up = rng.random() < (0.5 if of_rows else 0.7)
+    up = not of_rows or rng.random() < 0.5
     factor = rng.uniform(1.33, 2.0) if up else rng.uniform(0.5, 0.75)
     deviation = site.pipeline.rows_deviation if of_rows else site.pipeline.duration_deviation
     runs = site.runs[site.at :]
@@ -392,8 +395,7 @@ def schema_change(site: Site, rng: np.random.Generator) -> Change | None:
     lasting = _number_of_runs(site, rng, (12.0, 72.0), (2, 5))
     count = len(site.runs) - site.at if for_good else lasting
     runs = site.runs[site.at : site.at + count]
-    succeeding = [run for run in runs if run.state == "succeeded"]
-    if not schema or not succeeding or site.first.state != "succeeded":
+    if not schema or site.first.state != "succeeded" or not (for_good or site.taken(count)):
         return None
     at = int(rng.integers(1, len(schema)))
     name, kind = schema[at]
