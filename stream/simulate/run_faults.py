@@ -71,13 +71,12 @@ class Site(NamedTuple):
         detail: str,
         *,
         starts_ms: int | None = None,
-        expected: bool = False,
         name: str | None = None,
     ) -> Label:
         """A label of this pipeline, or of its metric `name`, from the first run's start on."""
         starts_ms = self.first.start_ms if starts_ms is None else starts_ms
         match = {"pipeline": self.pipeline.name} | ({"name": name} if name else {})
-        return Label(kind, match, signals, starts_ms, ends_ms, detail, expected)
+        return Label(kind, match, signals, starts_ms, ends_ms, detail)
 
 
 RunFault = Callable[[Site, np.random.Generator], Change | None]
@@ -384,8 +383,8 @@ def level_shift(site: Site, rng: np.random.Generator) -> Change | None:
     detail = f"{'rows' if of_rows else 'durations'} times {factor:.2f} for good"
     signals = ("volume", "latency") if of_rows and site.pipeline.duration_by_rows else ("volume",)
     signals = signals if of_rows else ("latency",)
-    label = site.label(Kind.LEVEL_SHIFT, signals, site.to_ms, detail, expected=True)
-    return site.change(len(runs), shifted, label)
+    label = site.label(Kind.LEVEL_SHIFT, signals, site.to_ms, detail)
+    return site.change(len(runs), shifted, label._replace(expected=True, for_good=True))
 
 
 def schema_change(site: Site, rng: np.random.Generator) -> Change | None:
@@ -411,7 +410,7 @@ def schema_change(site: Site, rng: np.random.Generator) -> Change | None:
     ends_ms = site.to_ms if for_good else last_told(runs)
     detail += "" if for_good else f" for {count} runs"
     label = site.label(Kind.SCHEMA_CHANGE, ("schema",), ends_ms, detail)
-    label = label._replace(match={"dataset": site.pipeline.dataset})
+    label = label._replace(match={"dataset": site.pipeline.dataset}, for_good=for_good)
     return site.change(count, changed, label)
 
 
