@@ -35,16 +35,19 @@ def zone_names() -> frozenset[str]:
 def nearest_names(written: str) -> list[str]:
     """At most three names that somebody who wrote an unknown one may have meant, the likeliest first.
 
-    >>> nearest_names("europe/berlin"), nearest_names("Berlin")[0], nearest_names("Europe/Munich")[0]
+    >>> nearest_names("europe/berlin"), nearest_names("berln")[0], nearest_names("Europe/Munich")[0]
     (['Europe/Berlin'], 'Europe/Berlin', 'Europe/Zurich')
     """
     wanted = written.strip().casefold().replace(" ", "_")
-    by_folded = {name.casefold(): name for name in sorted(zone_names())}
+    by_folded: dict[str, list[str]] = {}
+    for name in sorted(zone_names()):
+        folded = name.casefold()
+        for key in {folded, folded.rpartition("/")[2]}:
+            by_folded.setdefault(key, []).append(name)
     if wanted in by_folded:
-        return [by_folded[wanted]]
-    ends = [name for folded, name in by_folded.items() if folded.rpartition("/")[2] == wanted]
-    close = [by_folded[folded] for folded in get_close_matches(wanted, by_folded, _NEAREST, cutoff=0.6)]
-    return list(dict.fromkeys([*ends, *close]))[:_NEAREST]
+        return by_folded[wanted][:_NEAREST]
+    close = get_close_matches(wanted, by_folded, _NEAREST, cutoff=0.6)
+    return list(dict.fromkeys(name for key in close for name in by_folded[key]))[:_NEAREST]
 
 
 @cache

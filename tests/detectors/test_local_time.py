@@ -107,6 +107,7 @@ def test_there_is_every_usual_name_and_no_unusual_one() -> None:
         ("europe/berlin", "Europe/Berlin"),
         ("Europe/Berln", "Europe/Berlin"),
         ("Berlin", "Europe/Berlin"),
+        ("berln", "Europe/Berlin"),
         ("new york", "America/New_York"),
         ("Amerika/New York", "America/New_York"),
     ],
