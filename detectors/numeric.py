@@ -21,11 +21,13 @@ from detectors.core.layout import DEEP, Records
 from detectors.local_time import ZONE, zone_record
 from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED
 from detectors.record_array import RecordArray
-from detectors.settings import UTC
+from detectors.settings import AMONG_MAX, UTC, Persistence
 
 VERSION = 3
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
+EACH = Persistence(1, 1)
+"""Every sample that crosses its limits is anomalous."""
 
 
 class Kind(IntEnum):
@@ -74,7 +76,7 @@ class Judgement(NamedTuple):
     method: int
     """One of `Method`."""
     anomalous: bool
-    """The score reaches the threshold, on a side that counts, by at least the least effect."""
+    """The score reaches the threshold, on a side that counts, by at least the least effect, and often enough of late."""
     warming: bool
     """Fewer than 100 samples were known."""
 
@@ -140,15 +142,24 @@ class NumericBank:
         direction: Direction = Direction.BOTH,
         false_alarms_per_day: float = FALSE_ALARMS_PER_DAY,
         min_effect: float = 0.0,
+        min_volume: float = 0.0,
+        persistence: Persistence = EACH,
         time_zone: str = UTC,
     ) -> int:
         """Make room for a series and return its slot.
 
         Raises:
-            ValueError: the budget is not above 0, the least effect (a share of the expected value) is negative, or there
-                is no such time zone.
+            ValueError: the budget is not above 0, the least effect (a share of the expected value) or volume is negative,
+                the persistence cannot be, or there is no such time zone.
         """
-        settings = tuned(direction, false_alarms_per_day, min_effect, self.zone(time_zone))
+        settings = tuned(
+            direction,
+            false_alarms_per_day,
+            min_effect,
+            min_volume=min_volume,
+            persistence=persistence,
+            zone=self.zone(time_zone),
+        )
         self.reserve(1)
         return kernels.add(self.arrays, int(kind), settings)
 
@@ -159,6 +170,8 @@ class NumericBank:
         direction: Direction,
         false_alarms_per_day: float,
         min_effect: float,
+        min_volume: float = 0.0,
+        persistence: Persistence = EACH,
         time_zone: str = UTC,
     ) -> None:
         """Change the settings of a series and keep what it has learned.
@@ -167,7 +180,14 @@ class NumericBank:
             IndexError: no series has this slot.
             ValueError: as `add`.
         """
-        settings = tuned(direction, false_alarms_per_day, min_effect, self.zone(time_zone))
+        settings = tuned(
+            direction,
+            false_alarms_per_day,
+            min_effect,
+            min_volume=min_volume,
+            persistence=persistence,
+            zone=self.zone(time_zone),
+        )
         self._require(slot)
         kernels.configure(self.arrays, slot, settings)
 
@@ -288,7 +308,15 @@ def _new_deep() -> RecordArray:
     return RecordArray("deep", DEEP, codes.DEEP_BLOCK_BITS)
 
 
-def tuned(direction: Direction, false_alarms_per_day: float, min_effect: float, zone: int) -> Records:
+def tuned(
+    direction: Direction,
+    false_alarms_per_day: float,
+    min_effect: float,
+    *,
+    min_volume: float,
+    persistence: Persistence,
+    zone: int,
+) -> Records:
     """One TUNED record; `zone` is a number of the bank that it is for.
 
     Raises:
@@ -296,5 +324,11 @@ def tuned(direction: Direction, false_alarms_per_day: float, min_effect: float, 
     """
     if not (math.isfinite(min_effect) and min_effect >= 0):
         raise ValueError(f"a least effect must be a share of 0 or more, not {min_effect}")
+    if not (math.isfinite(min_volume) and min_volume >= 0):
+        raise ValueError(f"a least volume must be 0 or more, not {min_volume}")
+    needed, among = persistence
+    if not 1 <= needed <= among <= AMONG_MAX:
+        raise ValueError(f"{needed} of {among} samples cannot cross: N is at most {AMONG_MAX}")
     threshold = threshold_for(false_alarms_per_day)
-    return np.array([(direction, zone, threshold, false_alarms_per_day, min_effect)], TUNED)
+    record = direction, zone, needed, among, min_volume, threshold, false_alarms_per_day, min_effect
+    return np.array([record], TUNED)

@@ -36,6 +36,7 @@ from detectors.numeric_layout import (
     Bank,
     Row,
 )
+from detectors.persistence import note_crossing
 from detectors.small_sample import (
     cannot_alarm,
     from_log_scale,
@@ -60,6 +61,8 @@ Verdict = tuple[float, float, float, float, float, bool, float]
 def _edges_for(s: Record, expected: float, lower: float, upper: float) -> tuple[float, float]:
     least_effect = s.min_effect * abs(expected)
     lower, upper = min(lower, expected - least_effect), max(upper, expected + least_effect)
+    if abs(expected) < s.min_volume:
+        lower, upper = min(lower, -s.min_volume), max(upper, s.min_volume)
     return (math.nan if s.direction == UP else lower), (math.nan if s.direction == DOWN else upper)
 
 
@@ -181,7 +184,7 @@ def _judged(s: Record, core: Record, time_ms: int, local: int, x: float, asked: 
     else:
         said = _judge_routine_run(s, core, time_ms, local, x, asked)
     score, expected, lower, upper, p_value, anomalous, surprised = said
-    warming = n < WARM_UP
+    anomalous, warming = note_crossing(s, anomalous), n < WARM_UP
     row = score, expected, lower, upper, p_value, n, s.first_ms, s.interval_s, method, anomalous, warming
     return row, surprised
 
@@ -297,6 +300,7 @@ def tune(bank: Bank, slot: int, settings: Record) -> None:
     """Give a series other settings; what it has learned stays."""
     s = bank.light[slot]
     s.direction, s.zone, s.threshold = settings.direction, settings.zone, settings.threshold
+    s.needed, s.among, s.min_volume = settings.needed, settings.among, settings.min_volume
     s.false_alarms_per_day, s.min_effect = settings.false_alarms_per_day, settings.min_effect
     bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
 

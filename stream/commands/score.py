@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 
 import typer
 
-from detectors.settings import UTC
-from stream.config.units import parse_time_zone
+from detectors.settings import UTC, SeriesSettings
+from stream.config.units import parse_persistence, parse_time_zone
 from stream.exits import Exit, Refused
 from stream.series_csv import Row, SeriesCsv
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from detectors.numeric import Judgement, NumericBank
 
 HEADER = ("time", "value", "expected", "lower", "upper", "score", "alert", "firing")
+_DEFAULTS = SeriesSettings()
 
 
 class ScoredSignal(StrEnum):
@@ -40,11 +41,17 @@ class Scored(NamedTuple):
     firing: bool
 
 
-def _time_zone(written: str) -> str:
-    try:
-        return parse_time_zone(written)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """The check of an option that `parse` can read."""
+
+    def check(written: str) -> str:
+        try:
+            parse(written)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        return written
+
+    return check
 
 
 def score(
@@ -62,20 +69,38 @@ def score(
         typer.Option(
             "--time-zone",
             metavar="NAME",
-            callback=_time_zone,
+            callback=_checked(parse_time_zone),
             help="IANA zone whose clock the routines of the series follow.",
         ),
     ] = UTC,
+    min_volume: Annotated[
+        float,
+        typer.Option(
+            "--min-volume", metavar="N", min=0, help="Values below it are ordinary if expected there."
+        ),
+    ] = 0.0,
+    persistence: Annotated[
+        str,
+        typer.Option(
+            "--persistence",
+            metavar="TEXT",
+            callback=_checked(parse_persistence),
+            help="Of how many samples how many must cross their limits, such as '2 of 3'.",
+        ),
+    ] = "1 of 1",
 ) -> None:
     """Run one numeric series through the default detector, strictly online, and print a CSV row for each row.
 
     Columns: time, value, expected, lower, upper, score, alert, firing. alert is 1 where a notification would go out,
     firing is 1 while an episode is open. Times are ISO 8601 or epoch seconds or milliseconds; without a zone, UTC.
     """
+    settings = SeriesSettings(
+        min_volume=min_volume, persistence=parse_persistence(persistence), time_zone=time_zone
+    )
     try:
         with _lines(file) as lines:
             series = SeriesCsv(lines, "<stdin>" if file == "-" else file, time, value)
-            _write(judged(series, signal, time_zone), flush_each=file == "-")
+            _write(judged(series, signal, settings), flush_each=file == "-")
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
 
@@ -90,11 +115,13 @@ def _write(rows: Iterable[Scored], *, flush_each: bool) -> None:
     sys.stdout.flush()
 
 
-def judged(rows: Iterable[Row], signal: ScoredSignal, time_zone: str = UTC) -> Iterator[Scored]:
+def judged(
+    rows: Iterable[Row], signal: ScoredSignal, settings: SeriesSettings = _DEFAULTS
+) -> Iterator[Scored]:
     """Judge the rows of one series one after the other, each before it is learned."""
     from detectors.episodes import Episode, Transition  # noqa: PLC0415 - numba loads slowly; other commands need it not
 
-    bank, slot = _bank_for(signal, time_zone)
+    bank, slot = _bank_for(signal, settings)
     episode = Episode()
     for row in rows:
         if isnan(row.value):
@@ -106,13 +133,19 @@ def judged(rows: Iterable[Row], signal: ScoredSignal, time_zone: str = UTC) -> I
         yield Scored(row, judgement, alert=alert, firing=episode.firing)
 
 
-def _bank_for(signal: ScoredSignal, time_zone: str) -> "tuple[NumericBank, int]":
+def _bank_for(signal: ScoredSignal, settings: SeriesSettings) -> "tuple[NumericBank, int]":
     from detectors.numeric import Direction, Kind, NumericBank  # noqa: PLC0415 - as above
 
     bank = NumericBank()
     kind = Kind.VALUES if signal is ScoredSignal.VALUE else Kind.RUNS
     direction = Direction.UP if signal is ScoredSignal.LATENCY else Direction.BOTH
-    return bank, bank.add(kind, direction=direction, time_zone=time_zone)
+    return bank, bank.add(
+        kind,
+        direction=direction,
+        min_volume=settings.min_volume,
+        persistence=settings.persistence,
+        time_zone=settings.time_zone,
+    )
 
 
 @contextmanager

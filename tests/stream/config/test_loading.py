@@ -80,6 +80,20 @@ def test_a_series_has_the_time_zone_of_its_entry_its_signal_or_the_defaults(tmp_
     assert settings.config_hash != load(_write(tmp_path, ""), environ={}).settings().config_hash
 
 
+def test_volume_and_persistence_reach_the_settings(tmp_path: Path):
+    text = """
+    defaults: {persistence: 2 of 3}
+    signals: {volume: {min_volume: 1000}, failures: {min_volume: 20}}
+    series: [{match: {pipeline: a}, persistence: 1 of 1, min_volume: 0.5}]
+    """
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    volume, failures = settings.for_series("volume", {}), settings.for_series("failures", {})
+    assert (volume.persistence, volume.min_volume) == ((2, 3), 1000)
+    assert (failures.persistence, failures.min_volume) == ((2, 3), 20)
+    own = settings.for_series("volume", {"pipeline": "a"})
+    assert (own.persistence, own.min_volume) == ((1, 1), 0.5)
+
+
 def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
     config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
     assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
@@ -121,6 +135,11 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "of the IANA database: did you mean Europe/Berlin or America/Belem?")),
         ("series:\n- match: {task: a}\n  time_zone: 2", ("c.yaml:3: series[0].time_zone: 2 is no time zone of the "
          "IANA database: write one like Europe/Berlin or UTC")),
+        ("defaults: {persistence: 4 of 3}", ("c.yaml:1: defaults.persistence: '4 of 3' cannot be: of M of N, M is 1 to N "
+         "and N at most 16")),
+        ("defaults: {persistence: 3}", "c.yaml:1: defaults.persistence: 3 is no persistence: write M of N, like 2 of 3"),
+        ("defaults: {min_volume: 20%}", "c.yaml:1: defaults.min_volume: must be a number, not '20%'"),
+        ("defaults: {min_volume: -1}", "c.yaml:1: defaults.min_volume: must be at least 0, not -1"),
         ("time: {window: 0s}", "c.yaml:1: time.window: must be longer than 0s"),
         ("series:\n- owner: me", "c.yaml:2: series[0].match: is required"),
         ("series:\n- match: {}", "c.yaml:2: series[0].match: must not be empty, not {}"),
