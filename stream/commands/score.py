@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 import typer
 
 from detectors.settings import UTC, SeriesSettings
+from stream.config.tuning import VOLUME_MAX
 from stream.config.units import parse_persistence, parse_time_zone
 from stream.exits import Exit, Refused
 from stream.series_csv import Row, SeriesCsv

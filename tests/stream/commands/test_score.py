@@ -149,7 +149,7 @@ def test_a_time_zone_moves_the_routines_and_not_the_times(tmp_path: Path) -> Non
     [
         ("--time-zone", "Europe/Berln", b"Europe/Berlin"),
         ("--persistence", "3 of 2", b"cannot be"),
-        ("--min-volume", "-1", b"x>=0"),
+        ("--min-volume", "-1", b"greater than or equal to 0"),
     ],
 )
 def test_an_option_that_cannot_be_read_is_refused(option: str, written: str, said: bytes) -> None:
