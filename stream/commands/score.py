@@ -77,7 +77,11 @@ def score(
     min_volume: Annotated[
         float,
         typer.Option(
-            "--min-volume", metavar="N", min=0, help="Values below it are ordinary if expected there."
+            "--min-volume",
+            metavar="N",
+            min=0,
+            max=VOLUME_MAX,
+            help="Values below it are ordinary if expected there.",
         ),
     ] = 0.0,
     persistence: Annotated[
