@@ -77,11 +77,18 @@ def day_of_month(day: int) -> int:
 
 
 @inner
+def days_in_month(year: int, month: int) -> int:
+    """28 to 31."""
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 + (month + month // 8) % 2
+
+
+@inner
 def month_length(day: int) -> int:
     """Days of the month that a day lies in, 28 to 31."""
     year, month, _ = civil_from_days(day)
-    after = (year, month + 1) if month < 12 else (year + 1, 1)
-    return days_from_civil(after[0], after[1], 1) - days_from_civil(year, month, 1)
+    return days_in_month(year, month)
 
 
 @inner

@@ -54,7 +54,7 @@ def test_a_time_lies_in_the_day_of_its_date(local_ms: int) -> None:
 def test_days_of_the_month_count_from_both_ends(day: int) -> None:
     of = date_of(day)
     length = calendar.monthrange(of.year, of.month)[1]
-    assert days.month_length(day) == length
+    assert days.month_length(day) == days.days_in_month(of.year, of.month) == length
     assert days.day_of_month(day) == of.day
     assert days.days_to_month_end(day) == length - of.day
 
