@@ -9,6 +9,7 @@ python -m bench.quality --render                          only makes the page fr
 """
 
 import argparse
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +17,12 @@ from types import ModuleType
 from typing import Final
 
 from bench.machine import ROOT
-from bench.quality import calibration
+from bench.quality import calibration, nab
+from bench.quality.evidence import Absent
 from bench.quality.plan import Plan, cores
 from bench.quality.report import Report, Section, load, page, save
 
-SECTIONS: Final[dict[str, ModuleType]] = {it.NAME: it for it in (calibration,)}
+SECTIONS: Final[dict[str, ModuleType]] = {it.NAME: it for it in (nab, calibration)}
 
 
 def main() -> None:
@@ -37,7 +39,11 @@ def main() -> None:
     report = load(plan.folder / "quality.json")
     for name in [] if options.render else options.only:
         begun = time.monotonic()
-        section: Section = SECTIONS[name].measure(plan)
+        try:
+            section: Section = SECTIONS[name].measure(plan)
+        except Absent as reason:
+            print(f"{name}: left out: {reason}", file=sys.stderr)
+            continue
         took = f"{datetime.now(UTC):%Y-%m-%d}, {time.monotonic() - begun:.0f} s, seed {plan.seed}"
         section.conditions = (
             f"{section.conditions} {took}{', small (`--quick`)' if plan.quick else ''}.".strip()
