@@ -159,6 +159,7 @@ def _cells(plan: Plan) -> list[Cell]:
             seed=plan.seed,
         )
         for cadence, tail, season, budget in product(cadences, *kinds)
+        if season == "flat" or cadence.interval_ms < DAY_MS
     ]
 
 

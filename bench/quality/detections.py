@@ -87,9 +87,7 @@ def outcome(series: Watched, alerts_ms: Iterable[int]) -> Outcome:
         else:
             false_alerts += 1
     delays = [min(times) - firsts[number] for number, times in inside.items()]
-    return Outcome(
-        false_alerts, series.weeks, len(firsts), [len(times) for times in inside.values()], delays
-    )
+    return Outcome(false_alerts, series.weeks, len(firsts), [len(times) for times in inside.values()], delays)
 
 
 def balance(outcomes: Sequence[Outcome]) -> Balance:
@@ -119,10 +117,7 @@ class Threshold(NamedTuple):
 def at(series: Sequence[Watched], scores: Sequence[Floats], threshold: float) -> Balance:
     """What one threshold makes of all series."""
     return balance(
-        [
-            outcome(it, opened(it.times_ms, said >= threshold))
-            for it, said in zip(series, scores, strict=True)
-        ]
+        [outcome(it, opened(it.times_ms, said >= threshold)) for it, said in zip(series, scores, strict=True)]
     )
 
 

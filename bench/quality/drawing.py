@@ -58,9 +58,9 @@ class _Scale(NamedTuple):
 def drawing(panels: Sequence[Drawn]) -> str:
     """An SVG with the panels one below the other."""
     height = HEIGHT * len(panels)
+    size = f"viewBox='0 0 {WIDTH} {height}' width='{WIDTH}' height='{height}'"
     parts = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' width='{WIDTH}' height='{height}' "
-        "font-family='system-ui, sans-serif'>",
+        f"<svg xmlns='http://www.w3.org/2000/svg' {size} font-family='system-ui, sans-serif'>",
         f"<rect width='{WIDTH}' height='{height}' fill='#fff'/>",
     ]
     for number, panel in enumerate(panels):

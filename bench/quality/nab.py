@@ -65,7 +65,7 @@ def measure(plan: Plan) -> Section:
     """
     series = nab_series()
     said = [judge(it.times_ms, it.values) for it in series]
-    own = Contender(OWN, THRESHOLD, [np.where(it.anomalous, it.score, 0.0) for it in said])
+    own = Contender(OWN, THRESHOLD, [it.score for it in said])
     reference = Contender(REFERENCE, THRESHOLD, plan.spread(_reference, series))
     others = [_peer(plan, it, series) for it in PEERS if not (plan.quick and math.isnan(it.usual))]
     section = Section(NAME, TITLE, ABOUT)
@@ -80,7 +80,9 @@ def measure(plan: Plan) -> Section:
 def _reference(series: Labelled) -> Floats:
     scorer = reference_scorer()()
     times = (series.times_ms // 1000).tolist()
-    return np.array([scorer.update(time, value) for time, value in zip(times, series.values.tolist(), strict=True)])
+    return np.array(
+        [scorer.update(time, value) for time, value in zip(times, series.values.tolist(), strict=True)]
+    )
 
 
 def _peer(plan: Plan, peer: Peer, series: Sequence[Labelled]) -> Contender:
@@ -100,6 +102,7 @@ def _scores(
         alerts, records = _alerts(series, it, it.usual), [np.flatnonzero(s >= it.usual) for s in it.scores]
         if it.name == OWN:
             alerts = [np.flatnonzero(one.alert) for one in said]
+            records = [np.flatnonzero(one.anomalous) for one in said]
         best, best_alerts = best_threshold(rows, it.scores), _best_alerts(series, rows, it)
         told = [_total(rows, alerts).score(profile) for profile in PROFILES]
         of_records = _total(rows, records).score()
@@ -114,7 +117,8 @@ def _scores(
         )
         section.numbers |= {f"{it.name}/alerts": told[0], f"{it.name}/records": of_records}
         section.numbers |= {f"{it.name}/best alerts": best_alerts[1], f"{it.name}/best records": best.score}
-    heads = ["detector", "usual threshold", *(f"alerts, {it.name}" for it in PROFILES), "every record", "best: alerts", "best: every record"]
+    heads = ["detector", "usual threshold", *(f"alerts, {it.name}" for it in PROFILES), "every record"]
+    heads += ["best: alerts", "best: every record"]
     section.add("NAB score", heads, lines, f"{READINGS}\n\n{_check(series, rows, contenders)}")
 
 
@@ -213,7 +217,10 @@ def _each(section: Section, series: Sequence[Labelled], said: Sequence[Judged]) 
         earned = found.earned + PROFILES[0].false_detection * found.lost - (found.windows - found.found)
         lines.append([it.name, f"{found.found}/{found.windows}", str(found.outside), f"{earned:.2f}"])
     section.add(
-        "Each series", ["series", "windows found", "false alerts", "NAB points"], lines, "Streamgauge's alerts."
+        "Each series",
+        ["series", "windows found", "false alerts", "NAB points"],
+        lines,
+        "Streamgauge's alerts.",
     )
 
 

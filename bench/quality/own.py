@@ -24,8 +24,7 @@ class Judged(NamedTuple):
 def judge(times_ms: Times, values: Floats, signal: ScoredSignal = ScoredSignal.VALUE) -> Judged:
     """Judge a series from its first sample on."""
     rows = (
-        Row("", time_ms, "", value)
-        for time_ms, value in zip(times_ms.tolist(), values.tolist(), strict=True)
+        Row("", time_ms, "", value) for time_ms, value in zip(times_ms.tolist(), values.tolist(), strict=True)
     )
     return _columns(judged(rows, signal))
 
