@@ -17,12 +17,12 @@ from types import ModuleType
 from typing import Final
 
 from bench.machine import ROOT
-from bench.quality import calibration, nab
+from bench.quality import calibration, few, nab, routines
 from bench.quality.evidence import Absent
 from bench.quality.plan import Plan, cores
 from bench.quality.report import Report, Section, load, page, save
 
-SECTIONS: Final[dict[str, ModuleType]] = {it.NAME: it for it in (nab, calibration)}
+SECTIONS: Final[dict[str, ModuleType]] = {it.NAME: it for it in (nab, calibration, few, routines)}
 
 
 def main() -> None:

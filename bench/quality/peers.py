@@ -198,7 +198,8 @@ GAUSSIAN_WINDOW: Final = 1000
 
 def gaussian_scorer(_times_ms: Times, values: Floats) -> Floats:
     """river.anomaly.GaussianScorer(window_size=1000): 2 |CDF - 0.5|; it fails on a rolling variance below 0 (rounding): 0 then."""
-    scorer: Any = anomaly.GaussianScorer(window_size=GAUSSIAN_WINDOW, grace_period=WARM_UP)
+    untyped: Any = anomaly.GaussianScorer
+    scorer = untyped(window_size=GAUSSIAN_WINDOW, grace_period=WARM_UP)
     out = np.zeros(len(values))
     for i, x in enumerate(values.tolist()):
         if math.isnan(x):

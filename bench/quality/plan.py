@@ -33,7 +33,7 @@ class Plan:
         if self.jobs <= 1 or len(items) <= 1:
             return [work(item) for item in items]
         with ProcessPoolExecutor(self.jobs) as pool:
-            return list(pool.map(work, items))
+            return list(pool.map(work, items, chunksize=max(1, len(items) // (16 * self.jobs))))
 
 
 def cores() -> int:
