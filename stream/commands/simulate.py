@@ -22,21 +22,34 @@ DAYS_MAX = 3_660
 
 def simulate(  # noqa: PLR0913 - the options of a command
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Directory to write to; made if missing.", show_default=False)
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Directory to write to; made if missing.", show_default=False
+        ),
     ],
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")] = 1,
     pipelines: Annotated[int, typer.Option("--pipelines", min=1, help="How many pipelines.")] = 200,
     days: Annotated[int, typer.Option("--days", min=1, max=DAYS_MAX, help="How many days.")] = 60,
-    end: Annotated[str, typer.Option("--end", metavar="TIME", help="RFC 3339 time at which the recording ends.")] = END,
+    end: Annotated[
+        str, typer.Option("--end", metavar="TIME", help="RFC 3339 time at which the recording ends.")
+    ] = END,
     faults: Annotated[
         str, typer.Option("--faults", metavar="KINDS", help="all, none, or kinds separated by commas.")
     ] = "all",
     faults_per_week: Annotated[
-        float, typer.Option("--faults-per-week", min=0, max=10, help="Faults of one pipeline in a week, on average.")
+        float,
+        typer.Option(
+            "--faults-per-week", min=0, max=10, help="Faults of one pipeline in a week, on average."
+        ),
     ] = FAULTS_PER_WEEK,
     timezone: Annotated[
         str | None,
-        typer.Option("--timezone", metavar="ZONE", help="One IANA zone for all pipelines instead of several.", show_default=False),
+        typer.Option(
+            "--timezone",
+            metavar="ZONE",
+            help="One IANA zone for all pipelines instead of several.",
+            show_default=False,
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write into a directory that is not empty.")] = False,
 ) -> None:

@@ -8,13 +8,13 @@ import numpy as np
 
 from stream.simulate.calendars import DAY_MS
 from stream.simulate.incidents import History
-from stream.simulate.ordinary import Run
+from stream.simulate.ordinary import METRIC_AFTER_MS, Run
 from stream.simulate.platform import Pipeline
 from stream.simulate.streams import NULLS
 
 RUNS_TOPIC, METRICS_TOPIC = "pipeline.events", "pipeline.metrics"
 ERROR = "step failed: upstream returned 503"
-SOON_MS = 5
+RESENT_MS_MAX = 20_000
 
 
 class Sent(NamedTuple):
@@ -99,7 +99,7 @@ def run_events(pipeline: Pipeline, run: Run) -> Iterator[Sent]:
             "time": ended_ms + run.clock_ms,
             "labels": {"pipeline": pipeline.name, "column": "email"},
         }
-        yield Sent(ended_ms + run.publishing_ms + SOON_MS, METRICS_TOPIC, pipeline.name, body)
+        yield Sent(ended_ms + run.publishing_ms + METRIC_AFTER_MS, METRICS_TOPIC, pipeline.name, body)
 
 
 def _attempt(pipeline: Pipeline, run: Run, at_ms: int, run_id: str) -> Iterator[Sent]:
@@ -121,12 +121,15 @@ def _attempt(pipeline: Pipeline, run: Run, at_ms: int, run_id: str) -> Iterator[
     ended = _event(pipeline, run, run.state, ended_ms, run_id, outer, run.duration_ms, carries=True)
     yield ended
     if run.told_again_after_ms is not None:
-        yield ended._replace(published_ms=ended.published_ms + run.told_again_after_ms)
+        yield _again(ended, run.told_again_after_ms)
 
 
-def _attempt_that_failed(
-    pipeline: Pipeline, run: Run, times: tuple[int, int], run_id: str
-) -> Iterator[Sent]:
+def _again(ended: Sent, after_ms: int) -> Sent:
+    body = ended.body if after_ms < RESENT_MS_MAX else ended.body | {"time": ended.body["time"] + after_ms}
+    return ended._replace(published_ms=ended.published_ms + after_ms, body=body)
+
+
+def _attempt_that_failed(pipeline: Pipeline, run: Run, times: tuple[int, int], run_id: str) -> Iterator[Sent]:
     at_ms, failed_ms = times
     outer = None if pipeline.tasks else pipeline.task
     inner = pipeline.tasks[:1]
@@ -172,5 +175,3 @@ def _cargo(pipeline: Pipeline, run: Run) -> dict[str, Any]:
         cargo["dataset"] = pipeline.dataset
         cargo["schema"] = [{"name": name, "type": kind} for name, kind in run.schema]
     return cargo
-
-

@@ -20,6 +20,8 @@ Schema = tuple[tuple[str, str], ...]
 T_SCALES_MAX = 8.0
 SLOW_SHARE = 0.004
 PUBLISHING_MS_MAX = 900
+METRIC_AFTER_MS = 5
+"""How long after a run's end the metric that was measured of it is published."""
 
 
 class Retry(NamedTuple):
@@ -46,6 +48,7 @@ class Run(NamedTuple):
     clock_ms: int = 0
     duration_factor: float = 1.0
     told_again_after_ms: int | None = None
+    """The end is published twice: within 20 s the same record, later one with a time of its own."""
 
     @property
     def duration_ms(self) -> int:
@@ -57,6 +60,11 @@ class Run(NamedTuple):
         """When it ends, a failed first attempt included."""
         retried_ms = self.retry.failed_after_ms + self.retry.pause_ms if self.retry else 0
         return self.start_ms + retried_ms + self.duration_ms
+
+    @property
+    def last_published_ms(self) -> int:
+        """When its last record is published."""
+        return self.end_ms + self.publishing_ms + max(self.told_again_after_ms or 0, METRIC_AFTER_MS)
 
 
 def season_factors(season: Season, times_ms: Ints, from_ms: int, zone: str) -> Floats:
@@ -72,7 +80,8 @@ def season_factors(season: Season, times_ms: Ints, from_ms: int, zone: str) -> F
 
 def _month_end(local_ms: Ints) -> NDArray[np.bool_]:
     tomorrow = ((local_ms + DAY_MS) // DAY_MS).astype("datetime64[D]")
-    return tomorrow == tomorrow.astype("datetime64[M]").astype("datetime64[D]")
+    is_first: NDArray[np.bool_] = tomorrow == tomorrow.astype("datetime64[M]").astype("datetime64[D]")
+    return is_first
 
 
 def noise(rng: np.random.Generator, count: int, spread: float, heavy: bool) -> Floats:
@@ -128,14 +137,16 @@ def _rows(pipeline: Pipeline, factors: Floats, rng: np.random.Generator) -> Ints
         case Amounts.CONSTANT | Amounts.ZERO:
             return np.full(count, round(pipeline.rows), np.int64)
         case _:
-            return np.rint(mean * np.exp(deviations)).astype(np.int64)
+            rows: Ints = np.rint(mean * np.exp(deviations)).astype(np.int64)
+            return rows
 
 
 def _jitter(pipeline: Pipeline, count: int, rng: np.random.Generator) -> Ints:
     """How much later than due a run starts: log-normal, now and then it waits for a worker."""
     waits = pipeline.jitter_ms * np.exp(0.6 * np.clip(rng.standard_normal(count), -3, 3))
     queued = np.where(rng.random(count) < 0.01, rng.uniform(1, 4, count), 0.0) * pipeline.jitter_ms
-    return np.minimum(waits + queued, pipeline.schedule.interval_ms / 8).astype(np.int64)
+    bounded: Ints = np.minimum(waits + queued, pipeline.schedule.interval_ms / 8).astype(np.int64)
+    return bounded
 
 
 def _durations(pipeline: Pipeline, factors: Floats, rows: Ints, rng: np.random.Generator) -> Floats:
@@ -159,9 +170,7 @@ def _task_durations(pipeline: Pipeline, durations: Floats, rng: np.random.Genera
         if tasks > 1
         else np.ones((len(durations), 1))
     )
-    split: list[list[int]] = (
-        np.maximum(np.rint(durations[:, None] * parts), 1).astype(np.int64).tolist()
-    )
+    split: list[list[int]] = np.maximum(np.rint(durations[:, None] * parts), 1).astype(np.int64).tolist()
     return split
 
 

@@ -27,20 +27,24 @@ RECOVERY_INTERVALS = 5
 class Plan:
     """The histories of all pipelines, into which faults are put one after the other."""
 
-    def __init__(self, seed: int, pipelines: Sequence[Pipeline], histories: list[History], to_ms: int) -> None:
+    def __init__(
+        self, seed: int, pipelines: Sequence[Pipeline], histories: list[History], to_ms: int
+    ) -> None:
         self._rng = np.random.default_rng([seed, 3])
         self._pipelines, self._to_ms = pipelines, to_ms
-        self._known_ms = [
-            known_after(pipeline, history)
-            for pipeline, history in zip(pipelines, histories, strict=True)
-        ]
+        known = (known_after(*both) for both in zip(pipelines, histories, strict=True))
+        self._known_ms = {
+            index: known_ms
+            for index, known_ms in enumerate(known)
+            if known_ms is not None and known_ms < to_ms
+        }
         self.histories = histories
         self.labels: list[Label] = []
         self._busy: list[list[tuple[int, int]]] = [[] for _ in pipelines]
 
     def number(self, per_week: float) -> int:
         """How many faults `per_week` for each pipeline are, counted while its routine is known."""
-        known_ms = sum(self._to_ms - known for known in self._known_ms if known is not None)
+        known_ms = sum(self._to_ms - known for known in self._known_ms.values())
         return round(per_week * known_ms / WEEK_MS)
 
     def fill(self, kinds: Sequence[Kind], number: int) -> None:
@@ -49,14 +53,8 @@ class Plan:
             self._put(kinds[turn % len(kinds)])
 
     def _put(self, kind: Kind) -> None:
-        able = [
-            index
-            for index, known in enumerate(self._known_ms)
-            if known is not None and kind in _faults_of(self._pipelines[index])
-        ]
-        if not able:
-            return
-        for _ in range(TRIES):
+        able = [index for index in self._known_ms if kind in _faults_of(self._pipelines[index])]
+        for _ in range(TRIES if able else 0):
             index = able[self._rng.integers(len(able))]
             change = self._try(kind, index)
             if change and self._is_free(index, change.label):
@@ -66,19 +64,19 @@ class Plan:
                 return
 
     def _try(self, kind: Kind, index: int) -> Change | None:
-        pipeline, history, known = self._pipelines[index], self.histories[index], self._known_ms[index]
-        moment = self._rng.uniform(known, self._to_ms)
-        if pipeline.archetype.streaming:
-            at = int(np.searchsorted(history.metrics[0].published_ms, moment))
-            if at >= len(history.metrics[0].times_ms):
-                return None
-            return STREAM_FAULTS[kind](
-                StreamSite(pipeline, history.metrics, at, self._to_ms), self._rng
-            )
-        starts = [run.start_ms for run in history.runs]
-        at = int(np.searchsorted(starts, moment))
-        if at >= len(starts):
+        pipeline, history = self._pipelines[index], self.histories[index]
+        moment = self._rng.uniform(self._known_ms[index], self._to_ms)
+        streaming = pipeline.archetype.streaming
+        times = (
+            history.metrics[0].published_ms
+            if streaming
+            else np.array([run.start_ms for run in history.runs], np.int64)
+        )
+        at = int(np.searchsorted(times, moment))
+        if at >= len(times):
             return None
+        if streaming:
+            return STREAM_FAULTS[kind](StreamSite(pipeline, history.metrics, at, self._to_ms), self._rng)
         return RUN_FAULTS[kind](Site(pipeline, history.runs, at, self._to_ms), self._rng)
 
     def _is_free(self, index: int, label: Label) -> bool:

@@ -5,8 +5,9 @@ weekdays, the rest is streams, weekly, monthly and irregular ones.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -117,7 +118,6 @@ class Pipeline:
     schema: tuple[tuple[str, str], ...] = ()
     on_holiday: OnHoliday = OnHoliday.RUNS
     lag_s: float = 0.0
-    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def dataset(self) -> str:
@@ -158,16 +158,13 @@ _FIELDS = (
 )  # fmt: skip
 
 
-def draw_platform(
-    seed: int, count: int, from_ms: int, to_ms: int, zone: str | None = None
-) -> list[Pipeline]:
+def draw_platform(seed: int, count: int, from_ms: int, to_ms: int, zone: str | None = None) -> list[Pipeline]:
     """A platform of `count` pipelines; `zone` is that of all, or else they are spread over the world."""
     rng = np.random.default_rng([seed, 0])
     archetypes = _deal(count)
-    rng.shuffle(archetypes)  # type: ignore[arg-type]
     return [
         _draw_pipeline(np.random.default_rng([seed, 1, index]), index, archetype, (from_ms, to_ms), zone)
-        for index, archetype in enumerate(archetypes)
+        for index, archetype in enumerate(archetypes[at] for at in rng.permutation(count))
     ]
 
 
@@ -189,7 +186,7 @@ def _draw_pipeline(
     drawn_zone = ZONES[rng.choice(len(ZONES), p=ZONE_SHARES)]
     young, age = rng.random() < YOUNG_SHARE, rng.uniform(0.2, 0.5)
     begins_ms = from_ms + int(young * age * (to_ms - from_ms)) // DAY_MS * DAY_MS
-    common = {
+    common: dict[str, Any] = {
         "index": index,
         "name": name,
         "archetype": archetype,
@@ -202,7 +199,7 @@ def _draw_pipeline(
     return Pipeline(**common, schedule=schedule, **_batch(rng, archetype, schedule))
 
 
-def _streaming(rng: np.random.Generator, archetype: Archetype) -> dict[str, object]:
+def _streaming(rng: np.random.Generator, archetype: Archetype) -> dict[str, Any]:
     season = Season(
         amplitude=rng.uniform(0.2, 0.9),
         peak_hour=rng.uniform(11, 20),
@@ -220,7 +217,7 @@ def _streaming(rng: np.random.Generator, archetype: Archetype) -> dict[str, obje
     }
 
 
-def _batch(rng: np.random.Generator, archetype: Archetype, schedule: Schedule) -> dict[str, object]:
+def _batch(rng: np.random.Generator, archetype: Archetype, schedule: Schedule) -> dict[str, Any]:
     quick = archetype in (Archetype.MICRO_BATCH, Archetype.HOURLY)
     amounts = _amounts(rng, quick)
     longest = min(0.2 * schedule.interval_ms, 3_600_000)

@@ -62,7 +62,7 @@ class Site(NamedTuple):
         after.sort(key=lambda run: run.start_ms)
         return Change(label, History(after, []))
 
-    def label(  # noqa: PLR0913 - what a label says
+    def label(
         self,
         kind: Kind,
         signals: tuple[str, ...],
@@ -71,24 +71,25 @@ class Site(NamedTuple):
         *,
         starts_ms: int | None = None,
         expected: bool = False,
-        **match: str,
+        name: str | None = None,
     ) -> Label:
-        """A label of this pipeline, from the first run's start on."""
+        """A label of this pipeline, or of its metric `name`, from the first run's start on."""
         starts_ms = self.first.start_ms if starts_ms is None else starts_ms
-        return Label(
-            kind, match or {"pipeline": self.pipeline.name}, signals, starts_ms, ends_ms, detail, expected
-        )
+        match = {"pipeline": self.pipeline.name} | ({"name": name} if name else {})
+        return Label(kind, match, signals, starts_ms, ends_ms, detail, expected)
 
 
 RunFault = Callable[[Site, np.random.Generator], Change | None]
 
 
 def last_told(runs: Iterable[Run]) -> int:
-    """When the last event of these runs is published."""
-    return max(run.end_ms + run.publishing_ms + (run.told_again_after_ms or 0) for run in runs)
+    """When the last record of these runs is published."""
+    return max(run.last_published_ms for run in runs)
 
 
-def _number_of_runs(site: Site, rng: np.random.Generator, hours: tuple[float, float], runs: tuple[int, int]) -> int:
+def _number_of_runs(
+    site: Site, rng: np.random.Generator, hours: tuple[float, float], runs: tuple[int, int]
+) -> int:
     """How many runs a fault takes in: by its hours where runs are frequent, but at least two; else by number."""
     if site.pipeline.archetype in _FREQUENT:
         return max(2, round(rng.uniform(*hours) * HOUR_MS / site.interval_ms))
@@ -125,7 +126,9 @@ def missing_run(site: Site, rng: np.random.Generator) -> Change | None:
     if not runs:
         return None
     ends_ms = last_told([site.runs[site.at + count]])
-    detail = f"{count} runs do not take place" if count > 1 else f"run {site.first.number} does not take place"
+    detail = (
+        f"{count} runs do not take place" if count > 1 else f"run {site.first.number} does not take place"
+    )
     return site.change(count, [], site.label(Kind.MISSING_RUN, ("freshness", "volume"), ends_ms, detail))
 
 
@@ -194,11 +197,16 @@ def sudden_slowdown(site: Site, rng: np.random.Generator) -> Change | None:
     slow = [_slower(run, factor, task) for run in runs]
     effect = min(np.log(after.duration_ms / run.duration_ms) for run, after in zip(runs, slow, strict=True))
     longest = max(run.duration_ms for run in slow)
-    if effect < max(DEVIATIONS * site.pipeline.duration_deviation, 0.4) or longest > BUSY_SHARE * site.interval_ms:
+    if (
+        effect < max(DEVIATIONS * site.pipeline.duration_deviation, 0.4)
+        or longest > BUSY_SHARE * site.interval_ms
+    ):
         return None
     where = "" if task is None else f" in task {site.pipeline.tasks[task]}"
     detail = f"{count} runs take {factor:.1f} times as long{where}"
-    return site.change(count, slow, site.label(Kind.SUDDEN_SLOWDOWN, ("latency",), last_told(runs + slow), detail))
+    return site.change(
+        count, slow, site.label(Kind.SUDDEN_SLOWDOWN, ("latency",), last_told(runs + slow), detail)
+    )
 
 
 def partial_load(site: Site, rng: np.random.Generator) -> Change | None:
@@ -212,7 +220,9 @@ def partial_load(site: Site, rng: np.random.Generator) -> Change | None:
     if any(after.rows == run.rows for run, after in zip(runs, partial, strict=True)):
         return None
     detail = f"{1 - kept:.0%} of the rows of {count} runs are missing"
-    return site.change(count, partial, site.label(Kind.PARTIAL_LOAD, ("volume",), last_told(runs + partial), detail))
+    return site.change(
+        count, partial, site.label(Kind.PARTIAL_LOAD, ("volume",), last_told(runs + partial), detail)
+    )
 
 
 def duplicate_load(site: Site, rng: np.random.Generator) -> Change | None:
@@ -223,7 +233,8 @@ def duplicate_load(site: Site, rng: np.random.Generator) -> Change | None:
     if not runs or (doubled and np.log(2) < DEVIATIONS * site.pipeline.rows_deviation):
         return None
     latest = max(run.end_ms - run.start_ms for run in runs)
-    again_ms = int(min(rng.uniform(1, 20) * MINUTE_MS, 0.4 * site.interval_ms))
+    minutes = rng.uniform(1, 20) if rng.random() < 0.5 else rng.uniform(0.05, 0.3)
+    again_ms = int(min(minutes * MINUTE_MS, 0.4 * site.interval_ms))
     if latest + again_ms > BUSY_SHARE * site.interval_ms:
         return None
     twice = [
@@ -271,21 +282,26 @@ def null_burst(site: Site, rng: np.random.Generator) -> Change | None:
     burst = [run._replace(null_share=round(share * rng.uniform(0.9, 1.1), 6)) for run in runs]
     detail = f"{share:.0%} nulls in {count} runs, usually {usual:.1%}"
     signals = ("nulls", "value")
-    match = {"pipeline": site.pipeline.name, "name": "null_share"}
-    return site.change(count, burst, site.label(Kind.NULL_BURST, signals, last_told(runs), detail, **match))
+    return site.change(
+        count, burst, site.label(Kind.NULL_BURST, signals, last_told(runs), detail, name="null_share")
+    )
 
 
 def unit_flip(site: Site, rng: np.random.Generator) -> Change | None:
     """A publisher counts in another unit for some time: thousands or cents in rows, KiB in bytes, µs or s for ms."""
     what = ("rows", "rows", "bytes", "duration")[rng.integers(4)]
     up = rng.random() < (0.75 if what == "duration" else 0.5)
-    factor = {"rows": (1e-3, float(rng.choice([100, 1000]))), "bytes": (1 / 1024, 1024.0)}.get(what, (1e-3, 1e3))[up]
+    factor = {"rows": (1e-3, float(rng.choice([100, 1000]))), "bytes": (1 / 1024, 1024.0)}.get(
+        what, (1e-3, 1e3)
+    )[up]
     count = _number_of_runs(site, rng, (3.0, 36.0), (2, 5))
     runs = site.taken(count)
     pipeline = site.pipeline
     if not runs or (what == "duration" and not pipeline.reports_duration):
         return None
-    if what != "duration" and (pipeline.rows * factor < 3 or pipeline.amounts in (Amounts.NONE, Amounts.COUNT)):
+    if what != "duration" and (
+        pipeline.rows * factor < 3 or pipeline.amounts in (Amounts.NONE, Amounts.COUNT)
+    ):
         return None
     if what == "bytes" and not pipeline.row_bytes:
         return None
@@ -312,7 +328,9 @@ def clock_skew(site: Site, rng: np.random.Generator) -> Change | None:
         return None
     off_ms = int(rng.uniform(least_ms, 90 * MINUTE_MS)) * int(rng.choice([-1, 1]))
     skewed = [run._replace(clock_ms=off_ms) for run in runs]
-    detail = f"events of {count} runs are {abs(off_ms) // MINUTE_MS} min {'ahead' if off_ms > 0 else 'behind'}"
+    detail = (
+        f"events of {count} runs are {abs(off_ms) // MINUTE_MS} min {'ahead' if off_ms > 0 else 'behind'}"
+    )
     signals = ("freshness", "volume")
     return site.change(count, skewed, site.label(Kind.CLOCK_SKEW, signals, last_told(runs), detail))
 
@@ -350,7 +368,8 @@ def level_shift(site: Site, rng: np.random.Generator) -> Change | None:
     if len(runs) < 10 or site.to_ms - site.first.start_ms < 5 * DAY_MS:
         return None
     shifted = [
-        _scaled(run, factor, site.pipeline.duration_by_rows) if of_rows else _slower(run, factor) for run in runs
+        _scaled(run, factor, site.pipeline.duration_by_rows) if of_rows else _slower(run, factor)
+        for run in runs
     ]
     if max(run.duration_ms for run in shifted) > BUSY_SHARE * site.interval_ms:
         return None
@@ -376,12 +395,16 @@ def schema_change(site: Site, rng: np.random.Generator) -> Change | None:
     after, detail = (
         (schema[:at] + schema[at + 1 :], f"field {name} removed"),
         ((*schema, ("source_system", "string")), "field source_system added"),
-        (schema[:at] + ((name, "long" if kind == "string" else "string"),) + schema[at + 1 :], f"type of {name} changed"),
+        (
+            (*schema[:at], (name, "long" if kind == "string" else "string"), *schema[at + 1 :]),
+            f"type of {name} changed",
+        ),
     )[rng.integers(3)]
     changed = [run._replace(schema=after) for run in runs]
     ends_ms = site.to_ms if for_good else last_told(runs)
     detail += "" if for_good else f" for {count} runs"
-    label = site.label(Kind.SCHEMA_CHANGE, ("schema",), ends_ms, detail, dataset=site.pipeline.dataset)
+    label = site.label(Kind.SCHEMA_CHANGE, ("schema",), ends_ms, detail)
+    label = label._replace(match={"dataset": site.pipeline.dataset})
     return site.change(count, changed, label)
 
 

@@ -73,7 +73,9 @@ def due_times(schedule: Schedule, zone: str, from_ms: int, to_ms: int, rng: np.r
     if schedule.rhythm is Rhythm.EVERY and schedule.interval_ms <= HOUR_MS:
         interval_ms = schedule.interval_ms
         first = -(-(from_ms - schedule.minute * MINUTE_MS) // interval_ms)
-        return np.arange(first * interval_ms + schedule.minute * MINUTE_MS, to_ms, interval_ms, np.int64)
+        return np.arange(
+            first * interval_ms + schedule.minute * MINUTE_MS, to_ms, interval_ms, dtype=np.int64
+        )
     minutes = (
         range(schedule.minute, DAY_MINUTES, schedule.interval_min)
         if schedule.rhythm is Rhythm.EVERY

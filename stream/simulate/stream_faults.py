@@ -28,9 +28,7 @@ class StreamSite(NamedTuple):
         inside = self.at + count < len(self.metrics[0].times_ms)
         return slice(self.at, self.at + count) if inside and count > 0 else None
 
-    def label(
-        self, kind: Kind, part: slice, detail: str, name: str | None = None, *signals: str
-    ) -> Label:
+    def label(self, kind: Kind, part: slice, detail: str, name: str | None = None, *signals: str) -> Label:
         """A label of the samples in `part`, of one metric or of all."""
         published = self.metrics[0].published_ms
         match = {"pipeline": self.pipeline.name} | ({"name": name} if name else {})
@@ -128,7 +126,9 @@ def replayed_stream(site: StreamSite, rng: np.random.Generator) -> Change | None
     factor, lag = rng.uniform(3, 8), rng.uniform(200, 2_000)
     if part is None:
         return None
-    label = site.label(Kind.BACKFILL, part, f"the past is read again: throughput times {factor:.1f}, lag rises")
+    label = site.label(
+        Kind.BACKFILL, part, f"the past is read again: throughput times {factor:.1f}, lag rises"
+    )
     return site.scaled(label, part, **{THROUGHPUT: factor, LAG: lag})
 
 
@@ -146,7 +146,9 @@ def null_stream(site: StreamSite, rng: np.random.Generator) -> Change | None:
     usual = site.pipeline.null_share or 0.0
     if part is None or share < 4 * usual:
         return None
-    label = site.label(Kind.NULL_BURST, part, f"{share:.0%} nulls, usually {usual:.1%}", NULLS, "nulls", "value")
+    label = site.label(
+        Kind.NULL_BURST, part, f"{share:.0%} nulls, usually {usual:.1%}", NULLS, "nulls", "value"
+    )
     metrics = list(site.metrics)
     at = next(at for at, metric in enumerate(metrics) if metric.name == NULLS)
     values = metrics[at].values.copy()
@@ -186,12 +188,17 @@ def _shifted(times_ms: Ints, part: slice, by_ms: int) -> Ints:
 
 def shifted_stream(site: StreamSite, rng: np.random.Generator) -> Change | None:
     """A deploy changes throughput or lag for good."""
-    name, factor = ((THROUGHPUT, rng.uniform(1.4, 2.0)), (THROUGHPUT, rng.uniform(0.5, 0.7)), (LAG, rng.uniform(2.5, 4.0)))[
-        rng.integers(3)
-    ]
+    name, factor = (
+        (THROUGHPUT, rng.uniform(1.4, 2.0)),
+        (THROUGHPUT, rng.uniform(0.5, 0.7)),
+        (LAG, rng.uniform(2.5, 4.0)),
+    )[rng.integers(3)]
     deviation = LAG_SPREAD if name == LAG else site.pipeline.rows_spread
     times = site.metrics[0].times_ms
-    if site.to_ms - int(times[site.at]) < 5 * DAY_MS or np.log(factor) ** 2 < (DEVIATIONS_LASTING * deviation) ** 2:
+    if (
+        site.to_ms - int(times[site.at]) < 5 * DAY_MS
+        or np.log(factor) ** 2 < (DEVIATIONS_LASTING * deviation) ** 2
+    ):
         return None
     part = slice(site.at, len(times))
     label = site.label(Kind.LEVEL_SHIFT, part, f"{name} times {factor:.2f} for good", name)

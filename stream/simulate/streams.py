@@ -57,7 +57,8 @@ def _remembering(rng: np.random.Generator, count: int, spread: float, memory: fl
     for at, shock in enumerate(shocks.tolist()):
         level = memory * level + shock
         levels[at] = level
-    return spread * (levels + rng.standard_normal(count)) / np.sqrt(2)
+    deviations: Floats = spread * (levels + rng.standard_normal(count)) / np.sqrt(2)
+    return deviations
 
 
 def _spikes(rng: np.random.Generator, count: int) -> Floats:
@@ -65,4 +66,5 @@ def _spikes(rng: np.random.Generator, count: int) -> Floats:
     begins, sizes = rng.random(count) < SPIKE_SHARE, rng.uniform(2.0, 4.0, count)
     spikes = np.where(begins, sizes, 1.0)
     after = np.concatenate([[1.0], np.sqrt(spikes[:-1])]) if count else spikes
-    return np.maximum(spikes, after)
+    factors: Floats = np.maximum(spikes, after)
+    return factors
