@@ -17,12 +17,12 @@ from types import ModuleType
 from typing import Final
 
 from bench.machine import ROOT
-from bench.quality import calibration, few, nab, routines
+from bench.quality import calibration, faults, few, nab, routines
 from bench.quality.evidence import Absent
 from bench.quality.plan import Plan, cores
 from bench.quality.report import Report, Section, load, page, save
 
-SECTIONS: Final[dict[str, ModuleType]] = {it.NAME: it for it in (nab, calibration, few, routines)}
+SECTIONS: Final[dict[str, ModuleType]] = {it.NAME: it for it in (nab, faults, calibration, few, routines)}
 
 
 def main() -> None:
@@ -34,6 +34,7 @@ def main() -> None:
         seed=options.seed,
         jobs=options.jobs,
         chosen=frozenset(options.cell),
+        recordings=tuple(options.recording),
     )
     plan.folder.mkdir(parents=True, exist_ok=True)
     report = load(plan.folder / "quality.json")
@@ -67,6 +68,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", nargs="+", metavar="SECTION", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--cell", nargs="+", metavar="WORD", default=[], help="narrows a section down")
+    parser.add_argument(
+        "--recording",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        default=[],
+        help="faults: directories of `streamgauge simulate` instead of platforms made here",
+    )
     parser.add_argument("--quick", action="store_true", help="small, into build/bench")
     parser.add_argument("--seed", type=int, default=1, help="of everything simulated; default 1")
     parser.add_argument("--jobs", type=int, default=cores(), help="processes; default one for each core")
