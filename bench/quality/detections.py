@@ -5,7 +5,7 @@ An alert is an episode that opens: a sample at or above the threshold, with no h
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -61,16 +61,14 @@ class Balance(NamedTuple):
 
 
 def opened(times_ms: Times, flags: np.ndarray) -> list[int]:
-    """Times at which episodes open."""
-    return list(_opened(times_ms[np.flatnonzero(flags)].tolist()))
-
-
-def _opened(anomalous_ms: Iterable[int]) -> Iterator[int]:
-    last_ms = -(10**18)
-    for time_ms in anomalous_ms:
-        if time_ms - last_ms > QUIET_MS:
-            yield time_ms
-        last_ms = time_ms
+    """Times at which episodes open: of flagged samples those with an ordinary one an hour or more after the one before."""
+    at = np.flatnonzero(flags)
+    if len(at) == 0:
+        return []
+    before, after = at[:-1], at[1:]
+    ended = (after - 1 > before) & (times_ms[after - 1] - times_ms[before] >= QUIET_MS)
+    opens = at[np.concatenate([[True], ended])]
+    return [int(time_ms) for time_ms in times_ms[opens]]
 
 
 def outcome(series: Watched, alerts_ms: Iterable[int]) -> Outcome:
@@ -134,5 +132,6 @@ def candidates(scores: Sequence[Floats]) -> list[float]:
     ranked = np.sort(np.concatenate([said[said > 0] for said in scores]))[::-1]
     if not len(ranked):
         return []
-    places = np.unique(np.geomspace(1, max(2, len(ranked) // 10), CANDIDATES).astype(int)) - 1
+    most = max(min(len(ranked), CANDIDATES), len(ranked) // 10)
+    places = np.unique(np.geomspace(1, most, CANDIDATES).astype(int)) - 1
     return sorted({float(ranked[place]) for place in places if place < len(ranked)})

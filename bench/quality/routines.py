@@ -139,19 +139,23 @@ def play(routine: Routine, interval_ms: int, seed: int) -> Played:
     times = MONDAY_MS + np.arange(0, routine.days * DAY_MS, interval_ms, dtype=np.int64)
     load = np.ones(len(times))
     broken = {it.day: it for it in routine.breaks}
-    ordinary, breaks = [], []
+    ordinary = []
     for day in range(routine.days):
-        spans = [_span(day, routine.hours)] if routine.on(day) else []
-        for first, last in spans:
-            load[(times >= first) & (times < last)] = routine.load
-        if it := broken.get(day):
-            first, last = _span(day, it.hours)
-            load[(times >= first) & (times < last)] = it.load
-            breaks.append((first, last))
-            spans = [] if it.hours == routine.hours else spans
-        ordinary += [span for span in spans if day >= routine.learns_days]
+        usual, it = _span(day, routine.hours), broken.get(day)
+        if routine.on(day):
+            _put(load, times, usual, routine.load)
+        if it is not None:
+            _put(load, times, _span(day, it.hours), it.load)
+        untouched = it is None or it.hours != routine.hours
+        if routine.on(day) and untouched and day >= routine.learns_days:
+            ordinary.append(usual)
+    breaks = [_span(it.day, it.hours) for it in routine.breaks]
     values = 100 * load * (1 + 0.1 * random.standard_normal(len(times)))
     return Played(times, values, ordinary, breaks)
+
+
+def _put(loads: Floats, times_ms: Times, span: tuple[int, int], load: float) -> None:
+    loads[(times_ms >= span[0]) & (times_ms < span[1])] = load
 
 
 def _span(day: int, hours: tuple[int, int]) -> tuple[int, int]:
