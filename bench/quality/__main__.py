@@ -37,7 +37,6 @@ def main() -> None:
         recordings=tuple(options.recording),
     )
     plan.folder.mkdir(parents=True, exist_ok=True)
-    report = load(plan.folder / "quality.json")
     for name in [] if options.render else options.only:
         begun = time.monotonic()
         try:
@@ -49,10 +48,17 @@ def main() -> None:
         section.conditions = (
             f"{section.conditions} {took}{', small (`--quick`)' if plan.quick else ''}.".strip()
         )
-        report.sections[name] = section
-        _write(report, plan.folder)
+        _keep(section, plan.folder)
         print(page(Report({name: section}), [name]).split("\n\n", 2)[2])
-    _write(report, plan.folder)
+    if options.render:
+        _write(load(plan.folder / "quality.json"), plan.folder)
+
+
+def _keep(section: Section, folder: Path) -> None:
+    """Put a section in place of the one before, in what stands there now: another run may have added to it."""
+    report = load(folder / "quality.json")
+    report.sections[section.name] = section
+    _write(report, folder)
 
 
 def _write(report: Report, folder: Path) -> None:

@@ -154,7 +154,7 @@ def _axes(it: Drawn, scale: _Scale) -> Iterator[str]:
     yield f"<path d='M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}' fill='none' stroke='{INK['axis']}'/>"
     for share in (0.05, 0.5, 0.95):
         value = scale.least + share * (bottom - TOP) / scale.per_unit
-        text = f"{value:,.4g}" if abs(value) < 1e5 else f"{value:.3g}"
+        text = _amount(value)
         yield f"<text x='{LEFT - 6}' y='{scale.y(value) + 4:.1f}' {_small('end')}>{text}</text>"
     days = (float(it.times_ms[-1]) - scale.first_ms) / DAY_MS
     step = max(1, math.ceil(days / 14)) * DAY_MS
@@ -162,6 +162,14 @@ def _axes(it: Drawn, scale: _Scale) -> Iterator[str]:
     for day_ms in range(first, int(it.times_ms[-1]) + 1, step):
         label = str(np.datetime64(day_ms, "ms"))[5:10]
         yield f"<text x='{scale.x(day_ms):.1f}' y='{HEIGHT - 9}' {_small('middle')}>{label}</text>"
+
+
+def _amount(value: float) -> str:
+    """Three digits, with M and k for millions and thousands."""
+    for unit, sign in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if abs(value) >= unit:
+            return f"{value / (1e3 if sign == ' k' else unit):.3g}{sign}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _small(anchor: str) -> str:

@@ -61,7 +61,6 @@ LEFT_OUT_FOR_PEERS: Final = frozenset({"failures"})
 """Of an outcome that is nearly always 0 a z-score makes an alarm of each failure: peers are better off without."""
 SLOW: Final = "River HalfSpaceTrees"
 CANDIDATES: Final = 300
-DRAWN_PER_KIND: Final = 1
 
 
 class Size(NamedTuple):
@@ -417,14 +416,21 @@ def _peer_account(runs: Sequence[Run], name: str, threshold: float) -> Account:
 def _drawn(
     incidents: Sequence[Incident], series: Sequence[Series], opened: Sequence[Alert]
 ) -> Iterator[Drawn]:
-    """For each kind the first incident that a series of numbers shows, with the band of the numeric detector."""
-    kinds: set[str] = set()
+    """For each kind an incident that a series of numbers shows, one that was found there if there is one."""
+    shown: dict[str, tuple[bool, Incident, Series]] = {}
     for it in incidents:
-        shown = next((one for one in series if _shows(it, one)), None)
-        if it.kind in kinds or shown is None:
-            continue
-        kinds.add(it.kind)
-        yield _panel(it, shown, opened)
+        for one in series:
+            if _shows(it, one):
+                alarming = any(_tells(alert, it, one) for alert in opened)
+                if it.kind not in shown or alarming > shown[it.kind][0]:
+                    shown[it.kind] = alarming, it, one
+    for _, it, one in shown.values():
+        yield _panel(it, one, opened)
+
+
+def _tells(alert: Alert, it: Incident, series: Series) -> bool:
+    same = alert.series.labels == series.labels
+    return same and it.starts_ms <= _ms(alert.detected_at) <= it.grace_until_ms
 
 
 def _shows(it: Incident, series: Series) -> bool:
