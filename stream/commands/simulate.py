@@ -4,20 +4,20 @@ import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import typer
 import yaml
 
 from stream.exits import Exit, Refused
-from stream.simulate.events import Sent
 from stream.simulate.incidents import Kind
 from stream.simulate.recording import FAULTS_PER_WEEK, Recording, Request, record, span
 
 EVENTS, INCIDENTS, PLATFORM = "events.ndjson", "incidents.yaml", "platform.yaml"
 END = "2025-11-10T00:00:00Z"
 DAYS_MAX = 3_660
+T = TypeVar("T")
 
 
 def simulate(  # noqa: PLR0913 - the options of a command
@@ -68,7 +68,7 @@ def simulate(  # noqa: PLR0913 - the options of a command
     request = Request(seed, pipelines, from_ms, to_ms, _kinds(faults), faults_per_week, _zone(timezone))
     _prepare(out, force=force)
     typer.echo(f"simulating {pipelines:,} pipelines over {days:,} days", err=True)
-    recording = record(request)
+    recording = record(request, lambda platform: _shown(platform, pipelines, "pipelines"))
     written = _write(recording, out, days)
     typer.echo(f"{out}: {written:,} records, {len(recording.labels):,} incidents", err=True)
 
@@ -112,7 +112,7 @@ def _write(recording: Recording, out: Path, days: int) -> int:
     partial, count = out / f"{EVENTS}.partial", 0
     try:
         with partial.open("wb") as file:
-            for day in _shown(recording.days(), days):
+            for day in _shown(recording.days(), days, "days"):
                 file.writelines(sent.line() for sent in day)
                 count += len(day)
         partial.replace(out / EVENTS)
@@ -125,12 +125,12 @@ def _write(recording: Recording, out: Path, days: int) -> int:
     return count
 
 
-def _shown(days: Iterable[list[Sent]], count: int) -> Iterator[list[Sent]]:
+def _shown(items: Iterable[T], count: int, what: str) -> Iterator[T]:
     """With a bar on a terminal."""
     if not sys.stderr.isatty():
-        yield from days
+        yield from items
         return
-    with typer.progressbar(days, length=count, label="writing events", file=sys.stderr) as shown:
+    with typer.progressbar(items, length=count, label=f"{what:>9}", file=sys.stderr) as shown:
         yield from shown
 
 

@@ -30,7 +30,7 @@ class Label(NamedTuple):
     """What the data show of a fault: from `starts_ms` on, when it ought to be seen, to `ends_ms`, when all is as before.
 
     `match` are labels of every series in which it may show, `signals` their signals. `expected` is a change that was
-    meant: worth telling once.
+    meant: worth telling once. What is `for_good` stays to the end of the recording.
     """
 
     kind: Kind
@@ -40,6 +40,7 @@ class Label(NamedTuple):
     ends_ms: int
     detail: str
     expected: bool = False
+    for_good: bool = False
 
 
 class History(NamedTuple):

@@ -1,6 +1,6 @@
 """Ordinary runs: what a pipeline does when all is well.
 
-Rows and durations are log-normal, or Student's t(3) on the log scale cut at 8 scales, around a level with growth, hours, weekends,
+Rows and durations are log-normal, or Student's t(3) on the log scale, around a level with growth, hours, weekends,
 holidays and month-ends in local time; small counts are negative binomial with more zeros. Every run draws the same
 number of random values whatever happens, so a fault changes nothing of what is drawn for other runs.
 """
@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.simulate.calendars import DAY_MS, HOUR_MS, SATURDAY, Ints, on_holiday, to_local, weekdays
-from stream.simulate.platform import MONTH_DAYS, Amounts, OnHoliday, Pipeline, Season
+from stream.simulate.platform import HEAVY_SCALE, MONTH_DAYS, Amounts, OnHoliday, Pipeline, Season
 from stream.simulate.schedules import due_times
 
 Floats = NDArray[np.float64]
 Schema = tuple[tuple[str, str], ...]
 
-T_SCALES_MAX = 8.0
+SPREADS_MAX = 5.0
 SLOW_SHARE = 0.004
 PUBLISHING_MS_MAX = 900
 METRIC_AFTER_MS = 5
@@ -86,8 +86,8 @@ def _month_end(local_ms: Ints) -> NDArray[np.bool_]:
 
 def noise(rng: np.random.Generator, count: int, spread: float, heavy: bool) -> Floats:
     """Deviations of the logarithm."""
-    normal, heavy_tailed = rng.standard_normal(count), rng.standard_t(3, count)
-    return spread * np.clip(heavy_tailed if heavy else normal, -T_SCALES_MAX, T_SCALES_MAX)
+    normal, heavy_tailed = rng.standard_normal(count), HEAVY_SCALE * rng.standard_t(3, count)
+    return spread * np.clip(heavy_tailed if heavy else normal, -SPREADS_MAX, SPREADS_MAX)
 
 
 def ordinary_runs(pipeline: Pipeline, seed: int, from_ms: int, to_ms: int) -> list[Run]:

@@ -18,8 +18,10 @@ ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo", "Australia/Sy
 ZONE_SHARES = (0.3, 0.3, 0.25, 0.1, 0.05)
 YOUNG_SHARE = 0.08
 MONTH_DAYS = 30.0
-T3_MAD = 1.134
-"""The robust deviation (1.4826 MAD) of Student's t with 3 degrees of freedom, of scale 1."""
+HEAVY_SCALE = 0.7
+"""Of the t(3) of heavy tails, for a spread of 1: about the same body as the normal has."""
+HEAVY_DEVIATION = 1.134 * HEAVY_SCALE
+"""Its robust deviation, 1.4826 MAD."""
 
 
 class Archetype(StrEnum):
@@ -125,13 +127,18 @@ class Pipeline:
         return f"warehouse.{self.name.replace('-', '_')}"
 
     @property
+    def shows_duration(self) -> bool:
+        """Whether durations can be known at all: reported, or from starts and ends."""
+        return self.announces_start or self.reports_duration
+
+    @property
     def rows_deviation(self) -> float:
         """Robust deviation of log rows around their season; infinite where a factor on rows says little."""
         match self.amounts:
             case Amounts.LOGNORMAL:
                 return self.rows_spread
             case Amounts.HEAVY:
-                return self.rows_spread * T3_MAD
+                return self.rows_spread * HEAVY_DEVIATION
             case Amounts.CONSTANT:
                 return 0.005
             case _:
@@ -139,8 +146,10 @@ class Pipeline:
 
     @property
     def duration_deviation(self) -> float:
-        """Robust deviation of the log duration around its season."""
-        own = self.duration_spread * (T3_MAD if self.duration_heavy else 1.0)
+        """Robust deviation of the log duration around its season; infinite where durations are not to be seen."""
+        if not self.shows_duration:
+            return float("inf")
+        own = self.duration_spread * (HEAVY_DEVIATION if self.duration_heavy else 1.0)
         rows = self.rows_deviation
         return float(np.hypot(own, self.duration_by_rows * rows)) if np.isfinite(rows) else own
 

@@ -1,6 +1,6 @@
 """The recording: a platform, what it publishes, and the labels of its incidents, all from one seed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -55,11 +55,11 @@ class Recording(NamedTuple):
         return {"pipelines": [_portrait(pipeline, self.request.from_ms) for pipeline in self.pipelines]}
 
 
-def record(request: Request) -> Recording:
-    """Everything, from the seed."""
+def record(request: Request, seen: Callable[[list[Pipeline]], Iterable[Pipeline]] = iter) -> Recording:
+    """Everything, from the seed; the pipelines pass through `seen` as their ordinary history is made."""
     from_ms, to_ms = request.from_ms, request.to_ms
     pipelines = draw_platform(request.seed, request.pipelines, from_ms, to_ms, request.zone)
-    histories = [_ordinary(pipeline, request.seed, from_ms, to_ms) for pipeline in pipelines]
+    histories = [_ordinary(pipeline, request.seed, from_ms, to_ms) for pipeline in seen(pipelines)]
     plan = Plan(request.seed, pipelines, histories, to_ms)
     if request.kinds:
         plan.fill(request.kinds, plan.number(request.per_week))
@@ -93,6 +93,7 @@ def _described(number: int, label: Label) -> dict[str, Any]:
         "starts_at": rfc3339(label.starts_ms),
         "ends_at": rfc3339(label.ends_ms),
         "expected": label.expected,
+        "for_good": label.for_good,
         "detail": label.detail,
     }
 

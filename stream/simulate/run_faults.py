@@ -22,6 +22,7 @@ BUSY_SHARE = 0.9
 LANES = 3
 
 _FREQUENT = (Archetype.MICRO_BATCH, Archetype.HOURLY)
+_DATED = (Archetype.HOURLY, Archetype.FEW_HOURS, Archetype.DAILY, Archetype.WEEKDAYS, Archetype.WEEKLY)
 _REGULAR = (*_FREQUENT, Archetype.FEW_HOURS, Archetype.DAILY, Archetype.WEEKDAYS)
 
 
@@ -70,13 +71,12 @@ class Site(NamedTuple):
         detail: str,
         *,
         starts_ms: int | None = None,
-        expected: bool = False,
         name: str | None = None,
     ) -> Label:
         """A label of this pipeline, or of its metric `name`, from the first run's start on."""
         starts_ms = self.first.start_ms if starts_ms is None else starts_ms
         match = {"pipeline": self.pipeline.name} | ({"name": name} if name else {})
-        return Label(kind, match, signals, starts_ms, ends_ms, detail, expected)
+        return Label(kind, match, signals, starts_ms, ends_ms, detail)
 
 
 RunFault = Callable[[Site, np.random.Generator], Change | None]
@@ -93,6 +93,8 @@ def _number_of_runs(
     """How many runs a fault takes in: by its hours where runs are frequent, but at least two; else by number."""
     if site.pipeline.archetype in _FREQUENT:
         return max(2, round(rng.uniform(*hours) * HOUR_MS / site.interval_ms))
+    if site.pipeline.archetype is Archetype.WEEKLY:
+        return runs[0]
     return int(rng.integers(runs[0], runs[1] + 1))
 
 
@@ -106,13 +108,13 @@ def late_run(site: Site, rng: np.random.Generator) -> Change | None:
     share = rng.uniform(0.35, 0.85) if interval_ms < DAY_MS else rng.uniform(0.07, 0.35)
     delay_ms = int(min(share * interval_ms, 36 * HOUR_MS))
     room_ms = int(0.97 * interval_ms) - (run.end_ms - run.start_ms)
-    if site.pipeline.archetype is Archetype.MICRO_BATCH or not site.taken(1):
+    if site.pipeline.archetype not in _DATED or not site.taken(1):
         return None
     if not JITTERS * site.pipeline.jitter_ms <= delay_ms <= room_ms:
         return None
     late = run._replace(start_ms=run.start_ms + delay_ms)
     detail = f"run {run.number} starts {delay_ms // MINUTE_MS} min late"
-    label = site.label(Kind.LATE_RUN, ("freshness",), last_told([late]), detail)
+    label = site.label(Kind.LATE_RUN, ("freshness", "volume"), last_told([late]), detail)
     return site.change(1, [late], label)
 
 
@@ -122,8 +124,7 @@ def missing_run(site: Site, rng: np.random.Generator) -> Change | None:
     count = _number_of_runs(site, rng, (0.75, 4.0), (1, 2)) if micro else int(rng.integers(1, 3))
     if site.interval_ms > DAY_MS:
         count = 1
-    runs = site.taken(count)
-    if not runs:
+    if site.pipeline.archetype not in (*_DATED, Archetype.MICRO_BATCH) or not site.taken(count):
         return None
     ends_ms = last_told([site.runs[site.at + count]])
     detail = (
@@ -144,7 +145,7 @@ def stuck_run(site: Site, rng: np.random.Generator) -> Change | None:
         run.end_ms + 1000,
     )
     detail = f"run {run.number} never ends" + (f", {waiting} runs wait for it" if waiting else "")
-    label = site.label(Kind.STUCK_RUN, ("latency", "freshness"), ends_ms, detail)
+    label = site.label(Kind.STUCK_RUN, ("latency", "freshness", "volume"), ends_ms, detail)
     return site.change(1 + waiting, [run._replace(ends=False, retry=None)], label)
 
 
@@ -170,7 +171,10 @@ def slow_drift(site: Site, rng: np.random.Generator) -> Change | None:
     deviation = site.pipeline.rows_deviation if of_rows else site.pipeline.duration_deviation
     count = sum(run.start_ms < site.first.start_ms + days * DAY_MS for run in site.runs[site.at :])
     total = np.log1p(rate) * days
-    if site.pipeline.archetype not in _REGULAR or total < max(DEVIATIONS_LASTING * deviation, 0.25):
+    too_late = site.first.start_ms + days * DAY_MS > site.to_ms
+    if too_late or site.pipeline.archetype not in _REGULAR:
+        return None
+    if total < max(DEVIATIONS_LASTING * deviation, 0.25):
         return None
     runs = site.runs[site.at : site.at + count]
     growth = [np.exp(np.log1p(rate) * (run.start_ms - site.first.start_ms) / DAY_MS) for run in runs]
@@ -205,7 +209,9 @@ def sudden_slowdown(site: Site, rng: np.random.Generator) -> Change | None:
     where = "" if task is None else f" in task {site.pipeline.tasks[task]}"
     detail = f"{count} runs take {factor:.1f} times as long{where}"
     return site.change(
-        count, slow, site.label(Kind.SUDDEN_SLOWDOWN, ("latency",), last_told(runs + slow), detail)
+        count,
+        slow,
+        site.label(Kind.SUDDEN_SLOWDOWN, ("latency", "freshness"), last_told(runs + slow), detail),
     )
 
 
@@ -244,7 +250,8 @@ def duplicate_load(site: Site, rng: np.random.Generator) -> Change | None:
         for run in runs
     ]
     what = " and ".join(["load their rows twice"] * doubled + ["are reported twice"] * again)
-    signals = ("volume",) * doubled + ("duplicates",) * again
+    slower = doubled and site.pipeline.duration_by_rows > 0
+    signals = ("volume",) + ("latency",) * slower + ("duplicates",) * again
     label = site.label(Kind.DUPLICATE_LOAD, signals, last_told(runs + twice), f"{count} runs {what}")
     return site.change(count, twice, label)
 
@@ -342,7 +349,7 @@ def failure_burst(site: Site, rng: np.random.Generator) -> Change | None:
     runs = site.taken(count)
     if not runs:
         return None
-    failing = [_failed(run, rng) if not at or rng.random() < share else run for at, run in enumerate(runs)]
+    failing = [_failed(run, rng) if at < 2 or rng.random() < share else run for at, run in enumerate(runs)]
     failed = sum(run.state == "failed" for run in failing)
     detail = f"{failed} of {count} runs fail"
     signals = ("failures", "freshness", "volume")
@@ -357,9 +364,9 @@ def _failed(run: Run, rng: np.random.Generator) -> Run:
 
 
 def level_shift(site: Site, rng: np.random.Generator) -> Change | None:
-    """A deploy changes rows or durations for good: half to three quarters, or a third more up to twice."""
+    """A deploy changes rows for good, by half or up to twice, or makes runs that much slower."""
     of_rows = rng.random() < 0.5
-    up = rng.random() < (0.5 if of_rows else 0.7)
+    up = not of_rows or rng.random() < 0.5
     factor = rng.uniform(1.33, 2.0) if up else rng.uniform(0.5, 0.75)
     deviation = site.pipeline.rows_deviation if of_rows else site.pipeline.duration_deviation
     runs = site.runs[site.at :]
@@ -376,8 +383,8 @@ def level_shift(site: Site, rng: np.random.Generator) -> Change | None:
     detail = f"{'rows' if of_rows else 'durations'} times {factor:.2f} for good"
     signals = ("volume", "latency") if of_rows and site.pipeline.duration_by_rows else ("volume",)
     signals = signals if of_rows else ("latency",)
-    label = site.label(Kind.LEVEL_SHIFT, signals, site.to_ms, detail, expected=True)
-    return site.change(len(runs), shifted, label)
+    label = site.label(Kind.LEVEL_SHIFT, signals, site.to_ms, detail)
+    return site.change(len(runs), shifted, label._replace(expected=True, for_good=True))
 
 
 def schema_change(site: Site, rng: np.random.Generator) -> Change | None:
@@ -387,8 +394,7 @@ def schema_change(site: Site, rng: np.random.Generator) -> Change | None:
     lasting = _number_of_runs(site, rng, (12.0, 72.0), (2, 5))
     count = len(site.runs) - site.at if for_good else lasting
     runs = site.runs[site.at : site.at + count]
-    succeeding = [run for run in runs if run.state == "succeeded"]
-    if not schema or not succeeding or site.first.state != "succeeded":
+    if not schema or site.first.state != "succeeded" or not (for_good or site.taken(count)):
         return None
     at = int(rng.integers(1, len(schema)))
     name, kind = schema[at]
@@ -404,7 +410,7 @@ def schema_change(site: Site, rng: np.random.Generator) -> Change | None:
     ends_ms = site.to_ms if for_good else last_told(runs)
     detail += "" if for_good else f" for {count} runs"
     label = site.label(Kind.SCHEMA_CHANGE, ("schema",), ends_ms, detail)
-    label = label._replace(match={"dataset": site.pipeline.dataset})
+    label = label._replace(match={"dataset": site.pipeline.dataset}, for_good=for_good)
     return site.change(count, changed, label)
 
 

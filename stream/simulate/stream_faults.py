@@ -202,7 +202,7 @@ def shifted_stream(site: StreamSite, rng: np.random.Generator) -> Change | None:
         return None
     part = slice(site.at, len(times))
     label = site.label(Kind.LEVEL_SHIFT, part, f"{name} times {factor:.2f} for good", name)
-    label = label._replace(ends_ms=site.to_ms, expected=True)
+    label = label._replace(ends_ms=site.to_ms, expected=True, for_good=True)
     return site.scaled(label, part, **{name: factor})
 
 

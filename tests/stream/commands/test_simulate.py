@@ -57,6 +57,7 @@ def test_three_files_are_written(written: Path) -> None:
         "starts_at",
         "ends_at",
         "expected",
+        "for_good",
         "detail",
     }
     assert len(yaml.safe_load((written / "platform.yaml").read_text())["pipelines"]) == 12
@@ -129,6 +130,6 @@ def test_when_interrupted_no_half_of_a_file_stays(tmp_path: Path, monkeypatch: p
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stream.commands.simulate.Sent.line", interrupt)
+    monkeypatch.setattr("stream.simulate.events.Sent.line", interrupt)
     assert run("--out", str(tmp_path), *SMALL).exit_code != Exit.OK
     assert list(tmp_path.iterdir()) == []

@@ -14,13 +14,13 @@ from stream.ingest import Ingest
 from stream.simulate.calendars import DAY_MS, HOUR_MS
 from stream.simulate.events import METRICS_TOPIC, RUNS_TOPIC, Sent
 from stream.simulate.incidents import Kind, Label
-from stream.simulate.platform import Archetype
+from stream.simulate.platform import SHARES, draw_platform
 from stream.simulate.recording import Recording, Request, record, span
 
 END_MS = 1_762_732_800_000
 """2025-11-10T00:00:00Z"""
 FROM_MS, TO_MS = span(END_MS, 42)
-PIPELINES = 60
+PIPELINES = 40
 
 
 class Said(NamedTuple):
@@ -44,10 +44,11 @@ def sent(seed: int, *kinds: Kind) -> list[Sent]:
     return [each for day in recording(seed, *kinds).days() for each in day]
 
 
-def by_pipeline(records: list[Sent]) -> dict[str, Counter[Said]]:
+def by_pipeline(recorded: Recording) -> dict[str, Counter[Said]]:
     said: dict[str, Counter[Said]] = defaultdict(Counter)
-    for each in records:
-        said[each.key][Said(each.published_ms, each.line())] += 1
+    for day in recorded.days():
+        for each in day:
+            said[each.key][Said(each.published_ms, each.line())] += 1
     return said
 
 
@@ -63,11 +64,23 @@ def labels_of(recorded: Recording) -> dict[str, list[Label]]:
     return found
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_data_differ_from_those_without_faults_where_a_label_is_and_nowhere_else(seed: int) -> None:
-    faulty, plain = recording(seed, *Kind), recording(seed)
+@pytest.mark.parametrize(
+    ("seed", "pipelines", "days", "end_ms", "zone"),
+    [
+        (1, 40, 42, END_MS, None),
+        (2, 25, 33, 1_711_893_637_000, "Europe/Berlin"),
+        (3, 25, 40, END_MS, "America/St_Johns"),
+        (4, 8, 60, 1_735_689_600_000, "Australia/Sydney"),
+    ],
+)
+def test_data_differ_from_those_without_faults_where_a_label_is_and_nowhere_else(
+    seed: int, pipelines: int, days: int, end_ms: int, zone: str | None
+) -> None:
+    asked = Request(seed, pipelines, *span(end_ms, days), tuple(Kind), per_week=1.0, zone=zone)
+    faulty, plain = record(asked), record(asked._replace(kinds=()))
+    assert len(faulty.labels) >= 8
     assert not plain.labels
-    with_faults, without = by_pipeline(sent(seed, *Kind)), by_pipeline(sent(seed))
+    with_faults, without = by_pipeline(faulty), by_pipeline(plain)
     labels = labels_of(faulty)
     for pipeline in faulty.pipelines:
         said, ordinary = with_faults[pipeline.name], without[pipeline.name]
@@ -86,13 +99,26 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     again = record(request(1, *Kind))
     assert once == [each.line() for day in again.days() for each in day]
     assert recording(1, *Kind).incidents() == again.incidents()
-    assert recording(1, *Kind).platform() != recording(2).platform()
+    assert recording(1, *Kind).platform() != record(request(2, *Kind)).platform()
 
 
-def test_every_kind_occurs_and_every_archetype_is_there() -> None:
+def test_every_kind_occurs() -> None:
     kinds = Counter(label.kind for label in recording(1, *Kind).labels)
     assert min(kinds[kind] for kind in Kind) >= 3, kinds
-    assert {pipeline.archetype for pipeline in recording(1).pipelines} == set(Archetype)
+
+
+def test_archetypes_have_their_shares() -> None:
+    counts = Counter(pipeline.archetype for pipeline in draw_platform(5, 200, FROM_MS, TO_MS))
+    assert counts == {archetype: pytest.approx(200 * share, abs=1) for archetype, share in SHARES.items()}
+    few = draw_platform(5, 3, FROM_MS, TO_MS)
+    assert len(few) == 3
+    assert len({pipeline.name for pipeline in few}) == 3
+
+
+def test_what_stays_for_good_stays_to_the_end() -> None:
+    lasting = [label for label in recording(1, *Kind).labels if label.for_good]
+    assert {label.kind for label in lasting} == {Kind.LEVEL_SHIFT, Kind.SCHEMA_CHANGE}
+    assert all(label.ends_ms == TO_MS for label in lasting)
 
 
 def test_only_the_kinds_that_are_asked_for_occur() -> None:
