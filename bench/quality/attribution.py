@@ -2,7 +2,7 @@
 
 An alert belongs to an incident if it comes between the incident's start and its end plus a grace, and its series has every label
 that the incident names, with the same value. The grace is one usual interval of the pipeline's runs and an hour: the next run may still
-suffer. An incident of more than a week takes only alerts of the signals in which it may show; a shorter one takes any of its pipeline, because
+suffer. An incident that stays or goes on for more than a week takes only alerts of the signals in which it may show; a shorter one takes any of its pipeline, because
 what happens to a run shows in many ways. Of several incidents the one that names the signal comes first, then the latest.
 
 An incident is found by an alert of its own that has one of its signals; of a change for good, that comes within a week and ten usual
@@ -34,6 +34,9 @@ class Incident(NamedTuple):
     ends_ms: int
     interval_ms: int = 0
     """Usual time between runs of its pipeline."""
+    for_good: bool = False
+    """Whether it stays so."""
+    detail: str = ""
 
     @property
     def grace_until_ms(self) -> int:
@@ -42,13 +45,13 @@ class Incident(NamedTuple):
 
     @property
     def lasting(self) -> bool:
-        """Whether it goes on for more than a week."""
-        return self.ends_ms - self.starts_ms > LASTING_MS
+        """Whether it stays, or goes on for more than a week."""
+        return self.for_good or self.ends_ms - self.starts_ms > LASTING_MS
 
     @property
     def found_until_ms(self) -> int:
         """Until when an alert counts as having found it."""
-        if not self.lasting or self.kind == "slow_drift":
+        if not self.for_good:
             return self.grace_until_ms
         return min(self.grace_until_ms, self.starts_ms + WEEK_MS + 10 * self.interval_ms)
 

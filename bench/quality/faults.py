@@ -1,6 +1,7 @@
 """Pipeline faults: what Streamgauge and its peers find on simulated platforms, whose faults are known."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -205,6 +206,8 @@ def incidents_of(document: dict[str, Any], intervals_ms: dict[str, int]) -> list
             _ms(it["starts_at"]),
             _ms(it["ends_at"]),
             intervals_ms.get(it["match"].get("pipeline", ""), 0),
+            bool(it.get("for_good", False)),
+            str(it.get("detail", "")),
         )
         for it in document["incidents"]
     ]
@@ -343,15 +346,30 @@ def _alerts_each(pairs: Sequence[tuple[Incident, Found]]) -> float:
 
 
 def _sources(runs: Sequence[Run]) -> list[list[str]]:
-    counts: dict[str, int] = {}
+    alerts, false = Counter[str](), Counter[str]()
+    finds: set[tuple[int, str, int]] = set()
     for it in runs:
-        false = (it.alerts.belongs == NOBODY) & (it.alerts.times_ms >= it.warm_from_ms)
-        for at in np.flatnonzero(false).tolist():
-            counts[it.reasons[at]] = counts.get(it.reasons[at], 0) + 1
-    total = max(1, sum(counts.values()))
+        columns = zip(
+            it.alerts.times_ms.tolist(), it.alerts.belongs.tolist(), it.alerts.finds.tolist(), strict=True
+        )
+        for reason, (time_ms, owner, finding) in zip(it.reasons, columns, strict=True):
+            alerts[reason] += 1
+            false[reason] += owner == NOBODY and time_ms >= it.warm_from_ms
+            if finding != NOBODY:
+                finds.add((it.seed, reason, finding))
+    total, by_reason = max(1, false.total()), Counter(reason for _, reason, _ in finds)
     return [
-        [reason, str(count), f"{count / total:.0%}"]
-        for reason, count in sorted(counts.items(), key=lambda one: -one[1])
+        [reason, str(count), str(by_reason[reason]), str(false[reason]), f"{false[reason] / total:.0%}"]
+        for reason, count in sorted(alerts.items(), key=lambda one: (-false[one[0]], one[0]))
+    ]
+
+
+def _missed(runs: Sequence[Run]) -> list[list[str]]:
+    return [
+        [str(it.seed), one.id, one.detail]
+        for it in runs
+        for one, what in zip(it.incidents, found(it.incidents, it.alerts), strict=True)
+        if what.delay_ms is None
     ]
 
 

@@ -36,6 +36,10 @@ EQUAL: Final = """\
 One threshold for all series. A window is found when an alert is sent in it; an alert in no window, after NAB's probation, is false. A peer's threshold is
 the one that finds most windows with no more false alerts than Streamgauge's defaults give. Delay from a window's start; windows begin well before what happened
 in them."""
+OTHER: Final = """\
+Share of the windows found at most so many false alerts a series and week; in brackets the threshold, the best on these very series for everybody,
+Streamgauge too."""
+RATES: Final = (0.25, 0.5, 1.0, 2.0)
 OWN: Final = "**Streamgauge**"
 REFERENCE: Final = "reference core"
 THRESHOLD: Final = 4.4
@@ -71,6 +75,7 @@ def measure(plan: Plan) -> Section:
     section = Section(NAME, TITLE, ABOUT)
     _scores(section, series, said, [own, reference, *others])
     _equal(section, series, said, [reference, *others])
+    _other_rates(section, series, [own, reference, *others])
     _each(section, series, said)
     _draw(section, plan, series, said)
     section.conditions = f"{len(series)} series, {sum(len(it.times_ms) for it in series):,} records."
@@ -195,6 +200,16 @@ def _equal(
         "alerts per window found",
     ]
     section.add("Found at equal false alerts", heads, lines, EQUAL)
+
+
+def _other_rates(section: Section, series: Sequence[Labelled], contenders: Sequence[Contender]) -> None:
+    watched = [_watched(it) for it in series]
+    lines = []
+    for it in contenders:
+        best = [at_most(watched, it.scores, rate) for rate in RATES]
+        lines.append([it.name, *(f"{one.balance.recall:.2f} ({one.value:.4g})" for one in best)])
+    heads = ["detector", *(f"at most {rate:g} a week" for rate in RATES)]
+    section.add("Found at other rates of false alerts", heads, lines, OTHER)
 
 
 def _line(name: str, threshold: float, it: Balance) -> list[str]:

@@ -52,11 +52,12 @@ def test_another_signal_is_no_false_alert_but_finds_nothing():
 
 
 def test_what_goes_on_for_weeks_takes_only_its_own_signals_and_is_found_soon_or_never():
-    lasting = incident(kind="level_shift", ends_ms=3000 * HOUR_MS)
+    lasting = incident(kind="level_shift", ends_ms=3000 * HOUR_MS, for_good=True)
     assert whose([lasting], "volume", 105) == (NOBODY, NOBODY)
     assert whose([lasting], "latency", 100 + 168 + 10) == (0, 0)
     assert whose([lasting], "latency", 100 + 168 + 10.1) == (0, NOBODY)
-    drift = lasting._replace(kind="slow_drift")
+    drift = lasting._replace(kind="slow_drift", for_good=False)
+    assert whose([drift], "volume", 105) == (NOBODY, NOBODY)
     assert whose([drift], "latency", 2999) == (0, 0)
 
 

@@ -1,4 +1,3 @@
-
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
