@@ -121,7 +121,7 @@ def measure(plan: Plan) -> Section:
     part = [it for it in runs if it.seed >= HELD_OUT_FROM] or runs
     _compare(section, part)
     _draw(section, plan, part)
-    section.conditions = _conditions(runs, size)
+    section.conditions = _conditions(runs, size, given=bool(plan.recordings))
     return section
 
 
@@ -497,10 +497,13 @@ def _draw(section: Section, plan: Plan, runs: Sequence[Run]) -> None:
     section.pictures.append(Picture("What it looks like", "quality/faults.svg", what))
 
 
-def _conditions(runs: Sequence[Run], size: Size) -> str:
+def _conditions(runs: Sequence[Run], size: Size, *, given: bool) -> str:
     incidents = sum(len(it.incidents) for it in runs)
     samples = sum(len(it.samples.times_ms) for it in runs)
-    return (
-        f"Platforms of {size.pipelines} pipelines over {size.days} days to {rfc3339(END_MS)}, {size.per_week} faults a pipeline and week; "
-        f"{incidents:,} incidents, {samples:,} numbers in {sum(int(it.samples.series[-1]) + 1 for it in runs):,} series."
+    series = sum(int(it.samples.series[-1]) + 1 for it in runs)
+    platforms = (
+        "Recordings that were given"
+        if given
+        else f"Platforms of {size.pipelines} pipelines over {size.days} days to {rfc3339(END_MS)}, {size.per_week} faults a pipeline and week"
     )
+    return f"{platforms}; {incidents:,} incidents, {samples:,} numbers in {series:,} series."
