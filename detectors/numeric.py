@@ -21,7 +21,7 @@ from detectors.core.layout import DEEP, Records
 from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED
 from detectors.record_array import RecordArray
 
-VERSION = 2
+VERSION = 3
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
 
@@ -260,8 +260,10 @@ def _new_deep() -> RecordArray:
     return RecordArray("deep", DEEP, codes.DEEP_BLOCK_BITS)
 
 
-def tuned(direction: Direction, false_alarms_per_day: float, min_effect: float) -> Records:
-    """One TUNED record.
+def tuned(
+    direction: Direction, false_alarms_per_day: float, min_effect: float, *, asked: bool = False
+) -> Records:
+    """One TUNED record; `asked` when a model of the user's is asked about each sample.
 
     Raises:
         ValueError: as `NumericBank.add`.
@@ -269,4 +271,4 @@ def tuned(direction: Direction, false_alarms_per_day: float, min_effect: float) 
     if not (math.isfinite(min_effect) and min_effect >= 0):
         raise ValueError(f"a least effect must be a share of 0 or more, not {min_effect}")
     threshold = threshold_for(false_alarms_per_day)
-    return np.array([(direction, threshold, false_alarms_per_day, min_effect)], TUNED)
+    return np.array([(direction, asked, threshold, false_alarms_per_day, min_effect)], TUNED)

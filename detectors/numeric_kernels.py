@@ -292,7 +292,7 @@ def take_slot(bank: Bank, kind: int, settings: Record) -> int:
 def tune(bank: Bank, slot: int, settings: Record) -> None:
     """Give a series other settings; what it has learned stays."""
     s = bank.light[slot]
-    s.direction, s.threshold = settings.direction, settings.threshold
+    s.direction, s.asked, s.threshold = settings.direction, settings.asked, settings.threshold
     s.false_alarms_per_day, s.min_effect = settings.false_alarms_per_day, settings.min_effect
     bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
 

@@ -30,7 +30,8 @@ LIGHT = np.dtype(
         ("latest", "<f8"),
         *INTEREST,
         ("kind", "<i2"),
-        ("direction", "<i2"),
+        ("direction", "i1"),
+        ("asked", "i1"),
         ("deep", "<i4"),
         ("threshold", "<f8"),
         ("false_alarms_per_day", "<f8"),
@@ -50,13 +51,14 @@ slot (0: none), in a free DEEP record `block` is the next free place.
 
 TUNED = np.dtype(
     [
-        ("direction", "<i2"),
+        ("direction", "i1"),
+        ("asked", "i1"),
         ("threshold", "<f8"),
         ("false_alarms_per_day", "<f8"),
         ("min_effect", "<f8"),
     ]
 )
-"""What a user tunes of one series: the settings in LIGHT."""
+"""What a user tunes of one series: the settings in LIGHT. `asked`: a model of the user's is asked about each sample."""
 
 COUNTERS = 4
 LIGHT_TOP, LIGHT_FREE, DEEP_TOP, DEEP_FREE = 0, 1, 2, 3

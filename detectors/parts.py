@@ -11,7 +11,7 @@ from detectors.numeric import Direction, tuned
 from detectors.numeric_layout import TUNED
 from detectors.samples import FollowerKind, Key
 from detectors.series import Labels, Signal
-from detectors.settings import SeriesSettings, Settings
+from detectors.settings import BUILT_IN, Model, SeriesSettings, Settings
 
 MEASURES: Final = {layout.ROWS: "rows", layout.BYTES: "bytes", layout.EVENTS: "events"}
 _SIGNALS: Final = (
@@ -62,6 +62,8 @@ class Tunings:
         self._settings = settings
         self._numbers: dict[SeriesSettings, int] = {}
         self.records: Records = np.zeros(0, TUNED)
+        self.models: list[Model | None] = []
+        """The models that are asked, None where the built-in heads judge alone."""
 
     def by_kind(self) -> npt.NDArray[np.int32]:
         """The numbers of each part (columns) by the kind of follower (rows), rules left out."""
@@ -81,6 +83,13 @@ class Tunings:
         number = self._numbers.get(settings)
         if number is None:
             number = self._numbers[settings] = len(self.records)
-            record = tuned(_SIDES[settings.direction], settings.false_alarms_per_day, settings.min_effect)
+            model = None if settings.model.name == BUILT_IN else settings.model
+            side, rate, effect = (
+                _SIDES[settings.direction],
+                settings.false_alarms_per_day,
+                settings.min_effect,
+            )
+            record = tuned(side, rate, effect, asked=model is not None)
+            self.models.append(model)
             self.records = np.concatenate([self.records, record])
         return number
