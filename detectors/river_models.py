@@ -315,7 +315,7 @@ class _Stored(msgspec.Struct, array_like=True):
     state: tuple[
         int, int, bool, list[float], tuple[float, float], tuple[float, float], tuple[float | None, bool, bool]
     ]
-    budget: tuple[float, int, tuple[int, float, float], list[list[float]]]
+    budget: tuple[float, int, tuple[int, float, float], list[list[list[float]]]]
     model: bytes
 
 

@@ -2,26 +2,30 @@
 
 Scores of arbitrary detectors have no scale, and many are bounded: once a value is far out, half-space trees give it the
 same score however far. So the mean of the last 1, 4 and 16 scores are each compared with such means seen before, and the
-least of the three p-values counts, three times as large (Bonferroni): one extreme score, or several high ones in a row.
+least of the three p-values counts, three times as large (Bonferroni): one extreme score, or several high ones in a row. A
+score that is not itself among the highest tenth is ordinary, whatever came before it.
 
 Formula: among the last 500 means, the share that are at least as high, counting the present one (a conformal p-value,
 Vovk et al., Algorithmic Learning in a Random World, 2005, 2.2). Within the highest tenth, a generalised Pareto tail fitted
 by probability-weighted moments (Hosking & Wallis 1987) goes on below 1/500; its shape is kept from 0 (exponential) to 0.5, so
 a bounded tail is taken for a longer one, and a p-value is never below the share that was seen.
 
-The scores of anomalous samples are learned clipped to the highest ordinary one, so an incident cannot hide the next one.
-State: at most 1,500 numbers. Cost: about 10 us a score.
+A score is learned when 16 more have come, so that an incident is not compared with its own beginning. What then was part of an
+anomaly is learned clipped to the highest that is remembered: an incident cannot hide the next one.
+State: at most 1,600 numbers. Cost: about 10 us a score.
 """
 
 from bisect import bisect_left, insort
 from collections import deque
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 KEPT: Final = 500
 WARM_UP: Final = 100
 """Means known before there is a p-value."""
 SPANS: Final = (1, 4, 16)
+P_VALUE_MIN: Final = 1e-12
+"""No tail is known any further."""
 _TAIL_SHARE: Final = 0.1
 _TAIL_MIN: Final = 10
 _SHAPE_MAX: Final = 0.5
@@ -87,30 +91,41 @@ class ScoreTail:
 
     def __init__(self) -> None:
         self._last: deque[float] = deque(maxlen=SPANS[-1])
+        self._waiting: deque[list[float]] = deque()
         self._tails = {span: Tail() for span in SPANS}
 
     def p_value(self, score: float) -> float | None:
         """The chance of such scores, the last and those before it; None while too few are known."""
-        found = [self._tails[span].p_value(mean) for span, mean in self._means(score)]
-        known = [it for it in found if it is not None]
-        return min(1.0, len(SPANS) * min(known)) if known and found[0] is not None else None
+        found = [
+            self._tails[span].p_value(mean) for span, mean in zip(SPANS, self._means(score), strict=False)
+        ]
+        if found[0] is None or found[0] > _TAIL_SHARE:
+            return found[0]
+        return max(P_VALUE_MIN, min(1.0, len(SPANS) * min(it for it in found if it is not None)))
 
     def learn(self, score: float, *, anomalous: bool) -> None:
-        """Learn a score; as part of an anomaly, it is clipped."""
-        for span, mean in self._means(score):
-            self._tails[span].learn(mean, clipped=anomalous)
+        """Learn a score once 16 more have come; when it turns out to be part of an anomaly, clipped."""
+        if len(self._waiting) == SPANS[-1]:
+            clipped, *means = self._waiting.popleft()
+            for span, mean in zip(SPANS, means, strict=False):
+                self._tails[span].learn(mean, clipped=clipped > 0)
+        self._waiting.append([0.0, *self._means(score)])
         self._last.append(score)
+        if anomalous:
+            for waiting in self._waiting:
+                waiting[0] = 1.0
 
-    def _means(self, score: float) -> list[tuple[int, float]]:
+    def _means(self, score: float) -> list[float]:
         recent = [score, *islice(reversed(self._last), SPANS[-1] - 1)]
-        return [(span, sum(recent[:span]) / span) for span in SPANS if span <= len(recent)]
+        return [sum(recent[:span]) / span for span in SPANS if span <= len(recent)]
 
-    def dump(self) -> list[Any]:
+    def dump(self) -> list[list[list[float]]]:
         """What is known, as lists of numbers."""
-        return [list(self._last), *(self._tails[span].numbers() for span in SPANS)]
+        known = [self._tails[span].numbers() for span in SPANS]
+        return [[list(self._last)], list(self._waiting), known]
 
-    def load(self, dumped: list[Any]) -> None:
+    def load(self, dumped: list[list[list[float]]]) -> None:
         """Take over what was dumped."""
-        last, *tails = dumped
-        self._last = deque(last, SPANS[-1])
-        self._tails = {span: Tail(numbers) for span, numbers in zip(SPANS, tails, strict=True)}
+        (last,), waiting, known = dumped
+        self._last, self._waiting = deque(last, SPANS[-1]), deque(waiting)
+        self._tails = {span: Tail(numbers) for span, numbers in zip(SPANS, known, strict=True)}
