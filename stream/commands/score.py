@@ -1,4 +1,4 @@
-"""`streamgauge score`: what the numeric detector would have said of one series, sample by sample."""
+"""`streamgauge score`: what the numeric detector, or a model of River, would have said of one series, sample by sample."""
 
 import csv
 import sys
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 
 import typer
 
+from detectors.settings import Direction
 from stream.exits import Exit, Refused
 from stream.series_csv import Row, SeriesCsv
 
 if TYPE_CHECKING:
     from detectors.numeric import Judgement, NumericBank
+    from stream.named_model import NamedModel
 
 HEADER = ("time", "value", "expected", "lower", "upper", "score", "alert", "firing")
 
@@ -48,16 +50,27 @@ def score(
         ScoredSignal,
         typer.Option("--signal", help="What is measured: any value, or the duration or size of single runs."),
     ] = ScoredSignal.VALUE,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", help="A detector of River to judge by: river.anomaly.…"),
+    ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(
+            "--parameters", metavar="JSON", help="Its parameters: a JSON object, or key=value,key=value."
+        ),
+    ] = None,
 ) -> None:
-    """Run one numeric series through the default detector, strictly online, and print a CSV row for each row.
+    """Run one numeric series through the default detector or a model, strictly online, and print a CSV row for each row.
 
     Columns: time, value, expected, lower, upper, score, alert, firing. alert is 1 where a notification would go out,
-    firing is 1 while an episode is open. Times are ISO 8601 or epoch seconds or milliseconds; without a zone, UTC.
+    firing is 1 while an episode is open. With a model, score is on the same scale and limits are empty where it judged. Times are ISO 8601 or epoch seconds or milliseconds; without a zone, UTC.
     """
+    asked = _model(model, parameters, signal)
     try:
         with _lines(file) as lines:
             series = SeriesCsv(lines, "<stdin>" if file == "-" else file, time, value)
-            _write(judged(series, signal), flush_each=file == "-")
+            _write(judged(series, signal, asked), flush_each=file == "-")
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
 
@@ -72,8 +85,8 @@ def _write(rows: Iterable[Scored], *, flush_each: bool) -> None:
     sys.stdout.flush()
 
 
-def judged(rows: Iterable[Row], signal: ScoredSignal) -> Iterator[Scored]:
-    """Judge the rows of one series one after the other, each before it is learned."""
+def judged(rows: Iterable[Row], signal: ScoredSignal, asked: "NamedModel | None" = None) -> Iterator[Scored]:
+    """Judge the rows of one series one after the other, each before it is learned, by a model if one is to be asked."""
     from detectors.episodes import Episode, Transition  # noqa: PLC0415 - numba loads slowly; other commands need it not
 
     bank, slot = _bank_for(signal)
@@ -83,9 +96,22 @@ def judged(rows: Iterable[Row], signal: ScoredSignal) -> Iterator[Scored]:
             yield Scored(row, None, alert=False, firing=episode.firing)
             continue
         judgement = bank.judge(slot, row.time_ms, row.value)
+        if asked is not None:
+            judgement = asked.judge(row.time_ms, row.value, judgement)
         transition = episode.advance(row.time_ms, judgement.anomalous, judgement.score)
         alert = transition is Transition.OPENED or transition is Transition.WORSENED
         yield Scored(row, judgement, alert=alert, firing=episode.firing)
+
+
+def _model(name: str | None, parameters: str | None, signal: ScoredSignal) -> "NamedModel | None":
+    if name is None:
+        if parameters is not None:
+            raise Refused("--parameters are those of a model; name it with --model", Exit.USAGE)
+        return None
+    from stream.named_model import NamedModel  # noqa: PLC0415 - as above
+
+    direction: Direction = "up" if signal is ScoredSignal.LATENCY else "both"
+    return NamedModel(name, parameters, direction, on_log_scale=signal is not ScoredSignal.VALUE)
 
 
 def _bank_for(signal: ScoredSignal) -> "tuple[NumericBank, int]":
