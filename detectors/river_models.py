@@ -8,7 +8,8 @@ values from 0 to 1, and get the place of the value in the range of all that were
 **What its scores mean.** Nothing by themselves, so `score_tail` turns them into p-values, which have to meet the alpha of the
 series' budget. Each false alarm that should not have been is paid for: an alarm makes the next one take four times less alpha,
 which wears off in the time the budget allows one alarm (as adaptive conformal inference does, Gibbs & Candes 2021). Scores
-that end at 1 are judged as -log(1 - score), which keeps apart what is near 1. Drift detectors flag by their own parameters.
+that end at 1 are judged as -log(1 - score), which keeps apart what is near 1, others as log(1 + score), which tames ratios such
+as those of local outlier factors. Neither changes their order. Drift detectors flag by their own parameters.
 
 **What it learns.** A value is judged first, then learned within the limits of the built-in head, which judges the same series
 beside the model, says what was expected, and stands in until the model has a say and whenever it has none.
@@ -246,7 +247,9 @@ class SeriesModel:
             self._speaks = score != self._silent
         if not self._speaks:
             return None
-        return -math.log(max(1.0 - score, 1e-16)) if self._ends_at_one else score
+        if self._ends_at_one:
+            return -math.log(max(1.0 - score, 1e-16))
+        return math.copysign(math.log1p(abs(score)), score)
 
     def _seen(self, standard: float) -> tuple[Any, ...]:
         """A value as the model takes it."""

@@ -84,7 +84,7 @@ def test_the_built_in_head_judges_until_the_model_has_a_say():
     alerts = Pipeline(modelled(HST)).run(whole([events]))
     plain = Pipeline(Settings()).run(whole([events]))
     assert [alert.state for alert in alerts] == [alert.state for alert in plain]
-    assert {alert.baseline.method for alert in alerts if alert.baseline} == {"huber_routine"}
+    assert {alert.baseline.method for alert in alerts} == {"huber_routine"}
 
 
 @pytest.mark.parametrize(("direction", "finds"), [("up", True), ("down", False)])
@@ -134,7 +134,7 @@ def test_answers_do_not_depend_on_batches_or_restarts(cuts: int, crash_every: in
         pipeline.feed(payload)
         if crash_every and step % crash_every == 0:
             pipeline.crash()
-    methods = {alert.baseline.method for alert in undisturbed if alert.baseline}
+    methods = {alert.baseline.method for alert in undisturbed}
     assert methods >= {HST.name, "river.drift.KSWIN", "river.anomaly.StandardAbsoluteDeviation"}
     assert told(pipeline.alerts) == told(undisturbed)
 
@@ -176,7 +176,7 @@ def exploding(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every new model is one of `_Exploding`, by the arguments in the list."""
     arguments: list[Any] = [60, "score", ZeroDivisionError("boom")]
     monkeypatch.setattr(SeriesModel, "_new", lambda _: _Exploding(*arguments))
-    monkeypatch.setattr(river_models.river_state, "dump", lambda _: b"")
+    monkeypatch.setattr("detectors.river_state.dump", lambda _: b"")
     return arguments
 
 
@@ -226,7 +226,7 @@ def test_a_model_that_grows_too_large_is_given_up_and_said_once(monkeypatch: pyt
 def test_a_model_that_cannot_be_made_leaves_the_built_in_head_and_is_said_once():
     pipeline = Pipeline(modelled(Model("river.anomaly.NoSuchThing")))
     alerts = pipeline.run(whole([queue(600, range(500, 520)), queue(600, name="other", seed=4)]))
-    assert [alert.kind for alert in alerts].count("detector_health") == 1
+    assert [str(alert.kind) for alert in alerts].count("detector_health") == 1
     assert any(alert.kind == "value" for alert in alerts)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from detectors import river_models
 from detectors.river_models import STANDARD, Answer, Asked, SeriesModel, Trouble, check, seed_of
 from detectors.river_names import ModelError, make, names
 from detectors.settings import Model
@@ -26,7 +25,13 @@ def spec(name: str, **parameters: Any) -> Model:
 
 
 def asked(n: int, value: float, **known: Any) -> Asked:
-    said = {"expected": 50.0, "lower": 20.0, "upper": 80.0, "alpha": ALPHA, "direction": "both"}
+    said: dict[str, Any] = {
+        "expected": 50.0,
+        "lower": 20.0,
+        "upper": 80.0,
+        "alpha": ALPHA,
+        "direction": "both",
+    }
     said |= {"min_effect": 0.0, "on_log_scale": False} | known
     return Asked(n * 300_000, value, **said)
 
@@ -73,7 +78,9 @@ def test_false_alarms_stay_near_the_budget(name: str):
     alpha = 1 / 500
     answers = run(model, samples, alpha=alpha)
     episodes = sum(
-        answer is not None and answer.anomalous and not any(it and it.anomalous for it in answers[max(0, n - 12) : n])
+        answer is not None
+        and answer.anomalous
+        and not any(it and it.anomalous for it in answers[max(0, n - 12) : n])
         for n, answer in enumerate(answers)
     )
     assert episodes <= 2.5 * alpha * samples
@@ -94,7 +101,7 @@ def test_an_outlier_is_an_alarm_and_is_learned_only_within_the_limits():
 
 def test_an_alarm_makes_the_next_one_dearer_for_as_long_as_the_budget_says():
     model = SeriesModel(spec("anomaly.StandardAbsoluteDeviation"), 1)
-    known = {"alpha": 1 / 400}
+    known: dict[str, Any] = {"alpha": 1 / 400}
     run(model, 400, **known)
     model._spent = 0.0
     first = model.judge(asked(400, 200.0, **known))
@@ -109,7 +116,9 @@ def test_an_alarm_makes_the_next_one_dearer_for_as_long_as_the_budget_says():
         assert cheap[-1].alpha == pytest.approx(known["alpha"])
 
 
-@pytest.mark.parametrize(("direction", "value", "alarms"), [("up", 200, 1), ("up", -100, 0), ("down", -100, 1)])
+@pytest.mark.parametrize(
+    ("direction", "value", "alarms"), [("up", 200, 1), ("up", -100, 0), ("down", -100, 1)]
+)
 def test_the_side_and_the_least_effect_count(direction: Any, value: float, alarms: int):
     for effect, wanted in ((0.0, alarms), (10.0, 0)):
         model = SeriesModel(spec("anomaly.StandardAbsoluteDeviation"), 1)
@@ -186,7 +195,11 @@ def test_values_that_set_the_scale_are_learned_too():
             "'subprocess.Popen' is no model",
         ),
         (
-            spec("anomaly.ThresholdFilter", threshold=1, anomaly_detector={"model": "river.anomaly.LODA", "parameters": [1]}),
+            spec(
+                "anomaly.ThresholdFilter",
+                threshold=1,
+                anomaly_detector={"model": "river.anomaly.LODA", "parameters": [1]},
+            ),
             ("parameters", "anomaly_detector", "parameters"),
             "must be a map",
         ),
@@ -210,5 +223,5 @@ def test_a_state_of_another_river_is_left(monkeypatch: pytest.MonkeyPatch):
     model = SeriesModel(spec("drift.ADWIN"), 1)
     run(model, 100)
     stored = model.dump()
-    monkeypatch.setattr(river_models.metadata, "version", lambda _: "0.1")
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.1")
     assert not SeriesModel(spec("drift.ADWIN"), 1).load(stored)

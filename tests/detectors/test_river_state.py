@@ -91,10 +91,10 @@ def test_plain_data_of_any_shape_is_kept(value: Any):
 def test_numbers_arrays_random_states_and_factories_are_kept():
     rng = random.Random(5)
     rng.gauss(0, 1)
-    missing = defaultdict(functools.partial(tuple, (0.0, 1.0)), a=(2.0, 3.0))
+    missing: Any = defaultdict(functools.partial(tuple, (0.0, 1.0)), a=(2.0, 3.0))
     held = [np.arange(6.0).reshape(2, 3), np.float32(0.1), rng, missing, Counter("abca"), 1 << 70]
     array, number, rng_again, missing_again, counter, large = _again(_holder(held)).__dict__["held"]
-    np.testing.assert_array_equal(array, held[0])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(array, held[0])
     assert (number, type(number), counter, large) == (np.float32(0.1), np.float32, Counter("abca"), 1 << 70)
     assert [rng_again.gauss(0, 1) for _ in range(3)] == [rng.gauss(0, 1) for _ in range(3)]
     assert missing_again["other"] == (0.0, 1.0)

@@ -10,7 +10,9 @@ SCORES = st.lists(st.floats(-1e6, 1e6), min_size=WARM_UP, max_size=KEPT + 50)
 
 
 @given(scores=SCORES, score=st.floats(-1e9, 1e9), more=st.floats(0, 1e9))
-def test_a_higher_number_is_never_less_unusual_and_all_is_a_chance(scores: list[float], score: float, more: float):
+def test_a_higher_number_is_never_less_unusual_and_all_is_a_chance(
+    scores: list[float], score: float, more: float
+):
     tail = Tail()
     for it in scores:
         tail.learn(it, clipped=False)
@@ -73,7 +75,10 @@ def test_one_extreme_score_or_several_high_ones_are_unusual():
     for _ in range(12):
         run.append(tail.p_value(0.98))
         tail.learn(0.98, anomalous=False)
-    assert run[0] > 0.01 > 1e-4 > run[-1] >= P_VALUE_MIN  # type: ignore[operator]
+    assert run[0] is not None
+    assert run[-1] is not None
+    assert run[0] > 0.01
+    assert P_VALUE_MIN <= run[-1] < 1e-3
     assert tail.p_value(0.3) > 0.1  # type: ignore[operator]
 
 
