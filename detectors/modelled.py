@@ -33,6 +33,7 @@ _COUNTS: Final = {Trouble.CRASHED: "models_crashed", Trouble.TOO_LARGE: "models_
 
 _Place = tuple[int, int]
 """A follower's place, and which of its parts."""
+_Head = tuple[list[_Place], list[tuple[str, Trouble]]]
 
 
 class Modelled:
@@ -43,7 +44,7 @@ class Modelled:
         self._models: dict[_Place, SeriesModel | None] = {}
         self._chunks: dict[str, _Place] = {}
         self._changed: set[_Place] = set()
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, Trouble]] = set()
         self._troubles: list[tuple[Trouble, str, str]] = []
         self._counts: Counter[Count] = Counter()
 
@@ -159,7 +160,10 @@ class Modelled:
         Raises:
             ValueError: the state is damaged.
         """
-        places, told = msgspec.msgpack.decode(chunks[_HEAD], type=tuple[list[_Place], list[tuple[str, str]]])
+        try:
+            places, told = msgspec.msgpack.decode(chunks[_HEAD], type=_Head)
+        except (KeyError, msgspec.MsgspecError) as error:
+            raise ValueError("the state of the models has no readable head") from error
         self._told = set(told)
         for at in places:
             name = _chunk_name(at)

@@ -24,6 +24,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import cache
 from importlib import metadata
 from statistics import fmean, median
 from typing import Any, Final, NamedTuple
@@ -162,8 +163,13 @@ class SeriesModel:
     def _begin_anew(self, why: str) -> None:
         self._crashes += 1
         self._give_up(Trouble.CRASHED, why, finally_=self._crashes >= CRASHES_MAX)
-        if not self._given_up:
+        if self._given_up:
+            return
+        try:
             self._model = self._new()
+        except ModelError as error:
+            self._give_up(Trouble.CRASHED, error.reason)
+        else:
             self._n, self._has_scored, self._speaks, self._silent = 0, False, False, None
 
     def _give_up(self, trouble: Trouble, why: str, *, finally_: bool = True) -> None:
@@ -282,16 +288,15 @@ class SeriesModel:
         return Answer(anomalous, math.nan, asked.alpha, anomalous, now, before)
 
     def dump(self) -> bytes:
-        """The whole state.
-
-        Raises:
-            ValueError: the model cannot be stored; `check` has seen to it that it can.
-        """
-        model = b"" if self._model is None else river_state.dump(self._model)
+        """The whole state; a model that cannot be stored any more has crashed, and is stored as it then is."""
+        model: bytes | None = None
+        while self._model is not None and model is None:
+            with self._crashes_caught():
+                model = river_state.dump(self._model)
         silent = (self._silent, self._has_scored, self._speaks)
         state = (self._n, self._crashes, self._given_up, self._first, self._scale, self._range, silent)
         budget = (self._spent, self._alarm_ms, self._level, self._tail.dump())
-        return msgspec.msgpack.encode((_origin(self._spec), state, budget, model))
+        return msgspec.msgpack.encode((_origin(self._spec), state, budget, model or b""))
 
     def load(self, data: bytes) -> bool:
         """Take over a dumped state; False where it is of another model or of another release of River, and is left.
@@ -322,8 +327,13 @@ class _Stored(msgspec.Struct, array_like=True):
     model: bytes
 
 
+@cache
+def _river_version() -> str:
+    return metadata.version("river")
+
+
 def _origin(spec: Model) -> tuple[int, str, str, str]:
-    return FORMAT, metadata.version("river"), spec.name, spec.parameters
+    return FORMAT, _river_version(), spec.name, spec.parameters
 
 
 def _counts(asked: Asked, observed: float, expected: float) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from detectors import river_models
 from detectors.alerts import Alert
 from detectors.river_models import SeriesModel
+from detectors.river_names import ModelError
 from detectors.samples import RunState
 from detectors.settings import Model, Rule, Settings, Tuning
 from tests.detectors.scripted_log import Event, Log, Pipeline, cut, whole
@@ -261,3 +262,34 @@ def test_models_of_series_that_gave_way_are_given_back():
         pipeline.feed(payload)
         pipeline.crash()
     assert pipeline.detect.gauges()["models"] == 2
+
+
+def test_a_model_that_cannot_be_stored_any_more_is_a_crash_and_no_end(monkeypatch: pytest.MonkeyPatch):
+    pipeline = Pipeline(modelled(GAUSSIAN))
+    pipeline.run(whole([queue(300)]))
+    (model,) = pipeline.detect._modelled._models.values()
+    assert model is not None
+    model._model.held = object()
+    pipeline.crash()
+    (again,) = pipeline.detect._modelled._models.values()
+    assert again is not None
+    assert not again.given_up
+    assert again._model.gaussian.n_samples == 0
+
+
+def test_a_model_that_can_be_made_only_once_is_given_up(
+    exploding: list[Any], monkeypatch: pytest.MonkeyPatch
+):
+    made: list[_Exploding] = []
+
+    def once(_: SeriesModel) -> _Exploding:
+        if made:
+            raise ModelError(("parameters",), "only one of these")
+        made.append(_Exploding(60, "score", ZeroDivisionError("boom")))
+        return made[0]
+
+    monkeypatch.setattr(SeriesModel, "_new", once)
+    pipeline = Pipeline(modelled(HST))
+    alerts = pipeline.run(whole([queue(600, range(500, 520))]))
+    assert {str(alert.kind) for alert in alerts} == {"detector_health", "value"}
+    assert pipeline.detect.take_counts()["models_given_up",] == 1

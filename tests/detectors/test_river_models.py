@@ -223,5 +223,5 @@ def test_a_state_of_another_river_is_left(monkeypatch: pytest.MonkeyPatch):
     model = SeriesModel(spec("drift.ADWIN"), 1)
     run(model, 100)
     stored = model.dump()
-    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.1")
+    monkeypatch.setattr("detectors.river_models._river_version", lambda: "0.1")
     assert not SeriesModel(spec("drift.ADWIN"), 1).load(stored)
