@@ -20,6 +20,7 @@ from detectors.declared import DeclaredSchemas
 from detectors.follower_layout import ROW
 from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
+from detectors.modelled import Modelled
 from detectors.outputs import Destination, Output
 from detectors.pending import Pending
 from detectors.reports import Followed, Position, followed, source_positions, verdict_of
@@ -47,6 +48,7 @@ class Detect:
         self.covered_offset = -1
         self._followers = Followers(settings)
         self._declared = DeclaredSchemas()
+        self._modelled = Modelled(shard)
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
         self._pending = Pending()
         self._sources: list[tuple[str, int]] = []
@@ -174,6 +176,7 @@ class Detect:
         given = self._followers.give_up_idle(now_ms, busy)
         for place in given:
             self._declared.forget(place)
+            self._modelled.forget(place)
         if given:
             self._counts["idle_given_up",] += len(given)
             self._full = False
@@ -201,7 +204,8 @@ class Detect:
         """Apply every pending row before `rows_ms` and run every timer before `timers_ms`, in order."""
         rows = self._pending.take(rows_ms, self._ranked())
         for findings in self._followers.fold(rows, timers_ms):
-            self._verdicts += [(int(it["order_ms"]), self._verdict(it)) for it in findings]
+            for it in findings:
+                self._say(it)
         for told in self._declared.apply(rows_ms, self._sources, self._followers.key):
             self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
         if self._errors:
@@ -211,9 +215,23 @@ class Detect:
     def _ranked(self) -> list[int]:
         return sorted(range(len(self._sources)), key=self._sources.__getitem__)
 
+    def _say(self, finding: Any) -> None:
+        order_ms = int(finding["order_ms"])
+        if not finding["asked"]:
+            self._verdicts.append((order_ms, self._verdict(finding)))
+            return
+        if self._modelled.wanted(finding, self._followers):
+            self._verdicts.append((order_ms, self._verdict(finding)))
+        if self._modelled.troubled:
+            troubles = self._modelled.take_troubles(finding, self._verdict(finding).positions)
+            self._verdicts += [(order_ms, trouble) for trouble in troubles]
+
     def _verdict(self, finding: Any) -> Verdict:
-        key = self._followers.key(int(finding["follower"]))
-        return verdict_of(finding, key, self._sources, self._errors.get(int(finding["error"]), ""))
+        place = int(finding["follower"])
+        model = self._followers.model(place, int(finding["part"])) if finding["asked"] else None
+        error = self._errors.get(int(finding["error"]), "")
+        key = self._followers.key(place)
+        return verdict_of(finding, key, self._sources, error, model.name if model else "")
 
     def _refuse(self, rows: Records, before: Progress) -> None:
         """Say once in an alert that the cap keeps series out, at the first row of one."""
@@ -277,6 +295,7 @@ class Detect:
     def take_counts(self) -> Counter[Count]:
         """What was counted since the last call."""
         counts, self._counts = self._counts, Counter()
+        counts.update(self._modelled.take_counts())
         if forgotten := self._followers.take_forgotten():
             counts["open_runs_forgotten",] += forgotten
         return counts
@@ -286,16 +305,17 @@ class Detect:
         return {
             "series": self._followers.series,
             "open_runs": self._followers.open_runs,
+            "models": len(self._modelled),
             "pending_rows": len(self._pending) + len(self._declared),
         }
 
     def dump(self) -> dict[str, bytes]:
         """The state as chunks: what all series share, and blocks of the followers' arrays."""
-        return {**self._own_chunks(), **self._followers.dump()}
+        return {**self._own_chunks(), **self._followers.dump(), **self._modelled.dump()}
 
     def changed(self) -> dict[str, bytes]:
         """The chunks of `dump` that may have changed since this was last called."""
-        return {**self._own_chunks(), **self._followers.changed()}
+        return {**self._own_chunks(), **self._followers.changed(), **self._modelled.changed()}
 
     def _own_chunks(self) -> dict[str, bytes]:
         head = [
@@ -334,3 +354,5 @@ class Detect:
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
         self._declared = DeclaredSchemas()
         self._declared.load(chunks["declared"], self._followers.key)
+        self._modelled = Modelled(self._index)
+        self._modelled.load(chunks, self._followers)

@@ -123,7 +123,8 @@ ROW = np.dtype(
 """A row that waits to be applied at `order_ms`. `value` is a run's duration in ms or the sample; `error` the serial number of
 the error text that came along, 0 if there is none."""
 
-NUMERIC, TOO_LONG, OVERDUE, ARRIVED, OUTCOME = 1, 2, 3, 4, 5
+NUMERIC, TOO_LONG, OVERDUE, ARRIVED, OUTCOME, SCORED, MOVED = 1, 2, 3, 4, 5, 6, 7
+"""What was found; the last two by a model of the user's."""
 
 FINDING = np.dtype(
     [
@@ -143,15 +144,17 @@ FINDING = np.dtype(
         ("n", "<i8"),
         ("since_ms", "<i8"),
         ("last_ms", "<i8"),
+        ("interval_s", "<f8"),
         ("method", "<i4"),
         ("anomalous", "<i4"),
+        ("asked", "<i4"),
         ("source", "<i4", (2,)),
         ("offset", "<i8", (2,)),
     ]
 )
 """What triage has to know of one sample or silence, before it has words; found at `order_ms`.
 
-A source of -1 says that there is no position."""
+A model is still to be `asked` about a sample. A source of -1 says that there is no position."""
 
 COUNTERS = 13
 FOLLOWERS_TOP, FOLLOWERS_FREE, RUNS_TOP, RUNS_FREE, ENDED_TOP, ENDED_FREE = 0, 1, 2, 3, 4, 5

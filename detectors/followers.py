@@ -18,7 +18,7 @@ from detectors.parts import Tunings
 from detectors.record_array import RecordArray
 from detectors.room import ENDED_EACH, RUNS_EACH, SLOTS_EACH, TIMERS_EACH
 from detectors.samples import Key, decode_key
-from detectors.settings import Settings
+from detectors.settings import Model, Settings
 from detectors.silence import new_quantiles
 from detectors.timers import TIMER
 
@@ -110,6 +110,10 @@ class Followers:
         forgotten = self._used(layout.FORGOTTEN)
         self._counters[layout.FORGOTTEN] = 0
         return forgotten
+
+    def model(self, place: int, part: int) -> Model | None:
+        """The model that is asked about the samples of one part, if any."""
+        return self._tunings.models[int(self._followers.data[place]["tuned"][part])]
 
     def touch(self, place: int, seen_ms: int) -> None:
         """Note that the follower had a row at `seen_ms`."""

@@ -316,8 +316,9 @@ def tuned(
     min_volume: float,
     persistence: Persistence,
     zone: int,
+    asked: bool = False,
 ) -> Records:
-    """One TUNED record; `zone` is a number of the bank that it is for.
+    """One TUNED record; `zone` is a number of the bank that it is for, `asked` is when a model of the user's judges.
 
     Raises:
         ValueError: as `NumericBank.add`.
@@ -330,5 +331,5 @@ def tuned(
     if not 1 <= needed <= among <= AMONG_MAX:
         raise ValueError(f"{needed} of {among} samples cannot cross: N is at most {AMONG_MAX}")
     threshold = threshold_for(false_alarms_per_day)
-    record = direction, zone, needed, among, min_volume, threshold, false_alarms_per_day, min_effect
+    record = direction, asked, zone, needed, among, min_volume, threshold, false_alarms_per_day, min_effect
     return np.array([record], TUNED)

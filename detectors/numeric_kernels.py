@@ -299,8 +299,9 @@ def take_slot(bank: Bank, kind: int, settings: Record) -> int:
 def tune(bank: Bank, slot: int, settings: Record) -> None:
     """Give a series other settings; what it has learned stays."""
     s = bank.light[slot]
-    s.direction, s.zone, s.threshold = settings.direction, settings.zone, settings.threshold
-    s.needed, s.among, s.min_volume = settings.needed, settings.among, settings.min_volume
+    s.direction, s.asked, s.zone = settings.direction, settings.asked, settings.zone
+    s.threshold, s.min_volume = settings.threshold, settings.min_volume
+    s.needed, s.among = settings.needed, settings.among
     s.false_alarms_per_day, s.min_effect = settings.false_alarms_per_day, settings.min_effect
     bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
 

@@ -30,7 +30,8 @@ LIGHT = np.dtype(
         ("latest", "<f8"),
         *INTEREST,
         ("kind", "<i2"),
-        ("direction", "<i2"),
+        ("direction", "i1"),
+        ("asked", "i1"),
         ("deep", "<i4"),
         ("zone", "<i4"),
         ("needed", "u1"),
@@ -57,7 +58,8 @@ place.
 
 TUNED = np.dtype(
     [
-        ("direction", "<i2"),
+        ("direction", "i1"),
+        ("asked", "i1"),
         ("zone", "<i4"),
         ("needed", "u1"),
         ("among", "u1"),
@@ -67,7 +69,7 @@ TUNED = np.dtype(
         ("min_effect", "<f8"),
     ]
 )
-"""What a user tunes of one series: the settings in LIGHT."""
+"""What a user tunes of one series: the settings in LIGHT. `asked`: a model of the user's is asked about each sample."""
 
 COUNTERS = 4
 LIGHT_TOP, LIGHT_FREE, DEEP_TOP, DEEP_FREE = 0, 1, 2, 3

@@ -1,4 +1,8 @@
-"""The numeric series of a follower: a slot in the bank, taken with the first sample, and what is found in it."""
+"""The numeric series of a follower: a slot in the bank, taken with the first sample, and what is found in it.
+
+Of a series with a model of the user's (`asked`), each sample is a finding: `modelled` asks the model and decides whether triage
+has to see it.
+"""
 
 from math import isnan
 
@@ -44,17 +48,18 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
     slot = _slot(a, follower, part)
     s = a.bank.light[slot]
     last_ms = s.last_ms if s.n > 0 else -1
-    said = judge_sample(a.bank, slot, time_ms, value, awaited(s, time_ms))
+    said = judge_sample(a.bank, slot, time_ms, value, s.asked or awaited(s, time_ms))
     if said[8] == REFUSED:
         return
     s.latest = value
-    if not wanted(s, time_ms, said[9], said[0]):
+    if not s.asked and not wanted(s, time_ms, said[9], said[0]):
         return
     finding = new_finding(a, NUMERIC, part, follower, time_ms, start_ms)
     finding.observed, finding.score, finding.expected = value, said[0], said[1]
     finding.lower, finding.upper, finding.p_value = said[2], said[3], said[4]
     finding.n, finding.since_ms, finding.last_ms = said[5], said[6], last_ms
     finding.method, finding.anomalous = said[8], said[9]
+    finding.asked, finding.interval_s = s.asked, said[7]
     place_finding(finding, 0, sources[0], offsets[0])
     place_finding(finding, 1, sources[1], offsets[1])
 
@@ -77,14 +82,14 @@ def report_too_long(
     s = a.bank.light[slot]
     expected, _, _ = limits_at(a.bank, slot, time_ms)
     a.bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
-    if not would_persist(s) or not begins_or_worsens(s, time_ms, TOO_LONG_SEVERITY):
+    if not would_persist(s) or (not s.asked and not begins_or_worsens(s, time_ms, TOO_LONG_SEVERITY)):
         return
     finding = new_finding(a, TOO_LONG, part, follower, time_ms, start_ms)
     finding.observed = finding.upper = float(time_ms - start_ms)
     finding.expected, finding.lower, finding.score, finding.anomalous = expected, 0.0, TOO_LONG_SEVERITY, 1
     if s.n > 0:
         finding.n, finding.since_ms, finding.last_ms = s.n, s.first_ms, s.last_ms
-    finding.method = s.n < WARM_UP
+    finding.method, finding.asked = s.n < WARM_UP, s.asked
     place_finding(finding, 0, source, offset)
 
 

@@ -13,7 +13,7 @@ from detectors.numeric import Direction, tuned
 from detectors.numeric_layout import TUNED
 from detectors.samples import FollowerKind, Key
 from detectors.series import Labels, Signal
-from detectors.settings import VOLUME_SIGNALS, SeriesSettings, Settings
+from detectors.settings import BUILT_IN, VOLUME_SIGNALS, Model, SeriesSettings, Settings
 
 MEASURES: Final = {layout.ROWS: "rows", layout.BYTES: "bytes", layout.EVENTS: "events"}
 _SIGNALS: Final = (
@@ -67,6 +67,8 @@ class Tunings:
         self._settings, self._zone_of = settings, zone_of
         self._numbers: dict[SeriesSettings, int] = {}
         self.records: Records = np.zeros(0, TUNED)
+        self.models: list[Model | None] = []
+        """The models that are asked, None where the built-in heads judge alone."""
 
     def by_kind(self) -> npt.NDArray[np.int32]:
         """The numbers of each part (columns) by the kind of follower (rows), rules left out."""
@@ -91,6 +93,7 @@ class Tunings:
         number = self._numbers.get(settings)
         if number is None:
             number = self._numbers[settings] = len(self.records)
+            model = None if settings.model.name == BUILT_IN else settings.model
             record = tuned(
                 _SIDES[settings.direction],
                 settings.false_alarms_per_day,
@@ -98,6 +101,8 @@ class Tunings:
                 min_volume=settings.min_volume,
                 persistence=settings.persistence,
                 zone=self._zone_of(settings.time_zone),
+                asked=model is not None,
             )
+            self.models.append(model)
             self.records = np.concatenate([self.records, record])
         return number

@@ -4,6 +4,8 @@ M of N, as Nagios and Prometheus users know it from "soft states" and `for`, but
 a series by the minute and one by the day. What a sample crosses is decided before; here is only the count.
 """
 
+from typing import Any
+
 from detectors.compiled import inner
 from detectors.core.layout import Record
 from detectors.settings import AMONG_MAX
@@ -26,3 +28,10 @@ def note_crossing(s: Record, crosses: bool) -> bool:
     anomalous = crosses and would_persist(s)
     s.crossed = (s.crossed << 1 | int(crosses)) & _ALL
     return anomalous
+
+
+def note_instead(light: Any, crosses: bool) -> bool:
+    """As `note_crossing`, for one who judges in place of whoever took note of the newest sample; not for kernels."""
+    crossed = (int(light["crossed"]) & ~1) | crosses
+    light["crossed"] = crossed
+    return crosses and (crossed & ((1 << int(light["among"])) - 1)).bit_count() >= light["needed"]

@@ -17,6 +17,7 @@ CADENCE = "cadence"
 RATE = "beta_binomial_rate"
 TOO_LONG = "running_too_long"
 WARM_RATE, WARM_CADENCE = 100, 32
+_BY_MODEL = (layout.SCORED, layout.MOVED)
 _RATE_REASONS = {layout.FAILURES: Reason.TOO_MANY_FAILURES, layout.DUPLICATES: Reason.TOO_MANY_DUPLICATES}
 
 
@@ -59,10 +60,12 @@ def source_positions(*positions: Position) -> tuple[SourcePosition, ...]:
     )
 
 
-def verdict_of(finding: Any, key: Key, sources: Sequence[tuple[str, int]], error: str) -> Verdict:
-    """The verdict that a FINDING record becomes; `sources` are the source partitions by number."""
+def verdict_of(
+    finding: Any, key: Key, sources: Sequence[tuple[str, int]], error: str, model: str = ""
+) -> Verdict:
+    """The verdict that a FINDING record becomes; `sources` are the source partitions by number, `model` found it if any."""
     series = series_of(key, int(finding["part"]))
-    said = _said(finding)
+    said = _modelled(finding, model) if finding["what"] in _BY_MODEL else _said(finding)
     return Verdict(
         signal=series.signal,
         labels=series.labels,
@@ -120,6 +123,17 @@ def _numeric(finding: Any) -> _Said:
     above = finding["observed"] > finding["expected"]
     reason = Reason.ABOVE_RANGE if above else Reason.BELOW_RANGE
     return _Said(method, baseline, reason, Change.POINT, Direction.UP if above else Direction.DOWN)
+
+
+def _modelled(finding: Any, model: str) -> _Said:
+    moved = finding["what"] == layout.MOVED
+    change = Change.SHIFT if moved else Change.POINT
+    baseline = _baseline(finding, model, warming=bool(finding["n"] < WARM_RATE))
+    if not finding["anomalous"]:
+        return _Said(model, baseline, Reason.ORDINARY, change, None)
+    reason = Reason.LEVEL_MOVED if moved else Reason.UNUSUAL
+    direction = Direction.UP if finding["observed"] > finding["expected"] else Direction.DOWN
+    return _Said(model, baseline, reason, change, direction)
 
 
 def _baseline(finding: Any, method: str, *, warming: bool) -> Baseline:

@@ -34,12 +34,25 @@ VOLUME_SIGNALS = frozenset({"volume", "failures", "duplicates"})
 """The signals that `min_volume` counts for."""
 
 
+BUILT_IN = "default"
+"""The name of the heads that judge a series unless it has a model."""
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A detector by name, and its parameters as JSON with sorted keys: plain values, so that settings can be compared."""
+
+    name: str
+    parameters: str = "{}"
+
+
 class Tuning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One layer of tuning; a key that was not written is None and leaves the layer below in force.
 
     `min_effect` is a share of the expected value: .2 ignores what differs from it by less than 20 %.
     `false_alarms_per_day` is the ceiling a user accepts for one series. `min_volume` is, of a volume, the amount below which it
-    does not matter whether it was expected, and of a rate the outcomes that it takes to judge it. `time_zone` is an IANA name: whose clock its routines follow.
+    does not matter whether it was expected, and of a rate the outcomes that it takes to judge it. `time_zone` is an IANA name:
+    whose clock its routines follow. `model` judges numeric series; with the name `BUILT_IN` it takes back a model of the layer
+    below.
     """
 
     direction: Direction | None = None
@@ -51,6 +64,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_zone: str | None = None
     owner: str | None = None
     runbook_url: str | None = None
+    model: Model | None = None
 
 
 class SeriesSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +79,7 @@ class SeriesSettings(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str = UTC
     owner: str | None = None
     runbook_url: str | None = None
+    model: Model = Model(BUILT_IN)
 
     def under(self, tuning: Tuning) -> SeriesSettings:
         """These settings with every key that `tuning` sets taken from it."""
@@ -132,7 +147,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:12]
 
 
-def written(tuning: Tuning) -> dict[str, str | float | Persistence]:
+def written(tuning: Tuning) -> dict[str, str | float | Persistence | Model]:
     """The keys that `tuning` sets, with their values."""
     return {key: value for key, value in msgspec.structs.asdict(tuning).items() if value is not None}
 

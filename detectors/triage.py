@@ -20,7 +20,7 @@ from detectors.episodes import Episode, Transition
 from detectors.series import content_id, series_text
 from detectors.settings import Settings
 from detectors.stage import Count
-from detectors.verdicts import AnomalyBatch, Reason, Verdict
+from detectors.verdicts import AnomalyBatch, Verdict
 from detectors.wording import recovery, summary, time_text
 
 FORMAT = 1
@@ -174,7 +174,7 @@ class Triage:
 
 
 def _kind(verdict: Verdict) -> Kind:
-    return Kind.DETECTOR_HEALTH if verdict.reason is Reason.SERIES_CAP else Kind(verdict.signal)
+    return Kind.DETECTOR_HEALTH if verdict.reason.of_health else Kind(verdict.signal)
 
 
 def _places(verdict: Verdict) -> list[str | int]:

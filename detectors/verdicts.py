@@ -39,12 +39,21 @@ class Reason(StrEnum):
     TOO_MANY_FAILURES = "too_many_failures"
     TOO_MANY_DUPLICATES = "too_many_duplicates"
     SCHEMA_CHANGED = "schema_changed"
+    UNUSUAL = "unusual"
+    LEVEL_MOVED = "level_moved"
     SERIES_CAP = "series_cap"
+    MODEL_CRASHED = "model_crashed"
+    MODEL_TOO_LARGE = "model_too_large"
 
     @property
     def conclusive(self) -> bool:
         """Whether one such ordinary verdict ends an episode without a quiet time."""
         return self is Reason.RUN_ARRIVED
+
+    @property
+    def of_health(self) -> bool:
+        """Whether it is about Streamgauge itself."""
+        return self in (Reason.SERIES_CAP, Reason.MODEL_CRASHED, Reason.MODEL_TOO_LARGE)
 
 
 class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_ms": "from", "to_ms": "to"}):

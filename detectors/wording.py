@@ -75,6 +75,12 @@ def _predicate(verdict: Verdict) -> str:
             said = f"reported runs twice: {observed} of the latest up to {when}{_usual(verdict)}"
         case Reason.SCHEMA_CHANGED if verdict.schema_change is not None:
             said = f"changed its schema at {when}: {_schema(verdict.schema_change)}"
+        case Reason.UNUSUAL:
+            said = f"was at {observed} at {when}, unusual to {verdict.detector}{_usual(verdict)}"
+        case Reason.LEVEL_MOVED:
+            said = f"has moved from about {_amount(verdict.expected, verdict)} to {observed} by {when}"
+        case Reason.MODEL_CRASHED | Reason.MODEL_TOO_LARGE:
+            said = _model_trouble(verdict)
         case Reason.SERIES_CAP:
             said = (
                 f"is full since {when}: series beyond the cap are not watched; raise the cap or drop labels"
@@ -83,6 +89,11 @@ def _predicate(verdict: Verdict) -> str:
             verb = {"latency": "took", "volume": "carried"}.get(verdict.signal, "was at")
             said = f"{verb} {observed} at {when}{_usual(verdict)}"
     return f" {said}"
+
+
+def _model_trouble(verdict: Verdict) -> str:
+    what = "failed" if verdict.reason is Reason.MODEL_CRASHED else "has outgrown what is stored"
+    return f"{what} at {_clock(verdict.time_ms)}, and the built-in detectors judge where it cannot: {verdict.error}"
 
 
 def _usual(verdict: Verdict) -> str:

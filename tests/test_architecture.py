@@ -72,13 +72,21 @@ def is_forbidden(name: str) -> bool:
     return any(name == each or name.startswith(f"{each}.") for each in FORBIDDEN)
 
 
+STORE_GENERATORS = ("detectors/river_reader.py", "detectors/river_writer.py")
+"""They dump and load the states of seeded generators that models hold."""
+GENERATORS = ("random", "random.Random")
+
+
 def test_the_modules_that_decide_are_found() -> None:
     assert {"detectors", "stream"} <= {path.relative_to(ROOT).parts[0] for path in pure_modules()}
 
 
 @pytest.mark.parametrize("path", pure_modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_decides_reads_no_clock_and_rolls_no_dice(path: Path) -> None:
-    assert violations(path.read_text()) == []
+    stores = str(path.relative_to(ROOT)) in STORE_GENERATORS
+    assert [
+        it for it in violations(path.read_text()) if not (stores and it.partition(": ")[2] in GENERATORS)
+    ] == []
 
 
 @pytest.mark.parametrize(

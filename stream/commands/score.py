@@ -1,4 +1,4 @@
-"""`streamgauge score`: what the numeric detector would have said of one series, sample by sample."""
+"""`streamgauge score`: what the numeric detector, or a model of River, would have said of one series, sample by sample."""
 
 import csv
 import sys
@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 
 import typer
 
-from detectors.settings import UTC, SeriesSettings
+from detectors.settings import FALSE_ALARMS_PER_DAY, UTC, SeriesSettings
 from stream.config.tuning import VOLUME_MAX
-from stream.config.units import parse_persistence, parse_time_zone
+from stream.config.units import UNITS_MS, Rate, format_rate, parse_persistence, parse_rate, parse_time_zone
 from stream.exits import Exit, Refused
 from stream.series_csv import Row, SeriesCsv
 
 if TYPE_CHECKING:
     from detectors.numeric import Judgement, NumericBank
+    from stream.named_model import NamedModel
 
 HEADER = ("time", "value", "expected", "lower", "upper", "score", "alert", "firing")
 _DEFAULTS = SeriesSettings()
+_BUDGET = format_rate(Rate(1, round(UNITS_MS["d"] / FALSE_ALARMS_PER_DAY)))
 
 
 class ScoredSignal(StrEnum):
@@ -55,7 +57,7 @@ def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
-def score(
+def score(  # noqa: PLR0913  each is an option
     file: Annotated[
         str, typer.Argument(metavar="FILE.csv", help="The series, with a header line; - reads stdin.")
     ],
@@ -65,6 +67,15 @@ def score(
         ScoredSignal,
         typer.Option("--signal", help="What is measured: any value, or the duration or size of single runs."),
     ] = ScoredSignal.VALUE,
+    false_alarms: Annotated[
+        str,
+        typer.Option(
+            "--false-alarms",
+            metavar="RATE",
+            callback=_checked(parse_rate),
+            help="Ceiling on false alarms, such as '1 per 30d'.",
+        ),
+    ] = _BUDGET,
     time_zone: Annotated[
         str,
         typer.Option(
@@ -93,19 +104,35 @@ def score(
             help="Of how many samples how many must cross their limits, such as '2 of 3'.",
         ),
     ] = "1 of 1",
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", help="A detector of River to judge by: river.anomaly.…"),
+    ] = None,
+    parameters: Annotated[
+        str | None,
+        typer.Option(
+            "--parameters", metavar="JSON", help="Its parameters: a JSON object, or key=value,key=value."
+        ),
+    ] = None,
 ) -> None:
-    """Run one numeric series through the default detector, strictly online, and print a CSV row for each row.
+    """Run one numeric series through the default detector or a model, strictly online, and print a CSV row for each row.
 
     Columns: time, value, expected, lower, upper, score, alert, firing. alert is 1 where a notification would go out,
-    firing is 1 while an episode is open. Times are ISO 8601 or epoch seconds or milliseconds; without a zone, UTC.
+    firing is 1 while an episode is open. With a model, score is on the same scale and limits are empty where it judged.
+    Times are ISO 8601 or epoch seconds or milliseconds; without a zone, UTC.
     """
     settings = SeriesSettings(
-        min_volume=min_volume, persistence=parse_persistence(persistence), time_zone=time_zone
+        direction="up" if signal is ScoredSignal.LATENCY else "both",
+        false_alarms_per_day=parse_rate(false_alarms).per_day,
+        min_volume=min_volume,
+        persistence=parse_persistence(persistence),
+        time_zone=time_zone,
     )
+    asked = _model(model, parameters, signal, settings)
     try:
         with _lines(file) as lines:
             series = SeriesCsv(lines, "<stdin>" if file == "-" else file, time, value)
-            _write(judged(series, signal, settings), flush_each=file == "-")
+            _write(judged(series, signal, settings, asked), flush_each=file == "-")
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
 
@@ -121,9 +148,12 @@ def _write(rows: Iterable[Scored], *, flush_each: bool) -> None:
 
 
 def judged(
-    rows: Iterable[Row], signal: ScoredSignal, settings: SeriesSettings = _DEFAULTS
+    rows: Iterable[Row],
+    signal: ScoredSignal,
+    settings: SeriesSettings = _DEFAULTS,
+    asked: "NamedModel | None" = None,
 ) -> Iterator[Scored]:
-    """Judge the rows of one series one after the other, each before it is learned."""
+    """Judge the rows of one series one after the other, each before it is learned, by a model if one is to be asked."""
     from detectors.episodes import Episode, Transition  # noqa: PLC0415 - numba loads slowly; other commands need it not
 
     bank, slot = _bank_for(signal, settings)
@@ -133,9 +163,23 @@ def judged(
             yield Scored(row, None, alert=False, firing=episode.firing)
             continue
         judgement = bank.judge(slot, row.time_ms, row.value)
+        if asked is not None:
+            judgement = asked.judge(row.time_ms, row.value, judgement, bank.arrays.light[slot])
         transition = episode.advance(row.time_ms, judgement.anomalous, judgement.score)
         alert = transition is Transition.OPENED or transition is Transition.WORSENED
         yield Scored(row, judgement, alert=alert, firing=episode.firing)
+
+
+def _model(
+    name: str | None, parameters: str | None, signal: ScoredSignal, settings: SeriesSettings
+) -> "NamedModel | None":
+    if name is None:
+        if parameters is not None:
+            raise Refused("--parameters are those of a model; name it with --model", Exit.USAGE)
+        return None
+    from stream.named_model import NamedModel  # noqa: PLC0415 - as above
+
+    return NamedModel(name, parameters, settings, on_log_scale=signal is not ScoredSignal.VALUE)
 
 
 def _bank_for(signal: ScoredSignal, settings: SeriesSettings) -> "tuple[NumericBank, int]":
@@ -147,6 +191,7 @@ def _bank_for(signal: ScoredSignal, settings: SeriesSettings) -> "tuple[NumericB
     return bank, bank.add(
         kind,
         direction=direction,
+        false_alarms_per_day=settings.false_alarms_per_day,
         min_volume=settings.min_volume,
         persistence=settings.persistence,
         time_zone=settings.time_zone,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,21 +19,26 @@ from pydantic import (
 )
 
 from detectors.settings import (
+    BUILT_IN,
     FALSE_ALARMS_PER_DAY,
     MIN_EFFECT,
     SIGNAL_DEFAULTS,
     UTC,
     Direction,
+    Model,
     Persistence,
     Rule,
     Severity,
     Tuning,
     written,
 )
+from stream.config.faults import Fault, FaultsError
 from stream.config.units import UNITS_MS, FalseAlarmRate, PersistenceText, Rate, Share, TimeZone, shown
 
 TEXT_LENGTH_MAX = 1_000
 VOLUME_MAX = 1e15
+MODELLED = ("latency", "volume", "value")
+"""The signals whose series are numbers, which a model can judge."""
 
 
 def _number(value: Any) -> Any:
@@ -58,6 +65,19 @@ class Section(BaseModel):
         return values
 
 
+@cache
+def _model_faults(model: Model) -> tuple[Fault, ...]:
+    """What is wrong with a model; it is tried out, so once is enough."""
+    from detectors.river_models import check  # noqa: PLC0415 - River is loaded by those who name a model
+    from detectors.river_names import ModelError  # noqa: PLC0415 - as above
+
+    try:
+        check(model)
+    except ModelError as error:
+        return (Fault(error.where, error.reason, error.allowed),)
+    return ()
+
+
 class TuningSection(Section):
     """What an alert on a series takes, and whose it is. A key left out falls back to the layer below."""
 
@@ -79,6 +99,27 @@ class TuningSection(Section):
     """Who is told."""
     runbook_url: Text | None = None
     """What to read when it alarms."""
+    model: Text | None = None
+    """A detector of River by name, for latency, volume and value; `default` takes back one of a layer below."""
+    parameters: dict[str, Any] | None = None
+    """The model's parameters."""
+
+    @model_validator(mode="after")
+    def _has_a_model_that_works(self) -> Self:
+        model = self.named_model()
+        if model is None and self.parameters is not None:
+            raise FaultsError([Fault(("parameters",), "are those of a model; write `model` beside them")])
+        if model is not None and model.name == BUILT_IN and self.parameters:
+            raise FaultsError([Fault(("parameters",), f"the model {BUILT_IN!r} takes none")])
+        if model is not None and model.name != BUILT_IN and (faults := _model_faults(model)):
+            raise FaultsError(faults)
+        return self
+
+    def named_model(self) -> Model | None:
+        """The model that is written here."""
+        if self.model is None:
+            return None
+        return Model(self.model, json.dumps(self.parameters or {}, sort_keys=True))
 
     def tuning(self) -> Tuning:
         """The same keys for the detectors."""
@@ -92,6 +133,7 @@ class TuningSection(Section):
             time_zone=self.time_zone,
             owner=self.owner,
             runbook_url=self.runbook_url,
+            model=self.named_model(),
         )
 
 
@@ -114,6 +156,11 @@ class Defaults(TuningSection):
     """The zone whose clock its routines follow, by its IANA name."""
     season: Literal["auto"] = "auto"
     """How routines are found: `auto` learns those of the hour and of the week from each series."""
+
+
+def _require_numbers(section: TuningSection, signal_glob: str) -> None:
+    if section.model is not None and not any(fnmatchcase(signal, signal_glob) for signal in MODELLED):
+        raise FaultsError([Fault(("model",), "a model can judge only latency, volume and value")])
 
 
 class Signals(Section):
@@ -139,7 +186,9 @@ class Signals(Section):
     @field_validator("*")
     @classmethod
     def _over_its_nature(cls, section: TuningSection, info: ValidationInfo) -> TuningSection:
-        nature = written(SIGNAL_DEFAULTS[str(info.field_name).rstrip("_")])
+        signal = str(info.field_name).rstrip("_")
+        nature = written(SIGNAL_DEFAULTS[signal])
+        _require_numbers(section, signal)
         return section.model_copy(
             update={key: to for key, to in nature.items() if getattr(section, key) is None}
         )
@@ -167,6 +216,11 @@ class SeriesEntry(TuningSection):
 
     match: Match
     """Globs (`*`, `?`, `[abc]`) by label, and by `signal` for the signal; all must match."""
+
+    @model_validator(mode="after")
+    def _is_of_numbers(self) -> Self:
+        _require_numbers(self, self.match.get("signal", "*"))
+        return self
 
     def rule(self) -> Rule:
         """The same entry for the detectors."""

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -216,3 +217,45 @@ def test_an_unknown_signal_is_refused_with_those_there_are() -> None:
     done = score(str(NAB), "--signal", "schema")
     assert done.returncode == Exit.USAGE
     assert all(word in done.stderr for word in (b"value", b"latency", b"volume"))
+
+
+def _modelled(*options: str) -> list[dict[str, str]]:
+    rng = random.Random(4)
+    rows = [f"{1_700_000_000 + n * 300},{rng.gauss(50, 5) + 60 * (700 <= n < 720)}" for n in range(760)]
+    done = score("-", *options, stdin="\n".join(["timestamp,value", *rows]).encode())
+    assert (done.returncode, done.stderr) == (Exit.OK, b"")
+    return table(done.stdout)
+
+
+@pytest.mark.parametrize("parameters", ['{"n_trees": 5, "seed": 7}', "n_trees=5,seed=7"])
+def test_a_model_judges_in_place_of_the_default_detector(parameters: str):
+    rows = _modelled("--model", "river.anomaly.HalfSpaceTrees", "--parameters", parameters)
+    alerts = [n for n, row in enumerate(rows) if row["alert"] == "1"]
+    assert alerts
+    assert all(700 <= n < 725 for n in alerts)
+    assert rows[100]["upper"] != ""
+    assert rows[alerts[0]]["upper"] == ""
+    assert float(rows[alerts[0]]["score"]) >= 4.4
+    assert rows[:300] == _modelled()[:300]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--model", "river.drift.ADWN"], "--model: no detector is named 'river.drift.ADWN', did you mean"),
+        (
+            ["--model", "river.drift.ADWIN", "--parameters", "x=1"],
+            "--parameters.x: river.drift.ADWIN takes no such",
+        ),
+        (
+            ["--model", "river.drift.ADWIN", "--parameters", "x"],
+            "--parameters: write a JSON object, or key=value",
+        ),
+        (["--model", "river.drift.ADWIN", "--parameters", "{"], "--parameters: not valid JSON"),
+        (["--parameters", "x=1"], "--parameters are those of a model; name it with --model"),
+    ],
+)
+def test_a_model_that_cannot_be_is_a_wrong_option(options: list[str], says: str):
+    done = score(str(NAB), *options)
+    assert done.returncode == Exit.USAGE
+    assert says in done.stderr.decode()

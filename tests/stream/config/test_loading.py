@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from detectors.settings import Settings
+from detectors.settings import Model, Settings
 from stream.config import Config, ConfigError, Override, load
 from stream.config.loading import load_with_places
 from stream.exits import Exit
@@ -236,3 +236,61 @@ def test_sources_from_a_variable_replace_those_of_the_file(tmp_path: Path):
 )  # fmt: skip
 def test_a_wrong_variable_is_named(tmp_path: Path, variable: str, value: str, line: str):
     assert _lines(tmp_path, "http: {port: 5}", {variable: value}) == [line]
+
+
+def test_a_model_of_river_reaches_the_settings_of_its_series(tmp_path: Path):
+    text = """
+    signals:
+      value: {model: river.anomaly.HalfSpaceTrees, parameters: {n_trees: 3, height: 4, seed: 7}}
+    series:
+      - match: {name: lag}
+        model: river.drift.ADWIN
+      - match: {name: "queue*"}
+        model: default
+    """
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    trees = Model("river.anomaly.HalfSpaceTrees", '{"height": 4, "n_trees": 3, "seed": 7}')
+    assert settings.for_series("value", {"name": "cpu"}).model == trees
+    assert settings.for_series("value", {"name": "lag"}).model == Model("river.drift.ADWIN")
+    assert settings.for_series("value", {"name": "queue_depth"}).model == Model("default")
+    assert settings.for_series("latency", {}).model == Model("default")
+    other = load(_write(tmp_path, text.replace("seed: 7", "seed: 8")), environ={}).settings()
+    assert other.config_hash != settings.config_hash
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "defaults:\n  model: river.anomaly.HalfSpaceTree\n",
+            "c.yaml:2: defaults.model: no detector is named 'river.anomaly.HalfSpaceTree', did you mean river.anomaly.HalfSpaceTrees? (allowed: river.anomaly.GaussianScorer, ",
+        ),
+        (
+            "signals:\n  value:\n    model: river.anomaly.HalfSpaceTrees\n    parameters:\n      n_tree: 3\n",
+            "c.yaml:5: signals.value.parameters.n_tree: river.anomaly.HalfSpaceTrees takes no such parameter, did you mean n_trees?",
+        ),
+        (
+            "series:\n- match: {name: x}\n  model: river.drift.KSWIN\n  parameters: {window_size: 1}\n",
+            "c.yaml:4: series[0].parameters: river.drift.KSWIN refuses them: stat_size must be smaller",
+        ),
+        (
+            "signals:\n  failures: {model: river.drift.ADWIN}\n",
+            "c.yaml:2: signals.failures.model: a model can judge only latency, volume and value",
+        ),
+        (
+            "series:\n- match: {signal: schema}\n  model: river.drift.ADWIN\n",
+            "c.yaml:3: series[0].model: a model can judge only latency, volume and value",
+        ),
+        (
+            "signals:\n  value: {parameters: {seed: 7}}\n",
+            "c.yaml:2: signals.value.parameters: are those of a model; write `model` beside them",
+        ),
+        (
+            "defaults: {model: default, parameters: {seed: 7}}\n",
+            "c.yaml:1: defaults.parameters: the model 'default' takes none",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_is_refused_where_it_is_written(tmp_path: Path, text: str, line: str):
+    (said,) = _lines(tmp_path, text)
+    assert said.startswith(line)
