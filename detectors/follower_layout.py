@@ -125,6 +125,20 @@ the error text that came along, 0 if there is none."""
 
 NUMERIC, TOO_LONG, OVERDUE, ARRIVED, OUTCOME = 1, 2, 3, 4, 5
 
+GRID = 256
+FLEET = np.dtype(
+    [
+        ("since_ms", "<i8"),
+        ("due_ms", "<i8"),
+        ("series", "<i8"),
+        ("budget_per_day", "<f8"),
+        ("allowed_per_day", "<f8"),
+        ("expected_per_day", "<f8"),
+        ("counted", "<i4", (GRID,)),
+    ]
+)
+"""What the series of a shard may alarm by chance together, see `fleet`; `since_ms` is -1 before the first row."""
+
 FINDING = np.dtype(
     [
         ("what", "<i4"),
@@ -140,11 +154,14 @@ FINDING = np.dtype(
         ("upper", "<f8"),
         ("p_value", "<f8"),
         ("score", "<f8"),
+        ("chance_per_day", "<f8"),
+        ("allowed_per_day", "<f8"),
         ("n", "<i8"),
         ("since_ms", "<i8"),
         ("last_ms", "<i8"),
         ("method", "<i4"),
         ("anomalous", "<i4"),
+        ("muted", "<i4"),
         ("source", "<i4", (2,)),
         ("offset", "<i8", (2,)),
     ]
@@ -169,7 +186,8 @@ ENDED_BLOCK_BITS = 10
 class Arrays(NamedTuple):
     """Everything that the kernels of one shard read and write; `*_dirty` marks the blocks that changed.
 
-    `tuned` holds TUNED records by settings' number, `quantiles` is the memo of `silence`, `silence_ms` see `freshness`.
+    `tuned` holds TUNED records by settings' number, `quantiles` is the memo of `silence`, `silence_ms` see `freshness`,
+    `fleet` is one FLEET record.
     """
 
     bank: Bank
@@ -185,6 +203,7 @@ class Arrays(NamedTuple):
     tuned: Records
     quantiles: npt.NDArray[np.float64]
     silence_ms: npt.NDArray[np.int64]
+    fleet: Records
 
 
 @inner
@@ -211,6 +230,7 @@ def lent(a: Arrays) -> Arrays:
         borrowed(a.tuned),
         borrowed(a.quantiles),
         borrowed(a.silence_ms),
+        borrowed(a.fleet),
     )
 
 
@@ -218,6 +238,7 @@ __all__ = [
     "ARRIVALS",
     "ENDED",
     "FINDING",
+    "FLEET",
     "FOLLOWER",
     "OUTCOMES",
     "ROW",

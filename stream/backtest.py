@@ -80,7 +80,7 @@ class Backtest:
 
     def __init__(self, settings: Settings, ingest: Ingest, left: Counter[Place], now_ms: int) -> None:
         self._settings, self._ingest, self._left, self._now_ms = settings, ingest, left, now_ms
-        self._detect = Detect(settings, SHARD, triage_partitions=1)
+        self._detect = Detect(settings, SHARD, triage_partitions=1, shards=1)
         self._triage = Triage(settings, Mode.BACKTEST)
         self._previous: dict[Place, int] = {}
         self._wall_ms = 0

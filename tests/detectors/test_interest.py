@@ -38,7 +38,7 @@ def record() -> Record:
 
 def is_shown(s: Record, it: Found) -> bool:
     return (
-        begins_or_worsens(s, it.time_ms, it.severity) if it.anomalous else ends(s, it.time_ms, it.conclusive)
+        begins_or_worsens(s, it.time_ms, it.severity, True) if it.anomalous else ends(s, it.time_ms, it.conclusive)
     )
 
 
@@ -67,7 +67,7 @@ def test_nothing_is_shown_without_a_cause(findings: list[Found]):
 
 def test_an_outage_that_goes_on_is_shown_once():
     s = record()
-    shown = [begins_or_worsens(s, second * 1000, 5.0) for second in range(1, 10_000)]
+    shown = [begins_or_worsens(s, second * 1000, 5.0, True) for second in range(1, 10_000)]
     assert shown.count(True) == 1
     assert not ends(s, 9_999_000 + QUIET_MS - 1, False)
     assert ends(s, 9_999_000 + QUIET_MS, False)
