@@ -14,11 +14,9 @@ to the same in every order, so that nothing depends on where a series lies. Cost
 
 import math
 
-import numpy as np
-
 from detectors.budget import alpha_for
 from detectors.compiled import inner, pasted
-from detectors.core.layout import DAY_MS, WARM_UP, Record
+from detectors.core.layout import DAY_MS, WARM_UP, Record, Records
 from detectors.follower_layout import (
     DUPLICATES,
     FAILURES,
@@ -136,7 +134,7 @@ def _count_follower(a: Arrays, f: Record) -> None:
             )
 
 
-def budgeted(fleet: np.ndarray, budget_per_day: float | None, *, anew: bool) -> None:  # type: ignore[type-arg]
+def budgeted(fleet: Records, budget_per_day: float | None, *, anew: bool) -> None:
     """Give the fleet its budget, None for no ceiling; `anew` has it counted with the next row."""
     fleet["budget_per_day"] = math.inf if budget_per_day is None else budget_per_day
     if anew:

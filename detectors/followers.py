@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from detectors import follower_layout as layout
 from detectors.core.layout import Records
-from detectors.fold import fold, set_timers
 from detectors.fleet import budgeted
+from detectors.fold import fold, set_timers
 from detectors.follower_layout import ENDED, FINDING, FLEET, FOLLOWER, RUN, TIMERS, Arrays
 from detectors.follower_table import UNKNOWN, add, fill, find, give_up, retune
 from detectors.freshness import NO_TIMER

@@ -95,7 +95,10 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "(allowed: events, openlineage, metrics)")),
         ("sources:\n- topic: a\n  format: records", ("c.yaml:3: sources[0].format: 'records' is not supported yet "
          "(allowed: events, openlineage, metrics)")),
-        ("alerts: {fleet_false_alarms: 5 per week}", "c.yaml:1: alerts.fleet_false_alarms: not supported yet"),
+        ("alerts: {fleet_false_alarms: 0 per week}", ("c.yaml:1: alerts.fleet_false_alarms: no detector can promise 0 false "
+         "alarms: write a long period instead, like 1 per 365d, or none")),
+        ("alerts: {fleet_false_alarms: 5}", ("c.yaml:1: alerts.fleet_false_alarms: 5 is not a rate: write N per DURATION, "
+         "like 1 per 30d, or none")),
         ("defaults: {season: daily}", "c.yaml:1: defaults.season: 'daily' is not one of them (allowed: auto)"),
         ("signals: {nulls: {}}", "c.yaml:1: signals.nulls: not supported yet"),
         ("defaults: {severity: high}", ("c.yaml:1: defaults.severity: 'high' is not one of them "
