@@ -215,6 +215,7 @@ def lent(a: Arrays) -> Arrays:
         borrowed(a.bank.counters),
         borrowed(a.bank.light_dirty),
         borrowed(a.bank.deep_dirty),
+        borrowed(a.bank.zones),
     )
     return Arrays(
         bank,

@@ -1,5 +1,6 @@
 """The parts of a follower: the series that it consists of, what they are called, and how each is tuned."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -56,10 +57,13 @@ def measured(labels: Labels, measure: str) -> Labels:
 
 
 class Tunings:
-    """The settings that are in use, as TUNED records; a follower names those of each of its parts by number."""
+    """The settings that are in use, as TUNED records; a follower names those of each of its parts by number.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    `zone_of` numbers time zones by name.
+    """
+
+    def __init__(self, settings: Settings, zone_of: Callable[[str], int]) -> None:
+        self._settings, self._zone_of = settings, zone_of
         self._numbers: dict[SeriesSettings, int] = {}
         self.records: Records = np.zeros(0, TUNED)
 
@@ -81,6 +85,11 @@ class Tunings:
         number = self._numbers.get(settings)
         if number is None:
             number = self._numbers[settings] = len(self.records)
-            record = tuned(_SIDES[settings.direction], settings.false_alarms_per_day, settings.min_effect)
+            record = tuned(
+                _SIDES[settings.direction],
+                settings.false_alarms_per_day,
+                settings.min_effect,
+                self._zone_of(settings.time_zone),
+            )
             self.records = np.concatenate([self.records, record])
         return number

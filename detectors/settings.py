@@ -20,19 +20,21 @@ Severity = Literal["critical", "error", "warning", "info"]
 FALSE_ALARMS_PER_DAY = 1 / 30
 FLEET_FALSE_ALARMS_PER_DAY = 5 / 7
 MIN_EFFECT = 0.20
+UTC = "UTC"
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One layer of tuning; a key that was not written is None and leaves the layer below in force.
 
     `min_effect` is a share of the expected value: .2 ignores what differs from it by less than 20 %.
-    `false_alarms_per_day` is the ceiling a user accepts for one series.
+    `false_alarms_per_day` is the ceiling a user accepts for one series. `time_zone` is an IANA name: whose clock its routines follow.
     """
 
     direction: Direction | None = None
     min_effect: float | None = None
     false_alarms_per_day: float | None = None
     severity: Severity | None = None
+    time_zone: str | None = None
     owner: str | None = None
     runbook_url: str | None = None
 
@@ -44,6 +46,7 @@ class SeriesSettings(msgspec.Struct, frozen=True, kw_only=True):
     min_effect: float = MIN_EFFECT
     false_alarms_per_day: float = FALSE_ALARMS_PER_DAY
     severity: Severity = "warning"
+    time_zone: str = UTC
     owner: str | None = None
     runbook_url: str | None = None
 
@@ -104,6 +107,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def for_signal(self, signal: str) -> SeriesSettings:
         """The layers below the rules: defaults, then the signal's."""
         return SeriesSettings().under(self.defaults).under(self.signals.get(signal, Tuning()))
+
+    @property
+    def time_zones(self) -> list[str]:
+        """The time zones that some series may have, by name."""
+        layers = (self.defaults, *self.signals.values(), *(rule.tuning for rule in self.rules))
+        return sorted({UTC, *(layer.time_zone for layer in layers if layer.time_zone is not None)})
 
     @cached_property
     def config_hash(self) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TextIO
 
 import typer
 
+from detectors.settings import UTC
+from stream.config.units import parse_time_zone
 from stream.exits import Exit, Refused
 from stream.series_csv import Row, SeriesCsv
 
@@ -38,6 +40,13 @@ class Scored(NamedTuple):
     firing: bool
 
 
+def _time_zone(written: str) -> str:
+    try:
+        return parse_time_zone(written)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def score(
     file: Annotated[
         str, typer.Argument(metavar="FILE.csv", help="The series, with a header line; - reads stdin.")
@@ -48,6 +57,15 @@ def score(
         ScoredSignal,
         typer.Option("--signal", help="What is measured: any value, or the duration or size of single runs."),
     ] = ScoredSignal.VALUE,
+    time_zone: Annotated[
+        str,
+        typer.Option(
+            "--time-zone",
+            metavar="NAME",
+            callback=_time_zone,
+            help="IANA zone whose clock the routines of the series follow.",
+        ),
+    ] = UTC,
 ) -> None:
     """Run one numeric series through the default detector, strictly online, and print a CSV row for each row.
 
@@ -57,7 +75,7 @@ def score(
     try:
         with _lines(file) as lines:
             series = SeriesCsv(lines, "<stdin>" if file == "-" else file, time, value)
-            _write(judged(series, signal), flush_each=file == "-")
+            _write(judged(series, signal, time_zone), flush_each=file == "-")
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
 
@@ -72,11 +90,11 @@ def _write(rows: Iterable[Scored], *, flush_each: bool) -> None:
     sys.stdout.flush()
 
 
-def judged(rows: Iterable[Row], signal: ScoredSignal) -> Iterator[Scored]:
+def judged(rows: Iterable[Row], signal: ScoredSignal, time_zone: str = UTC) -> Iterator[Scored]:
     """Judge the rows of one series one after the other, each before it is learned."""
     from detectors.episodes import Episode, Transition  # noqa: PLC0415 - numba loads slowly; other commands need it not
 
-    bank, slot = _bank_for(signal)
+    bank, slot = _bank_for(signal, time_zone)
     episode = Episode()
     for row in rows:
         if isnan(row.value):
@@ -88,13 +106,13 @@ def judged(rows: Iterable[Row], signal: ScoredSignal) -> Iterator[Scored]:
         yield Scored(row, judgement, alert=alert, firing=episode.firing)
 
 
-def _bank_for(signal: ScoredSignal) -> "tuple[NumericBank, int]":
+def _bank_for(signal: ScoredSignal, time_zone: str) -> "tuple[NumericBank, int]":
     from detectors.numeric import Direction, Kind, NumericBank  # noqa: PLC0415 - as above
 
     bank = NumericBank()
     kind = Kind.VALUES if signal is ScoredSignal.VALUE else Kind.RUNS
     direction = Direction.UP if signal is ScoredSignal.LATENCY else Direction.BOTH
-    return bank, bank.add(kind, direction=direction)
+    return bank, bank.add(kind, direction=direction, time_zone=time_zone)
 
 
 @contextmanager

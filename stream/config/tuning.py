@@ -19,13 +19,14 @@ from detectors.settings import (
     FALSE_ALARMS_PER_DAY,
     MIN_EFFECT,
     SIGNAL_DEFAULTS,
+    UTC,
     Direction,
     Rule,
     Severity,
     Tuning,
     written,
 )
-from stream.config.units import UNITS_MS, FalseAlarmRate, Rate, Share
+from stream.config.units import UNITS_MS, FalseAlarmRate, Rate, Share, TimeZone
 
 TEXT_LENGTH_MAX = 1_000
 
@@ -56,6 +57,8 @@ class TuningSection(Section):
     """Ceiling on the false alarms of one series."""
     severity: Severity | None = None
     """Severity of its alerts, in PagerDuty's words."""
+    time_zone: TimeZone | None = None
+    """The zone whose clock its routines follow, by its IANA name."""
     owner: Text | None = None
     """Who is told."""
     runbook_url: Text | None = None
@@ -68,6 +71,7 @@ class TuningSection(Section):
             min_effect=self.min_effect,
             false_alarms_per_day=None if self.false_alarms is None else self.false_alarms.per_day,
             severity=self.severity,
+            time_zone=self.time_zone,
             owner=self.owner,
             runbook_url=self.runbook_url,
         )
@@ -84,6 +88,8 @@ class Defaults(TuningSection):
     """Ceiling on the false alarms of one series."""
     severity: Severity = "warning"
     """Severity of its alerts, in PagerDuty's words."""
+    time_zone: TimeZone = UTC
+    """The zone whose clock its routines follow, by its IANA name."""
     season: Literal["auto"] = "auto"
     """How routines are found: `auto` learns those of the hour and of the week from each series."""
 

@@ -1,4 +1,4 @@
-"""How people write amounts in the configuration: durations `30s`, rates `1 per 30d`, shares `20%`."""
+"""How people write amounts in the configuration: durations `30s`, rates `1 per 30d`, shares `20%`, zones `Europe/Berlin`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
+
+from detectors.zones import nearest_names, zone_names
 
 UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 PERIODS_MS = {"hour": UNITS_MS["h"], "day": UNITS_MS["d"], "week": 7 * UNITS_MS["d"]}
@@ -107,6 +109,15 @@ def format_share(share: float) -> str:
     return f"{share * 100:.10g}%"
 
 
+def parse_time_zone(written: Any) -> str:
+    """An IANA name such as `Europe/Berlin`; ValueError names the nearest ones."""
+    if isinstance(written, str) and written in zone_names():
+        return written
+    near = nearest_names(written) if isinstance(written, str) else []
+    meant = f"did you mean {' or '.join(near)}?" if near else "write one like Europe/Berlin or UTC"
+    raise ValueError(f"{shown(written)} is no time zone of the IANA database: {meant}")
+
+
 def shown(written: Any) -> str:
     """`written` as an error message quotes it: short, on one line, and readable as what was typed."""
     text = repr(written)
@@ -146,4 +157,9 @@ Share = Annotated[
     BeforeValidator(parse_share),
     PlainSerializer(format_share, return_type=str),
     _written_as(_SHARE, "20%"),
+]
+TimeZone = Annotated[
+    str,
+    BeforeValidator(parse_time_zone),
+    WithJsonSchema({"type": "string", "examples": ["Europe/Berlin", "America/New_York", "UTC"]}),
 ]

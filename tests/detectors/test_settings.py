@@ -15,6 +15,7 @@ tunings = st.builds(
     min_effect=st.none() | st.floats(0, 10),
     false_alarms_per_day=st.none() | st.floats(0.001, 10),
     severity=st.none() | st.sampled_from(["critical", "error", "warning", "info"]),
+    time_zone=st.none() | st.sampled_from(["UTC", "Europe/Berlin"]),
     owner=st.none() | st.text(max_size=5),
 )
 globs = st.dictionaries(
@@ -78,6 +79,7 @@ def test_the_hash_changes_with_any_value_and_is_the_same_in_another_process():
         Settings(window_ms=1),
         Settings(series_max=1),
         Settings(defaults=Tuning(owner="a")),
+        Settings(defaults=Tuning(time_zone="Europe/Berlin")),
         Settings(rules=(Rule({"task": "a"}, Tuning(owner="a")),)),
         Settings(rules=(Rule({"task": "b"}, Tuning(owner="a")),)),
     ]

@@ -66,6 +66,20 @@ def test_what_a_file_says_reaches_the_settings(tmp_path: Path):
     assert volume.false_alarms_per_day == pytest.approx(1 / 90)
 
 
+def test_a_series_has_the_time_zone_of_its_entry_its_signal_or_the_defaults(tmp_path: Path):
+    text = """
+    defaults: {time_zone: Europe/Berlin}
+    signals: {volume: {time_zone: America/New_York}}
+    series: [{match: {pipeline: tokyo}, time_zone: Asia/Tokyo}]
+    """
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    assert settings.for_series("latency", {}).time_zone == "Europe/Berlin"
+    assert settings.for_series("volume", {}).time_zone == "America/New_York"
+    assert settings.for_series("volume", {"pipeline": "tokyo"}).time_zone == "Asia/Tokyo"
+    assert settings.time_zones == ["America/New_York", "Asia/Tokyo", "Europe/Berlin", "UTC"]
+    assert settings.config_hash != load(_write(tmp_path, ""), environ={}).settings().config_hash
+
+
 def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
     config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
     assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
@@ -104,6 +118,12 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
         ("defaults: {severity: high}", ("c.yaml:1: defaults.severity: 'high' is not one of them "
          "(allowed: critical, error, warning, info)")),
         ("defaults: {min_effect: 0.2}", "c.yaml:1: defaults.min_effect: 0.2 is not a share: write a number and %, like 20%"),
+        ("defaults: {time_zone: europe/berlin}", ("c.yaml:1: defaults.time_zone: 'europe/berlin' is no time zone of the "
+         "IANA database: did you mean Europe/Berlin?")),
+        ("signals:\n  latency: {time_zone: Berln}", ("c.yaml:2: signals.latency.time_zone: 'Berln' is no time zone "
+         "of the IANA database: did you mean Europe/Berlin or America/Belem?")),
+        ("series:\n- match: {task: a}\n  time_zone: 2", ("c.yaml:3: series[0].time_zone: 2 is no time zone of the "
+         "IANA database: write one like Europe/Berlin or UTC")),
         ("time: {window: 0s}", "c.yaml:1: time.window: must be longer than 0s"),
         ("series:\n- owner: me", "c.yaml:2: series[0].match: is required"),
         ("series:\n- match: {}", "c.yaml:2: series[0].match: must not be empty, not {}"),
