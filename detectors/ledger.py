@@ -1,7 +1,7 @@
 """The ledger of the alert budgets: what opened and what the fleet's ceiling muted, over the last days of event time.
 
-Every alert that opens is spent, false or not: nobody tells which. What chance alone would have spent stands beside it, as detect
-expects it. The fleet's account sums over seven days, a series' over thirty, whatever period its budget was written for.
+Every alert that opens is spent, false or not: nobody tells which. What chance alone spends at most stands beside it, as
+detect reckons it. The fleet's account sums over seven days, a series' over thirty, whatever period its budget was written for.
 Bounded: the latest 1,000 series that spent or were muted, 64 times each, and the latest 50 muted verdicts.
 """
 

@@ -16,7 +16,7 @@ EVENT_TO_ALERT_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1
 STEP_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 BUDGET_GAUGES: Final = {
     "budget_allowed": "False alarms that the fleet's ceiling allows in seven days.",
-    "budget_expected": "Alerts in seven days that chance alone is expected to open.",
+    "budget_expected": "Alerts in seven days that chance alone opens at most, by the detectors' own models.",
     "budget_spent": "Alerts that opened in the last seven days of event time.",
     "budget_muted": "Verdicts muted by the fleet's ceiling in the last seven days of event time.",
 }

@@ -73,7 +73,7 @@ def _fleet_sentence(fleet: FleetAccount, now_ms: int) -> str:
         else f"{fleet.left:.3g} left of {fleet.budget:.3g}"
     )
     return (
-        f"{FLEET_DAYS} days to {time_text(now_ms)}: alerts opened {fleet.spent} ({ceiling}), by chance alone expected "
+        f"{FLEET_DAYS} days to {time_text(now_ms)}: alerts opened {fleet.spent} ({ceiling}), by chance alone at most "
         f"{fleet.expected:.2g}, muted {fleet.muted}, series that can alarm {fleet.series}"
     )
 

@@ -66,6 +66,18 @@ def test_what_a_file_says_reaches_the_settings(tmp_path: Path):
     assert volume.false_alarms_per_day == pytest.approx(1 / 90)
 
 
+@pytest.mark.parametrize(
+    ("written", "per_day"), [("", 5 / 7), ("1 per 30d", 1 / 30), ("none", None), ("2 per day", 2)]
+)
+def test_the_ceiling_of_the_fleet_reaches_the_settings_with_the_shards_that_share_it(
+    tmp_path: Path, written: str, per_day: float | None
+):
+    text = f"topics: {{samples_partitions: 6}}\nalerts: {{fleet_false_alarms: {written}}}"
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    assert settings.fleet_false_alarms_per_day == (None if per_day is None else pytest.approx(per_day))
+    assert settings.shards == 6
+
+
 def test_a_series_has_the_time_zone_of_its_entry_its_signal_or_the_defaults(tmp_path: Path):
     text = """
     defaults: {time_zone: Europe/Berlin}
