@@ -60,6 +60,18 @@ def score_of_p_value(p_value: float, alpha: float, threshold: float) -> float:
 
 
 @inner
+def chance_of_p_value(p_value: float, interval_s: float) -> float:
+    """How often per day ordinary samples, one every `interval_s` seconds, have a p-value of at most this."""
+    return p_value * _DAY_S / interval_s if interval_s > 0 else math.inf
+
+
+@inner
+def chance_of_score(score: float, markup: float) -> float:
+    """How often per day a series' score reaches this by chance: the line of `threshold_for`; `markup` see `young_markup`."""
+    return FALSE_ALARMS_PER_DAY * math.exp((THRESHOLD + markup - score) / THRESHOLD_STEP)
+
+
+@inner
 def coarse_place(false_alarms_per_day: float, interval_ms: float) -> int:
     """The place of `alpha_for` on a grid of quarter octaves, rounded down; see `coarse_alpha`.
 

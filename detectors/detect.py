@@ -8,6 +8,7 @@ way partitions interleave can change a verdict.
 One row costs no Python: batches are columns, and `fold` is a kernel over the arrays of `followers`.
 """
 
+import math
 from collections import Counter
 from typing import Any, Final
 
@@ -20,10 +21,11 @@ from detectors.declared import DeclaredSchemas
 from detectors.follower_layout import ROW
 from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
+from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
 from detectors.outputs import Destination, Output
 from detectors.pending import Pending
-from detectors.reports import Followed, Position, followed, source_positions, verdict_of
+from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
 from detectors.samples import NEVER, RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, Field, Mark, SampleBatch
 from detectors.series import Signal, shard_of
 from detectors.settings import Settings
@@ -41,12 +43,18 @@ _NO_ROWS: Final[Records] = np.zeros(0, ROW)
 
 
 class Detect:
-    """One shard: every series whose labels hash to one samples partition."""
+    """One shard: every series whose labels hash to one samples partition.
 
-    def __init__(self, settings: Settings, shard: int, triage_partitions: int) -> None:
+    `shards` is how many share the fleet's budget, those of the settings unless given.
+    """
+
+    def __init__(
+        self, settings: Settings, shard: int, triage_partitions: int, shards: int | None = None
+    ) -> None:
         self._settings, self._index, self._triage_partitions = settings, shard, triage_partitions
+        self._shards = settings.shards if shards is None else shards
         self.covered_offset = -1
-        self._followers = Followers(settings)
+        self._followers = Followers(settings, self._shards)
         self._declared = DeclaredSchemas()
         self._modelled = Modelled(shard)
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
@@ -282,7 +290,10 @@ class Detect:
 
     def _batch(self, offset: int, verdicts: list[Verdict]) -> AnomalyBatch:
         marks = self._watermarks
-        return AnomalyBatch(VERSION, self._index, offset, marks.timers_ms, marks.wall_ms, tuple(verdicts))
+        share = fleet_share(self._followers)
+        return AnomalyBatch(
+            VERSION, self._index, offset, marks.timers_ms, marks.wall_ms, tuple(verdicts), share
+        )
 
     def followed(self) -> list[Followed]:
         """What is known of every series of the shard."""
@@ -307,7 +318,14 @@ class Detect:
             "open_runs": self._followers.open_runs,
             "models": len(self._modelled),
             "pending_rows": len(self._pending) + len(self._declared),
+            **self._budget(),
         }
+
+    def _budget(self) -> dict[str, float]:
+        """This shard's share of the fleet's ceiling, and the alarms by chance that its series give, in seven days."""
+        share = fleet_share(self._followers)
+        budget = math.inf if share.budget_per_day is None else FLEET_DAYS * share.budget_per_day
+        return {"budget_allowed": budget, "budget_expected": FLEET_DAYS * share.expected_per_day}
 
     def dump(self) -> dict[str, bytes]:
         """The state as chunks: what all series share, and blocks of the followers' arrays."""
@@ -349,7 +367,7 @@ class Detect:
         self._watermarks.load(watermarks)
         sources, self._error_serial, self._errors = rest
         self._sources = [(topic, partition) for topic, partition in sources]
-        self._followers = Followers(self._settings)
+        self._followers = Followers(self._settings, self._shards)
         self._followers.load(chunks, retuned=config_hash != self._settings.config_hash)
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
         self._declared = DeclaredSchemas()

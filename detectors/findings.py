@@ -17,6 +17,7 @@ def new_finding(a: Arrays, what: int, part: int, follower: int, time_ms: int, st
     finding.what, finding.part, finding.follower, finding.error = what, part, follower, 0
     finding.order_ms, finding.time_ms, finding.start_ms = a.counters[NOW_MS], time_ms, start_ms
     finding.observed = finding.expected = finding.lower = finding.upper = finding.p_value = math.nan
+    finding.chance_per_day, finding.allowed_per_day, finding.muted = math.nan, math.nan, 0
     finding.score, finding.n, finding.since_ms, finding.last_ms = 0.0, 0, -1, -1
     finding.method, finding.anomalous, finding.asked, finding.interval_s = 0, 0, 0, 0.0
     finding.source[0] = finding.source[1] = NOWHERE

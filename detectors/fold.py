@@ -7,7 +7,8 @@ from detectors.ahead import look_ahead
 from detectors.compiled import borrowed, entry, pasted
 from detectors.core.layout import Record, Records
 from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
-from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, NOW_MS, RUN_EVENTS, TIMERS, Arrays, lent
+from detectors.fleet import pass_time
+from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, RUN_EVENTS, TIMERS, Arrays, lent
 from detectors.freshness import SILENCE, set_silence_timer, silence_expired
 from detectors.numeric_series import NOWHERE, judge_part
 from detectors.room import has_room
@@ -29,7 +30,7 @@ def fold(a: Arrays, rows: Records, start: int, timers_ms: int, window_ms: int) -
         row = rows[i]
         if not _run_timers(a, row.order_ms, window_ms) or not has_room(a):
             return i
-        a.counters[NOW_MS] = row.order_ms
+        pass_time(a, row.order_ms)
         _apply(a, row, window_ms)
     return len(rows) + 1 if _run_timers(a, timers_ms - 1, window_ms) else len(rows)
 
@@ -55,7 +56,7 @@ def _run_timers(a: Arrays, until_ms: int, window_ms: int) -> bool:
         timer = a.timers[0]
         due_ms, follower, purpose, token = timer.due_ms, timer.follower, timer.purpose, timer.token
         a.counters[TIMERS] = pop_timer(a.timers, a.counters[TIMERS])
-        a.counters[NOW_MS] = due_ms
+        pass_time(a, due_ms)
         a.followers_dirty[follower >> FOLLOWER_BLOCK_BITS] = 1
         if purpose == RUN_TOO_LONG:
             run_takes_too_long(a, follower, token, due_ms)

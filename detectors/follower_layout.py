@@ -126,6 +126,20 @@ the error text that came along, 0 if there is none."""
 NUMERIC, TOO_LONG, OVERDUE, ARRIVED, OUTCOME, SCORED, MOVED = 1, 2, 3, 4, 5, 6, 7
 """What was found; the last two by a model of the user's."""
 
+GRID = 256
+FLEET = np.dtype(
+    [
+        ("since_ms", "<i8"),
+        ("due_ms", "<i8"),
+        ("series", "<i8"),
+        ("budget_per_day", "<f8"),
+        ("allowed_per_day", "<f8"),
+        ("expected_per_day", "<f8"),
+        ("counted", "<i4", (GRID,)),
+    ]
+)
+"""What the series of a shard may alarm by chance together, see `fleet`; `since_ms` is -1 before the first row."""
+
 FINDING = np.dtype(
     [
         ("what", "<i4"),
@@ -141,6 +155,8 @@ FINDING = np.dtype(
         ("upper", "<f8"),
         ("p_value", "<f8"),
         ("score", "<f8"),
+        ("chance_per_day", "<f8"),
+        ("allowed_per_day", "<f8"),
         ("n", "<i8"),
         ("since_ms", "<i8"),
         ("last_ms", "<i8"),
@@ -148,6 +164,7 @@ FINDING = np.dtype(
         ("method", "<i4"),
         ("anomalous", "<i4"),
         ("asked", "<i4"),
+        ("muted", "<i4"),
         ("source", "<i4", (2,)),
         ("offset", "<i8", (2,)),
     ]
@@ -172,7 +189,8 @@ ENDED_BLOCK_BITS = 10
 class Arrays(NamedTuple):
     """Everything that the kernels of one shard read and write; `*_dirty` marks the blocks that changed.
 
-    `tuned` holds TUNED records by settings' number, `quantiles` is the memo of `silence`, `silence_ms` see `freshness`.
+    `tuned` holds TUNED records by settings' number, `quantiles` is the memo of `silence`, `silence_ms` see `freshness`,
+    `fleet` is one FLEET record.
     """
 
     bank: Bank
@@ -188,6 +206,7 @@ class Arrays(NamedTuple):
     tuned: Records
     quantiles: npt.NDArray[np.float64]
     silence_ms: npt.NDArray[np.int64]
+    fleet: Records
 
 
 @inner
@@ -215,6 +234,7 @@ def lent(a: Arrays) -> Arrays:
         borrowed(a.tuned),
         borrowed(a.quantiles),
         borrowed(a.silence_ms),
+        borrowed(a.fleet),
     )
 
 
@@ -222,6 +242,7 @@ __all__ = [
     "ARRIVALS",
     "ENDED",
     "FINDING",
+    "FLEET",
     "FOLLOWER",
     "OUTCOMES",
     "ROW",

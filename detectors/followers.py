@@ -1,7 +1,7 @@
 """The followers of one shard: their state in arrays, their names, their settings, and how all of it is stored."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from detectors import follower_layout as layout
 from detectors.core.layout import Records
+from detectors.fleet import budgeted
 from detectors.fold import fold, set_timers
-from detectors.follower_layout import ENDED, FINDING, FOLLOWER, RUN, TIMERS, Arrays
+from detectors.follower_layout import ENDED, FINDING, FLEET, FOLLOWER, RUN, TIMERS, Arrays
 from detectors.follower_table import UNKNOWN, add, fill, find, give_up, retune
 from detectors.freshness import NO_TIMER
 from detectors.numeric import NumericBank
@@ -42,8 +43,8 @@ _NAMES: Final = "names"
 class Followers:
     """Every follower of a shard, by the ident of its key; a follower's place is its number in the arrays."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, shards: int = 1) -> None:
+        self._settings, self._shards = settings, shards
         self._bank = NumericBank()
         self._followers = RecordArray("follower", FOLLOWER, layout.FOLLOWER_BLOCK_BITS)
         self._runs = RecordArray("runs", RUN, layout.RUN_BLOCK_BITS)
@@ -62,6 +63,9 @@ class Followers:
         self._tunings = Tunings(settings, self._bank.zone)
         self._by_kind = self._tunings.by_kind()
         self._swept_ms = 0
+        self._fleet: Records = np.zeros(1, FLEET)
+        self._fleet["since_ms"], self._fleet["allowed_per_day"] = -1, np.inf
+        self._budget_fleet(anew=True)
         self._reserve_rows(0)
 
     def __len__(self) -> int:
@@ -94,7 +98,17 @@ class Followers:
             self._tunings.records,
             self._quantiles,
             self._silence_ms,
+            self._fleet,
         )
+
+    @property
+    def fleet(self) -> Any:
+        """What the series may alarm by chance together: the FLEET record."""
+        return self._fleet[0]
+
+    def _budget_fleet(self, *, anew: bool) -> None:
+        whole = self._settings.fleet_false_alarms_per_day
+        budgeted(self._fleet, None if whole is None else whole / self._shards, anew=anew)
 
     def key(self, place: int) -> Key:
         """The key that a follower was added for."""
@@ -240,7 +254,7 @@ class Followers:
     def _head(self) -> bytes:
         kept = self._counters.copy()
         kept[list(_PASSING)] = 0
-        return msgspec.msgpack.encode([self._swept_ms, kept.tolist()])
+        return msgspec.msgpack.encode([self._swept_ms, kept.tolist(), self._fleet.tobytes()])
 
     def _name_blocks(self, blocks: Sequence[int]) -> dict[str, bytes]:
         bits = layout.FOLLOWER_BLOCK_BITS
@@ -255,8 +269,12 @@ class Followers:
         Raises:
             ValueError: a block is missing or damaged, or another version wrote it.
         """
-        self._swept_ms, counters = msgspec.msgpack.decode(blocks[_HEAD], type=tuple[int, list[int]])
+        self._swept_ms, counters, fleet = msgspec.msgpack.decode(
+            blocks[_HEAD], type=tuple[int, list[int], bytes]
+        )
         self._counters[:] = counters
+        self._fleet[:] = np.frombuffer(fleet, FLEET)
+        self._budget_fleet(anew=retuned)
         self._bank.load_blocks(blocks)
         self._followers.load(blocks, self._used(layout.FOLLOWERS_TOP))
         self._runs.load(blocks, self._used(layout.RUNS_TOP))

@@ -1,5 +1,7 @@
 """Freshness: says when a run that was due has not come, and when it comes after all.
 
+A silence passes its deadline only once, so a deadline keeps to both budgets, the series' own and the fleet's.
+
 An arrival moves `due_ms`, mostly on; a timer that runs out before it is set anew. `Arrays.silence_ms` holds the earliest timer
 that is set (NO_TIMER: none), any other one is a leftover. It is no part of the state: after a restart the timer is set for `due_ms`.
 """
@@ -26,7 +28,7 @@ def note_arrival(a: Arrays, follower: int, row: Record) -> None:
     if state.arrivals > 0 and row.time_ms > last_ms and ends(state, row.time_ms, True):
         _report(a, follower, ARRIVED, row.time_ms, row.source, row.offset)
     rate = a.tuned[a.followers[follower].tuned[FRESHNESS]].false_alarms_per_day
-    due_ms = arrive(state.cadence, row.time_ms, rate, a.quantiles)
+    due_ms = arrive(state.cadence, row.time_ms, min(rate, a.fleet[0].allowed_per_day), a.quantiles)
     if state.arrivals == 0:
         state.first_ms = row.time_ms
     state.arrivals += 1
@@ -57,7 +59,7 @@ def silence_expired(a: Arrays, follower: int, due_ms: int) -> None:
     elif state.due_ms == due_ms:
         state.due_ms = -1
         a.silence_ms[follower] = NO_TIMER
-        if begins_or_worsens(state, due_ms, OVERDUE_SEVERITY):
+        if begins_or_worsens(state, due_ms, OVERDUE_SEVERITY, True):
             _report(a, follower, OVERDUE, due_ms, state.source if state.arrivals else NOWHERE, state.offset)
 
 

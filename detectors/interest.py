@@ -1,8 +1,9 @@
 """Interest: which findings triage has to see, because they begin an episode, make it worse or end it.
 
 A record with the field `interest_ms` has it: 0 while no episode is open, else the time from which an ordinary finding ends
-the one that is; `told_ms`, `told_severity` and `told_step` are the episode's own, as in `episodes.Episode`. What triage would
-pass over stays here: an outage of everything costs no more than an ordinary day.
+the one that is; `told_ms`, `told_severity` and `told_step` are the episode's own, as in `episodes.Episode`. While the fleet's ceiling
+mutes the episode, because no finding has passed it yet, `told_step` is 0: the first one is shown for the record, then
+none until one passes, which begins the episode. What triage would pass over stays here: an outage of everything costs no more than an ordinary day.
 """
 
 from detectors.compiled import inner
@@ -25,17 +26,31 @@ def awaited(s: Record, time_ms: int) -> bool:
 def ends(s: Record, time_ms: int, conclusive: bool) -> bool:
     """Whether this ordinary finding ends an episode; a `conclusive` one does so without a quiet time."""
     if awaited(s, time_ms) or (conclusive and s.interest_ms > 0):
+        told = s.told_step > 0
         s.interest_ms, s.told_ms, s.told_severity, s.told_step = 0, 0, 0.0, 0.0
-        return True
+        return told
     return False
 
 
 @inner
-def begins_or_worsens(s: Record, time_ms: int, severity: float) -> bool:
-    """Whether this anomalous finding begins an episode, or makes the open one so much worse that it is told again."""
-    opened = s.interest_ms <= 0
+def is_muted(s: Record) -> bool:
+    """Whether an episode is open of which nothing was told, because of the fleet's ceiling."""
+    return s.interest_ms > 0 and s.told_step == 0
+
+
+@inner
+def begins_or_worsens(s: Record, time_ms: int, severity: float, passes: bool) -> bool:
+    """Whether this anomalous finding begins an episode, muted or not, or makes one so much worse that it is told again.
+
+    `passes` says whether the fleet's ceiling lets it begin one; an episode that was told is told on.
+    """
+    first = s.interest_ms <= 0
+    opened = first or s.told_step == 0
     s.interest_ms = max(s.interest_ms, time_ms + QUIET_MS)
-    if opened:
+    if opened and not passes:
+        if not first:
+            return False
+    elif opened:
         s.told_step = WORSENED_STEP
     elif _has_worsened(severity, time_ms, s.told_severity, s.told_ms, s.told_step):
         s.told_step *= 2
@@ -46,6 +61,6 @@ def begins_or_worsens(s: Record, time_ms: int, severity: float) -> bool:
 
 
 @inner
-def wanted(s: Record, time_ms: int, anomalous: bool, severity: float) -> bool:
+def wanted(s: Record, time_ms: int, anomalous: bool, severity: float, passes: bool) -> bool:
     """Whether triage needs this finding, which is conclusive in no case."""
-    return begins_or_worsens(s, time_ms, severity) if anomalous else ends(s, time_ms, False)
+    return begins_or_worsens(s, time_ms, severity, passes) if anomalous else ends(s, time_ms, False)

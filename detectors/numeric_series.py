@@ -4,13 +4,14 @@ Of a series with a model of the user's (`asked`), each sample is a finding: `mod
 has to see it.
 """
 
-from math import isnan
+import math
 
-from detectors.compiled import pasted
+from detectors.budget import chance_of_p_value, chance_of_score, young_markup
+from detectors.compiled import inner, pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import NUMERIC, SERIES, TOO_LONG, VALUE, Arrays
-from detectors.interest import awaited, begins_or_worsens, wanted
+from detectors.interest import awaited, begins_or_worsens, is_muted, wanted
 from detectors.numeric_kernels import judge_sample, limits_at, take_slot
 from detectors.numeric_layout import LIGHT_BLOCK_BITS, REFUSED, RUNS, VALUES
 from detectors.persistence import would_persist
@@ -52,7 +53,10 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
     if said[8] == REFUSED:
         return
     s.latest = value
-    if not s.asked and not wanted(s, time_ms, said[9], said[0]):
+    chance, allowed = math.inf, a.fleet[0].allowed_per_day
+    if said[9]:
+        chance = _chance_per_day(s, time_ms, said[0], said[4], said[7])
+    if not s.asked and not wanted(s, time_ms, said[9], said[0], chance <= allowed):
         return
     finding = new_finding(a, NUMERIC, part, follower, time_ms, start_ms)
     finding.observed, finding.score, finding.expected = value, said[0], said[1]
@@ -60,17 +64,34 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
     finding.n, finding.since_ms, finding.last_ms = said[5], said[6], last_ms
     finding.method, finding.anomalous = said[8], said[9]
     finding.asked, finding.interval_s = s.asked, said[7]
+    if said[9]:
+        finding.chance_per_day, finding.allowed_per_day, finding.muted = chance, allowed, is_muted(s)
     place_finding(finding, 0, sources[0], offsets[0])
     place_finding(finding, 1, sources[1], offsets[1])
 
 
+@inner
+def _chance_per_day(s: Record, time_ms: int, score: float, p_value: float, interval_s: float) -> float:
+    """By the p-value for runs, by the score for values, whose threshold was measured on episodes."""
+    if s.kind == RUNS:
+        return chance_of_p_value(p_value, interval_s)
+    return chance_of_score(score, young_markup(time_ms - s.first_ms))
+
+
 @pasted
 def upper_limit(a: Arrays, f: Record, part: int, time_ms: int) -> float:
-    """The greatest value that is ordinary at `time_ms`, and at least half above the expected; negative: not known."""
+    """The greatest value that is ordinary at `time_ms`, and at least half above the expected; negative: not known.
+
+    Ordinary under both budgets, the series' own and the fleet's: a run that goes on passes its limit only once.
+    """
     if f.slots[part] == 0:
         return UNKNOWN
+    s = a.bank.light[f.slots[part] - 1]
+    own = s.false_alarms_per_day
+    s.false_alarms_per_day = min(own, a.fleet[0].allowed_per_day)
     expected, _, upper = limits_at(a.bank, f.slots[part] - 1, time_ms)
-    return UNKNOWN if isnan(upper) else max(upper, TOO_LONG_FACTOR_MIN * expected)
+    s.false_alarms_per_day = own
+    return UNKNOWN if math.isnan(upper) else max(upper, TOO_LONG_FACTOR_MIN * expected)
 
 
 @pasted
@@ -82,7 +103,7 @@ def report_too_long(
     s = a.bank.light[slot]
     expected, _, _ = limits_at(a.bank, slot, time_ms)
     a.bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
-    if not would_persist(s) or (not s.asked and not begins_or_worsens(s, time_ms, TOO_LONG_SEVERITY)):
+    if not would_persist(s) or (not s.asked and not begins_or_worsens(s, time_ms, TOO_LONG_SEVERITY, True)):
         return
     finding = new_finding(a, TOO_LONG, part, follower, time_ms, start_ms)
     finding.observed = finding.upper = float(time_ms - start_ms)

@@ -1,11 +1,11 @@
 """One series of yes/no outcomes of a follower: whether its runs failed, or were reported twice."""
 
-from detectors.budget import coarse_alpha, coarse_place
+from detectors.budget import chance_of_p_value, coarse_alpha, coarse_place
 from detectors.compiled import pasted
 from detectors.core.layout import Record
 from detectors.findings import new_finding, place_finding
 from detectors.follower_layout import OUTCOME, Arrays
-from detectors.interest import awaited, wanted
+from detectors.interest import awaited, is_muted, wanted
 from detectors.rates import expected_share, judged, learn, learned, upper_share
 
 
@@ -33,7 +33,9 @@ def _judge(
     unlikely, p_value, span, count = judged(o.rate, outcome, alpha)
     anomalous = unlikely and o.seen >= tuned.min_volume
     if anomalous or awaited(o, row.time_ms):
-        _report(a, follower, part, o, row, count / span, upper_share(o.rate, span, alpha), p_value, anomalous)
+        chance = chance_of_p_value(p_value, interval_ms / 1000.0) if interval_ms > 0 else 0.0
+        upper = upper_share(o.rate, span, alpha)
+        _report(a, follower, part, o, row, count / span, upper, p_value, anomalous, chance)
     learn(o.rate, outcome, unlikely)
 
 
@@ -48,13 +50,17 @@ def _report(  # noqa: PLR0913  a kernel takes no objects
     upper: float,
     p_value: float,
     anomalous: bool,
+    chance: float,
 ) -> None:
     expected = expected_share(o.rate)
     severity = observed / max(upper, expected)
-    if wanted(o, row.time_ms, anomalous, severity):
+    allowed = a.fleet[0].allowed_per_day
+    if wanted(o, row.time_ms, anomalous, severity, chance <= allowed):
         finding = new_finding(a, OUTCOME, part, follower, row.time_ms, row.time_ms)
         finding.observed, finding.expected, finding.lower, finding.upper = observed, expected, 0.0, upper
         finding.p_value, finding.score = p_value, severity
         finding.n, finding.since_ms, finding.last_ms = learned(o.rate), o.first_ms, o.last_ms
         finding.anomalous, finding.error = anomalous, row.error
+        if anomalous:
+            finding.chance_per_day, finding.allowed_per_day, finding.muted = chance, allowed, is_muted(o)
         place_finding(finding, 0, row.source, row.offset)

@@ -1,7 +1,7 @@
 """Reports: findings put into words and names, as verdicts for triage; and what is known of each series."""
 
 from collections.abc import Sequence
-from math import isnan
+from math import isfinite, isnan
 from typing import Any, NamedTuple
 
 from detectors import follower_layout as layout
@@ -11,7 +11,7 @@ from detectors.parts import series_of
 from detectors.samples import FollowerKind, Key
 from detectors.series import Labels, Signal
 from detectors.silence import GAPS_MAX
-from detectors.verdicts import Baseline, Change, Direction, Reason, SourcePosition, Verdict
+from detectors.verdicts import Baseline, Change, Direction, FleetShare, Reason, SourcePosition, Verdict
 
 CADENCE = "cadence"
 RATE = "beta_binomial_rate"
@@ -88,6 +88,9 @@ def verdict_of(
         direction=said.direction,
         owner=key.owner,
         error=error,
+        chance_per_day=_known(finding["chance_per_day"]),
+        allowed_per_day=_finite(finding["allowed_per_day"]),
+        muted=bool(finding["muted"]),
     )
 
 
@@ -145,6 +148,21 @@ def _known(number: Any) -> float | None:
     return None if isnan(number) else float(number)
 
 
+def _finite(number: Any) -> float | None:
+    return float(number) if isfinite(number) else None
+
+
+def fleet_share(followers: Followers) -> FleetShare:
+    """What the series of a shard may alarm by chance together."""
+    fleet = followers.fleet
+    return FleetShare(
+        int(fleet["series"]),
+        float(fleet["expected_per_day"]),
+        _finite(fleet["budget_per_day"]),
+        _finite(fleet["allowed_per_day"]),
+    )
+
+
 def followed(followers: Followers, place: int) -> list[Followed]:
     """What is known of the series of one follower."""
     f, key = followers.arrays.followers[place], followers.key(place)
@@ -174,4 +192,4 @@ def _arrivals(key: Key, arrivals: Any) -> Followed:
     return Followed(*series_of(key, layout.FRESHNESS), int(arrivals["arrivals"]), gap_ms)
 
 
-__all__ = ["Followed", "Position", "followed", "source_positions", "verdict_of"]
+__all__ = ["Followed", "Position", "fleet_share", "followed", "source_positions", "verdict_of"]

@@ -17,13 +17,16 @@ from detectors.alerts import (
     Window,
 )
 from detectors.episodes import Episode, Transition
+from detectors.ledger import Ledger, load_ledger
 from detectors.series import content_id, series_text
 from detectors.settings import Settings
 from detectors.stage import Count
 from detectors.verdicts import AnomalyBatch, Verdict
 from detectors.wording import recovery, summary, time_text
 
-FORMAT = 1
+FORMAT = 2
+LEDGER = "budget"
+"""The chunk of the state that holds the ledger."""
 
 
 class OpenEpisode(msgspec.Struct):
@@ -46,6 +49,7 @@ class Triage:
         self._fences: dict[int, int] = {}
         self._open: dict[str, dict[str, OpenEpisode]] = {}
         self._counts: Counter[Count] = Counter()
+        self.ledger = Ledger()
 
     def step(self, offset: int, payload: bytes) -> list[Alert]:
         """Fold in one record of the anomalies topic; the alerts are to be published.
@@ -59,10 +63,13 @@ class Triage:
             self._counts["fenced", "anomalies"] += 1
             return []
         self._fences[batch.shard] = batch.offset
+        self.ledger.note(batch)
         return [alert for verdict in batch.verdicts for alert in self._judge(verdict, batch.wall_ms)]
 
     def _judge(self, verdict: Verdict, wall_ms: int) -> list[Alert]:
         series = series_text(_kind(verdict), verdict.labels)
+        if verdict.muted:
+            return self._mute(verdict)
         if verdict.anomalous:
             return self._anomalous(series, verdict, wall_ms)
         return self._ordinary(series, verdict, wall_ms)
@@ -78,8 +85,15 @@ class Triage:
         transition = known.episode.advance(verdict.time_ms, True, verdict.severity_score)
         if transition is None:
             return []
+        if transition is Transition.OPENED:
+            self.ledger.spend(verdict)
         known.worst = verdict
         return [self._tell(known, verdict, State.FIRING, transition, wall_ms)]
+
+    def _mute(self, verdict: Verdict) -> list[Alert]:
+        self._counts["muted", _kind(verdict)] += 1
+        self.ledger.mute(verdict)
+        return []
 
     def _ordinary(self, series: str, verdict: Verdict, wall_ms: int) -> list[Alert]:
         alerts = []
@@ -149,11 +163,12 @@ class Triage:
 
     def gauges(self) -> dict[str, float]:
         """Sizes now."""
-        return {"episodes": sum(len(parts) for parts in self._open.values())}
+        return {"episodes": sum(len(parts) for parts in self._open.values()), **self.ledger.gauges()}
 
     def dump(self) -> dict[str, bytes]:
         """The state as chunks."""
-        return {"head": msgspec.msgpack.encode([FORMAT, self.covered_offset, self._fences, self._open])}
+        head = [FORMAT, self.covered_offset, self._fences, self._open]
+        return {"head": msgspec.msgpack.encode(head), LEDGER: self.ledger.dump()}
 
     def changed(self) -> dict[str, bytes]:
         """The state as chunks, all of them."""
@@ -171,6 +186,7 @@ class Triage:
         self.covered_offset, self._fences, self._open = msgspec.convert(
             state, tuple[int, dict[int, int], dict[str, dict[str, OpenEpisode]]]
         )
+        self.ledger = load_ledger(chunks[LEDGER])
 
 
 def _kind(verdict: Verdict) -> Kind:

@@ -118,6 +118,25 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     schema_change: SchemaChange | None = None
     owner: str = ""
     error: str = ""
+    chance_per_day: float | None = None
+    """How often per day a series like this gives something at least as surprising by chance."""
+    allowed_per_day: float | None = None
+    """The chance per day up to which the fleet's ceiling let verdicts pass."""
+    muted: bool = False
+    """The fleet's ceiling kept it from opening an episode."""
+
+
+class FleetShare(msgspec.Struct, array_like=True, frozen=True):
+    """One shard's part in the fleet's budget: series that can alarm, and alarms by chance per day.
+
+    `budget_per_day` is its share of the ceiling, `expected_per_day` what its series give if all are ordinary, and `allowed_per_day` the
+    chance per day up to which a verdict passes. None: no ceiling.
+    """
+
+    series: int
+    expected_per_day: float
+    budget_per_day: float | None
+    allowed_per_day: float | None
 
 
 class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True):
@@ -133,6 +152,7 @@ class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True):
     now_ms: int
     wall_ms: int
     verdicts: tuple[Verdict, ...]
+    fleet: FleetShare | None = None
 
     @staticmethod
     def from_bytes(payload: bytes) -> "AnomalyBatch":

@@ -29,7 +29,7 @@ def render(alert: Alert) -> RenderableType:
     """One compact block: time, state, severity and series; the sentence; the figures; the ids."""
     return Group(
         _headline(alert),
-        Padding(Text(_shown(alert.summary)), _INDENT, expand=False),
+        Padding(Text(shown(alert.summary)), _INDENT, expand=False),
         Padding(Text(_figures(alert), style="dim"), _INDENT, expand=False),
         Padding(Text(_references(alert), style="dim"), _INDENT, expand=False),
     )
@@ -40,15 +40,15 @@ def _headline(alert: Alert) -> Text:
     return Text("  ").join([
         Text(_clock(alert.updated_at)),
         Text(alert.state.upper(), style=_STYLES.get(alert.state, "bold")),
-        Text(_shown(alert.severity), style=_SEVERITIES.get(alert.severity, "")),
-        Text(_shown(series), style="bold"),
+        Text(shown(alert.severity), style=_SEVERITIES.get(alert.severity, "")),
+        Text(shown(series), style="bold"),
     ])  # fmt: skip
 
 
 def _figures(alert: Alert) -> str:
     unit = alert.series.unit
     figures = [
-        f"{name} {_shown(amount_text(value, unit))}"
+        f"{name} {shown(amount_text(value, unit))}"
         for name, value in (("observed", alert.observed), ("expected", alert.expected))
         if value is not None
     ]
@@ -62,16 +62,17 @@ def _figures(alert: Alert) -> str:
 
 def _references(alert: Alert) -> str:
     named = [("alert", alert.alert_id), ("owner", alert.owner), ("runbook", alert.runbook_url)]
-    return " · ".join(f"{name} {_shown(value)}" for name, value in named if value)
+    return " · ".join(f"{name} {shown(value)}" for name, value in named if value)
 
 
 def _end(limit: float | None, unit: str) -> str:
-    return "any" if limit is None else _shown(amount_text(limit, unit))
+    return "any" if limit is None else shown(amount_text(limit, unit))
 
 
 def _clock(moment: str) -> str:
-    return _shown(moment.replace("T", " ").replace("Z", " UTC"))
+    return shown(moment.replace("T", " ").replace("Z", " UTC"))
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """The text without what moves a cursor or turns the direction of writing."""
     return _UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -13,6 +13,7 @@ import msgspec
 
 from detectors.alerts import Alert, Mode
 from detectors.detect import Detect
+from detectors.ledger import Ledger
 from detectors.outputs import Destination, Output
 from detectors.reports import Followed
 from detectors.samples import NEVER, SampleBatch
@@ -80,7 +81,7 @@ class Backtest:
 
     def __init__(self, settings: Settings, ingest: Ingest, left: Counter[Place], now_ms: int) -> None:
         self._settings, self._ingest, self._left, self._now_ms = settings, ingest, left, now_ms
-        self._detect = Detect(settings, SHARD, triage_partitions=1)
+        self._detect = Detect(settings, SHARD, triage_partitions=1, shards=1)
         self._triage = Triage(settings, Mode.BACKTEST)
         self._previous: dict[Place, int] = {}
         self._wall_ms = 0
@@ -146,6 +147,7 @@ class Backtest:
                 yield from self._triage.step(self._anomalies, output.value)
                 self._anomalies += 1
         self.counts.update(self._detect.take_counts())
+        self.counts.update(self._triage.take_counts())
 
     def _on_record_time(self, payload: bytes) -> bytes:
         """The batch with a mark that tells the recording's time instead of today's."""
@@ -158,6 +160,10 @@ class Backtest:
     def followed(self) -> list[Followed]:
         """What is known of every series at the end."""
         return self._detect.followed()
+
+    def ledger(self) -> Ledger:
+        """What the alert budgets spent and muted."""
+        return self._triage.ledger
 
     def gauges(self) -> dict[str, float]:
         """Sizes at the end: series, open runs, episodes."""

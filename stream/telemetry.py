@@ -14,6 +14,13 @@ from detectors.stage import Count
 
 EVENT_TO_ALERT_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400)
 STEP_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+BUDGET_GAUGES: Final = {
+    "budget_allowed": "False alarms that the fleet's ceiling allows in seven days.",
+    "budget_expected": "Alerts in seven days that chance alone opens at most, by the detectors' own models.",
+    "budget_spent": "Alerts that opened in the last seven days of event time.",
+    "budget_muted": "Verdicts muted by the fleet's ceiling in the last seven days of event time.",
+}
+"""Sizes that a stage gives under these names are metrics of their own."""
 SNAPSHOT_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -51,6 +58,16 @@ class Telemetry:
             ["topic"],
             registry=registry,
         )
+        self.muted_verdicts = Counter(
+            "streamgauge_muted_verdicts",
+            "Verdicts that the fleet's ceiling on false alarms kept from opening an alert.",
+            ["kind"],
+            registry=registry,
+        )
+        self._budget = {
+            name: Gauge(f"streamgauge_{name}", what, registry=registry)
+            for name, what in BUDGET_GAUGES.items()
+        }
         self.alerts = Counter(
             "streamgauge_alerts", "Alert events written.", ["kind", "state"], registry=registry
         )
@@ -118,6 +135,7 @@ class Telemetry:
             "alerts": self.alerts,
             "fenced": self.fenced_rows,
             "limited": self.limited,
+            "muted": self.muted_verdicts,
         }
 
     def add(self, counts: Tally[Count]) -> None:
@@ -137,7 +155,8 @@ class Telemetry:
     def show_sizes(self, stage: str, gauges: Mapping[str, float]) -> None:
         """Show the sizes of a stage's shards, summed."""
         for name, value in gauges.items():
-            self.stage_size.labels(stage, name).set(value)
+            gauge = self._budget.get(name) or self.stage_size.labels(stage, name)
+            gauge.set(value)
         if "series" in gauges:
             self.series.set(gauges["series"])
 

@@ -83,9 +83,11 @@ def _summary(test: Backtest, states: Counter[str]) -> str:
     counts, gauges = test.counts, test.gauges()
     records = sum(count for (name, *_), count in counts.items() if name == "records")
     dead = sum(count for (name, *_), count in counts.items() if name == "dead_letters")
+    muted = sum(count for (name, *_), count in counts.items() if name == "muted")
     late = sum(count for (name, *_), count in counts.items() if name == "late")
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
     return (
         f"backtest: {records:,} records ({dead:,} dead-lettered, {late:,} late rows), {gauges['series']:,.0f} series,"
-        f" {states.total():,} alerts ({told}), {gauges['episodes']:,.0f} still open"
+        f" {states.total():,} alerts ({told}), {gauges['episodes']:,.0f} still open,"
+        f" {muted:,} muted by the fleet's ceiling"
     )

@@ -13,7 +13,7 @@ from stream.config.faults import Fault, FaultsError, Path, unknown_key
 from stream.config.model import Config
 from stream.config.units import shown
 
-NOT_YET = frozenset({"fleet_false_alarms", "event_time", "nulls", "labels", "records"})
+NOT_YET = frozenset({"event_time", "nulls", "labels", "records"})
 """Names that are reserved for what is being built; written today, they would do nothing."""
 
 _REASONS: Mapping[str, str] = {

@@ -24,7 +24,7 @@ from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals
-from stream.config.units import DurationMs, PositiveDurationMs
+from stream.config.units import PERIODS_MS, DurationMs, FalseAlarmCeiling, PositiveDurationMs, Rate
 from stream.formats.limits import Limits as IngestLimits
 
 TOPIC_PATTERN = "^[a-zA-Z0-9._-]+$"
@@ -90,12 +90,14 @@ SOURCES_DEFAULT = (
 
 
 class Alerts(Section):
-    """Where alerts go."""
+    """Where alerts go, and how many of them may be false."""
 
     topic: TopicName = "pipeline.alerts"
     """Append-only log of every state transition of every episode."""
     state_topic: TopicName = Field(default_factory=lambda data: f"{data['topic']}.state")
     """Compacted topic with the latest state of each open alert; `<topic>.state` unless written."""
+    fleet_false_alarms: FalseAlarmCeiling = Rate(5, PERIODS_MS["week"])
+    """Ceiling on the false alarms of all series together, or none."""
 
 
 class DeadLetters(Section):
@@ -237,6 +239,7 @@ class Config(Section):
 
     def settings(self) -> Settings:
         """What the deciding stages get of it."""
+        ceiling = self.alerts.fleet_false_alarms
         return Settings(
             allowed_lateness_ms=self.time.allowed_lateness_ms,
             allowed_skew_ms=self.time.allowed_skew_ms,
@@ -246,6 +249,8 @@ class Config(Section):
             signals=self.signals.tunings(),
             rules=tuple(entry.rule() for entry in self.series),
             series_max=self.limits.series_max,
+            shards=self.topics.samples_partitions,
+            fleet_false_alarms_per_day=ceiling.per_day if isinstance(ceiling, Rate) else None,
         )
 
     def limits_for_ingest(self) -> IngestLimits:

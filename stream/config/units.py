@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
 from detectors.settings import AMONG_MAX, Persistence
 from detectors.zones import nearest_names, zone_names
 
 UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 PERIODS_MS = {"hour": UNITS_MS["h"], "day": UNITS_MS["d"], "week": 7 * UNITS_MS["d"]}
+NO_CEILING: Final = "none"
 DURATION_MS_MAX = 3_650 * UNITS_MS["d"]
 
 _DURATION = re.compile(r"([0-9]{1,12})\s*([smhd])")
@@ -30,6 +31,9 @@ class Rate(NamedTuple):
     def per_day(self) -> float:
         """Occurrences in 24 hours."""
         return self.times * UNITS_MS["d"] / self.period_ms
+
+
+Ceiling: TypeAlias = Rate | Literal["none"]
 
 
 def parse_duration_ms(written: Any) -> int:
@@ -77,6 +81,21 @@ def parse_rate(written: Any) -> Rate:
 def format_rate(rate: Rate) -> str:
     """`1 per 30d`."""
     return f"{rate.times} per {format_duration(rate.period_ms)}"
+
+
+def parse_ceiling(written: Any) -> Ceiling:
+    """As `parse_rate`; `none` says that there is no ceiling."""
+    if written == NO_CEILING:
+        return NO_CEILING
+    try:
+        return parse_rate(written)
+    except ValueError as error:
+        raise ValueError(f"{error}, or {NO_CEILING}") from None
+
+
+def format_ceiling(ceiling: Ceiling) -> str:
+    """`5 per 7d`, or `none`."""
+    return format_rate(ceiling) if isinstance(ceiling, Rate) else ceiling
 
 
 def parse_share(written: Any) -> float:
@@ -138,6 +157,18 @@ FalseAlarmRate = Annotated[
     BeforeValidator(parse_rate),
     PlainSerializer(format_rate, return_type=str),
     _written_as(_RATE, "1 per 30d"),
+]
+FalseAlarmCeiling = Annotated[
+    Ceiling,
+    PlainValidator(parse_ceiling),
+    PlainSerializer(format_ceiling, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^({_RATE.pattern}|{NO_CEILING})$",
+            "examples": ["5 per week", NO_CEILING],
+        }
+    ),
 ]
 Share = Annotated[
     float,

@@ -45,6 +45,7 @@ def test_the_three_incidents_of_a_recording_are_found_and_a_summary_ends_the_run
     assert incidents(alerts) >= {("latency", "orders"), ("volume", "payments"), ("freshness", "inventory")}
     assert {alert.mode for alert in alerts} == {Mode.BACKTEST}
     assert said.splitlines()[-1].startswith("backtest: 10,029 records (0 dead-lettered, 0 late rows)")
+    assert said.splitlines()[-1].endswith(" muted by the fleet's ceiling")
 
 
 def test_wrapped_records_give_the_same_alerts_at_the_same_positions(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def test_counts_of_the_stages_appear_under_their_metric():
             ("fenced", "orders"): 7,
             ("alerts", "latency", "firing"): 1,
             ("limited", "labels_max"): 4,
+            ("muted", "volume"): 6,
             ("open_runs_forgotten",): 3,
         }
     )
@@ -57,6 +58,7 @@ def test_counts_of_the_stages_appear_under_their_metric():
     assert 'streamgauge_fenced_rows_total{topic="orders"} 14.0' in page
     assert 'streamgauge_alerts_total{kind="latency",state="firing"} 2.0' in page
     assert 'streamgauge_limited_total{limit="labels_max"} 8.0' in page
+    assert 'streamgauge_muted_verdicts_total{kind="volume"} 12.0' in page
     assert 'streamgauge_stage_events_total{event="open_runs_forgotten"} 6.0' in page
     assert 'streamgauge_build_info{version="1.2.3"} 1.0' in page
 
@@ -68,3 +70,16 @@ def test_a_topic_that_is_no_longer_owned_disappears():
     page = generate_latest(telemetry.registry).decode()
     assert 'streamgauge_lag_records{topic="b"} 3.0' in page
     assert 'streamgauge_lag_records{topic="a"}' not in page
+
+
+def test_the_budgets_are_metrics_of_their_own_and_other_sizes_are_not():
+    telemetry = Telemetry("1.2.3")
+    telemetry.show_sizes("detect", {"budget_allowed": 5.0, "budget_expected": 1.5, "open_runs": 2})
+    telemetry.show_sizes("triage", {"budget_spent": 3, "budget_muted": 4})
+    page = generate_latest(telemetry.registry).decode()
+    assert "streamgauge_budget_allowed 5.0" in page
+    assert "streamgauge_budget_expected 1.5" in page
+    assert "streamgauge_budget_spent 3.0" in page
+    assert "streamgauge_budget_muted 4.0" in page
+    assert 'streamgauge_stage_size{name="open_runs",stage="detect"} 2.0' in page
+    assert 'name="budget' not in page

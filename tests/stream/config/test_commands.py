@@ -72,6 +72,14 @@ def test_what_show_prints_loads_to_the_same_configuration(example: Path, tmp_pat
     assert load(copy) == load(example)
 
 
+def test_a_ceiling_that_was_lifted_is_shown_and_stays_lifted(tmp_path: Path):
+    lifted, copy = tmp_path / "lifted.yaml", tmp_path / "copy.yaml"
+    lifted.write_text("alerts: {fleet_false_alarms: none}")
+    copy.write_text(_run("show", "--config", str(lifted)))
+    assert "fleet_false_alarms: none" in copy.read_text()
+    assert load(copy) == load(lifted)
+
+
 def test_show_says_where_each_value_came_from(example: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("STREAMGAUGE__HTTP__PORT", "9000")
     origins = {

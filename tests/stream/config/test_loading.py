@@ -66,6 +66,18 @@ def test_what_a_file_says_reaches_the_settings(tmp_path: Path):
     assert volume.false_alarms_per_day == pytest.approx(1 / 90)
 
 
+@pytest.mark.parametrize(
+    ("written", "per_day"), [("", 5 / 7), ("1 per 30d", 1 / 30), ("none", None), ("2 per day", 2)]
+)
+def test_the_ceiling_of_the_fleet_reaches_the_settings_with_the_shards_that_share_it(
+    tmp_path: Path, written: str, per_day: float | None
+):
+    text = f"topics: {{samples_partitions: 6}}\nalerts: {{fleet_false_alarms: {written}}}"
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    assert settings.fleet_false_alarms_per_day == (None if per_day is None else pytest.approx(per_day))
+    assert settings.shards == 6
+
+
 def test_a_series_has_the_time_zone_of_its_entry_its_signal_or_the_defaults(tmp_path: Path):
     text = """
     defaults: {time_zone: Europe/Berlin}
@@ -123,7 +135,10 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "(allowed: events, openlineage, metrics)")),
         ("sources:\n- topic: a\n  format: records", ("c.yaml:3: sources[0].format: 'records' is not supported yet "
          "(allowed: events, openlineage, metrics)")),
-        ("alerts: {fleet_false_alarms: 5 per week}", "c.yaml:1: alerts.fleet_false_alarms: not supported yet"),
+        ("alerts: {fleet_false_alarms: 0 per week}", ("c.yaml:1: alerts.fleet_false_alarms: no detector can promise 0 false "
+         "alarms: write a long period instead, like 1 per 365d, or none")),
+        ("alerts: {fleet_false_alarms: 5}", ("c.yaml:1: alerts.fleet_false_alarms: 5 is not a rate: write N per DURATION, "
+         "like 1 per 30d, or none")),
         ("defaults: {season: daily}", "c.yaml:1: defaults.season: 'daily' is not one of them (allowed: auto)"),
         ("signals: {nulls: {}}", "c.yaml:1: signals.nulls: not supported yet"),
         ("defaults: {severity: high}", ("c.yaml:1: defaults.severity: 'high' is not one of them "
