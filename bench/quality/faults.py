@@ -497,14 +497,14 @@ def _panel(it: Incident, series: Series, opened: Sequence[Alert]) -> Drawn:
 
 def _draw(section: Section, plan: Plan, runs: Sequence[Run]) -> None:
     panels = {it.title.partition(":")[0]: it for one in runs for it in one.drawn}
-    folder = plan.folder / "quality"
+    folder = plan.folder / "quality-plots"
     folder.mkdir(exist_ok=True)
     (folder / "faults.svg").write_text(drawing([panels[kind] for kind in sorted(panels)]))
     what = (
         "An incident of each kind that numbers show: the series with the band expected of it (green), the incident (red), and all alerts of its pipeline: "
         "red triangles within the incident, grey ones outside."
     )
-    section.pictures.append(Picture("What it looks like", "quality/faults.svg", what))
+    section.pictures.append(Picture("What it looks like", "quality-plots/faults.svg", what))
 
 
 def _conditions(runs: Sequence[Run], size: Size, *, given: bool) -> str:
