@@ -17,6 +17,8 @@ from stream.simulate.recording import FAULTS_PER_WEEK, Recording, Request, recor
 EVENTS, INCIDENTS, PLATFORM = "events.ndjson", "incidents.yaml", "platform.yaml"
 END = "2025-11-10T00:00:00Z"
 DAYS_MAX = 3_660
+END_MS_MAX = 253_370_764_800_000
+"""9999-01-01T00:00:00Z"""
 T = TypeVar("T")
 
 
@@ -63,8 +65,8 @@ def simulate(  # noqa: PLR0913 - the options of a command
     null_burst, unit_flip, clock_skew, failure_burst, level_shift, schema_change.
     """
     from_ms, to_ms = span(_time(end), days)
-    if from_ms <= 0:
-        raise Refused(f"--end: {days} days before {end} lie before 1970", Exit.USAGE)
+    if from_ms <= 0 or to_ms > END_MS_MAX:
+        raise Refused(f"--end: {days} days up to {end} do not lie between 1970 and 9999", Exit.USAGE)
     request = Request(seed, pipelines, from_ms, to_ms, _kinds(faults), faults_per_week, _zone(timezone))
     _prepare(out, force=force)
     typer.echo(f"simulating {pipelines:,} pipelines over {days:,} days", err=True)

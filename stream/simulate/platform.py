@@ -272,12 +272,15 @@ def _usual_rows(rng: np.random.Generator, amounts: Amounts) -> float:
 def _season(rng: np.random.Generator, archetype: Archetype, amounts: Amounts) -> Season:
     business = rng.random() < 0.6
     by_hour = archetype in (Archetype.MICRO_BATCH, Archetype.HOURLY, Archetype.FEW_HOURS)
+    by_day = by_hour or archetype in (Archetype.DAILY, Archetype.WEEKDAYS)
     month_end = rng.random() < 0.12 and archetype in (Archetype.DAILY, Archetype.WEEKDAYS)
+    weekend = rng.uniform(0.25, 0.7) if business else rng.uniform(0.9, 1.3)
+    holiday = rng.uniform(0.25, 0.7) if business else rng.uniform(0.8, 1.3)
     drawn = {
         "amplitude": rng.uniform(0.1, 1.0) if by_hour else 0.0,
         "peak_hour": rng.uniform(10, 20),
-        "weekend": rng.uniform(0.25, 0.7) if business else rng.uniform(0.9, 1.3),
-        "holiday": rng.uniform(0.25, 0.7) if business else rng.uniform(0.8, 1.3),
+        "weekend": weekend if by_day else 1.0,
+        "holiday": holiday if by_day else 1.0,
         "month_end": rng.uniform(1.8, 4.0) if month_end else 1.0,
         "growth_per_month": rng.uniform(-0.04, 0.12),
     }

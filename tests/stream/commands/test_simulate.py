@@ -109,6 +109,7 @@ def test_a_directory_with_something_in_it_is_left_alone_unless_forced(tmp_path: 
         (("--timezone", "Europe/Atlantis"), "Europe/Atlantis"),
         (("--end", "yesterday"), "yesterday"),
         (("--end", "1970-01-20T00:00:00Z"), "1970"),
+        (("--end", "9999-12-31T00:00:00Z"), "9999"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_written(
