@@ -122,7 +122,7 @@ def _stretches(known: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _thinned(places: np.ndarray) -> list[int]:
-    step = max(1, len(places) // PLOT)
+    step = max(1, 2 * len(places) // PLOT)
     return [int(at) for at in places[::step]]
 
 
@@ -146,7 +146,7 @@ def _line(points: Iterable[tuple[float, float]], ink: str) -> str:
 
 
 def _path(points: Iterable[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    return "M" + "L".join(f"{x:.0f} {y:.1f}" for x, y in points)
 
 
 def _axes(it: Drawn, scale: _Scale) -> Iterator[str]:

@@ -254,11 +254,11 @@ def _draw(section: Section, plan: Plan, series: Sequence[Labelled], said: Sequen
         for it, one in zip(series, said, strict=True)
         if it.name in DRAWN
     ]
-    folder = plan.folder / "quality"
+    folder = plan.folder / "quality-plots"
     folder.mkdir(exist_ok=True)
     (folder / "nab.svg").write_text(drawing(panels))
     what = (
         "Values over the expected band (green), labelled windows (red), alerts: red triangles within a window, grey ones outside. "
         "The band is what would have been ordinary at that moment, judged before the value was learned."
     )
-    section.pictures.append(Picture("What it looks like", "quality/nab.svg", what))
+    section.pictures.append(Picture("What it looks like", "quality-plots/nab.svg", what))

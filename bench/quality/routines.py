@@ -242,11 +242,11 @@ def _row(section: Section, routine: Routine, interval_ms: int, scores: list[Scor
 
 def _draw(section: Section, plan: Plan) -> None:
     panels = list(_panels(plan.seed * 1000))
-    folder = plan.folder / "quality"
+    folder = plan.folder / "quality-plots"
     folder.mkdir(exist_ok=True)
     (folder / "routines.svg").write_text(drawing(panels))
     what = "The days around what breaks each routine (red), every 5 minutes or hour, with the band that was expected (green) and the alerts (triangles)."
-    section.pictures.append(Picture("What it looks like", "quality/routines.svg", what))
+    section.pictures.append(Picture("What it looks like", "quality-plots/routines.svg", what))
 
 
 def _panels(seed: int) -> Iterator[Drawn]:
