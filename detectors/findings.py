@@ -18,7 +18,7 @@ def new_finding(a: Arrays, what: int, part: int, follower: int, time_ms: int, st
     finding.order_ms, finding.time_ms, finding.start_ms = a.counters[NOW_MS], time_ms, start_ms
     finding.observed = finding.expected = finding.lower = finding.upper = finding.p_value = math.nan
     finding.score, finding.n, finding.since_ms, finding.last_ms = 0.0, 0, -1, -1
-    finding.method, finding.anomalous = 0, 0
+    finding.method, finding.days, finding.anomalous = 0, 0, 0
     finding.source[0] = finding.source[1] = NOWHERE
     return finding
 

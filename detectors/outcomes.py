@@ -1,4 +1,4 @@
-"""One series of yes/no outcomes of a follower: whether its runs failed, or were reported twice."""
+"""One series of yes/no outcomes of a follower: whether its runs failed, were reported twice, or its rows came late."""
 
 from detectors.budget import coarse_alpha, coarse_place
 from detectors.compiled import pasted
@@ -10,28 +10,53 @@ from detectors.rates import expected_share, judged, learn, learned, upper_share
 
 
 @pasted
-def judge_outcome(
-    a: Arrays, follower: int, part: int, o: Record, row: Record, outcome: bool, interval_ms: float
+def judge_outcome(  # noqa: PLR0913  a kernel takes no objects
+    a: Arrays,
+    follower: int,
+    part: int,
+    o: Record,
+    row: Record,
+    time_ms: int,
+    outcome: bool,
+    interval_ms: float,
 ) -> None:
-    """Judge one outcome and learn it; `interval_ms` is how often outcomes come, for the budget."""
+    """Judge one outcome, known at `time_ms`, and learn it; `interval_ms` is how often outcomes come, for the budget."""
     if o.rate.count == 0:
-        o.first_ms = row.time_ms
-    if outcome or o.rate.recent or awaited(o, row.time_ms):
-        _judge(a, follower, part, o, row, outcome, interval_ms)
+        o.first_ms = time_ms
+    if outcome or o.rate.recent or awaited(o, time_ms):
+        _judge(a, follower, part, o, row, time_ms, outcome, interval_ms)
     else:
         learn(o.rate, False, False)
-    o.last_ms = row.time_ms
+    o.last_ms = time_ms
 
 
 @pasted
-def _judge(
-    a: Arrays, follower: int, part: int, o: Record, row: Record, outcome: bool, interval_ms: float
+def _judge(  # noqa: PLR0913  a kernel takes no objects
+    a: Arrays,
+    follower: int,
+    part: int,
+    o: Record,
+    row: Record,
+    time_ms: int,
+    outcome: bool,
+    interval_ms: float,
 ) -> None:
     rate = a.tuned[a.followers[follower].tuned[part]].false_alarms_per_day
     alpha = coarse_alpha(coarse_place(rate, interval_ms))
     anomalous, p_value, span, count = judged(o.rate, outcome, alpha)
-    if anomalous or awaited(o, row.time_ms):
-        _report(a, follower, part, o, row, count / span, upper_share(o.rate, span, alpha), p_value, anomalous)
+    if anomalous or awaited(o, time_ms):
+        _report(
+            a,
+            follower,
+            part,
+            o,
+            row,
+            time_ms,
+            count / span,
+            upper_share(o.rate, span, alpha),
+            p_value,
+            anomalous,
+        )
     learn(o.rate, outcome, anomalous)
 
 
@@ -42,6 +67,7 @@ def _report(  # noqa: PLR0913  a kernel takes no objects
     part: int,
     o: Record,
     row: Record,
+    time_ms: int,
     observed: float,
     upper: float,
     p_value: float,
@@ -49,8 +75,8 @@ def _report(  # noqa: PLR0913  a kernel takes no objects
 ) -> None:
     expected = expected_share(o.rate)
     severity = observed / max(upper, expected)
-    if wanted(o, row.time_ms, anomalous, severity):
-        finding = new_finding(a, OUTCOME, part, follower, row.time_ms, row.time_ms)
+    if wanted(o, time_ms, anomalous, severity):
+        finding = new_finding(a, OUTCOME, part, follower, time_ms, time_ms)
         finding.observed, finding.expected, finding.lower, finding.upper = observed, expected, 0.0, upper
         finding.p_value, finding.score = p_value, severity
         finding.n, finding.since_ms, finding.last_ms = learned(o.rate), o.first_ms, o.last_ms

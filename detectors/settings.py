@@ -70,6 +70,7 @@ SIGNAL_DEFAULTS: Mapping[str, Tuning] = {
     "freshness": Tuning(direction="up"),
     "failures": Tuning(direction="up"),
     "duplicates": Tuning(direction="up"),
+    "lateness": Tuning(direction="up"),
     "schema": Tuning(min_effect=0.0),
     "value": Tuning(min_effect=0.0),
 }

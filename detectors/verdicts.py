@@ -36,15 +36,18 @@ class Reason(StrEnum):
     RUNNING_TOO_LONG = "running_too_long"
     RUN_OVERDUE = "run_overdue"
     RUN_ARRIVED = "run_arrived"
+    SERIES_SILENT = "series_silent"
+    SERIES_BACK = "series_back"
     TOO_MANY_FAILURES = "too_many_failures"
     TOO_MANY_DUPLICATES = "too_many_duplicates"
+    TOO_MANY_LATE = "too_many_late"
     SCHEMA_CHANGED = "schema_changed"
     SERIES_CAP = "series_cap"
 
     @property
     def conclusive(self) -> bool:
         """Whether one such ordinary verdict ends an episode without a quiet time."""
-        return self is Reason.RUN_ARRIVED
+        return self in (Reason.RUN_ARRIVED, Reason.SERIES_BACK)
 
 
 class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_ms": "from", "to_ms": "to"}):
@@ -109,6 +112,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     schema_change: SchemaChange | None = None
     owner: str = ""
     error: str = ""
+    schedule: str = ""
+    """When a series runs, in words, for what was judged by a schedule."""
 
 
 class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True):

@@ -20,6 +20,8 @@ def recovery(verdict: Verdict, starts_at_ms: int) -> str:
     lasted = duration_text(max(0, verdict.time_ms - starts_at_ms))
     if verdict.reason is Reason.RUN_ARRIVED:
         return f"{subject(verdict.labels)} has run again, {lasted} after it was overdue"
+    if verdict.reason is Reason.SERIES_BACK:
+        return f"{subject(verdict.labels)} is seen again, {lasted} after it was overdue"
     return f"{subject(verdict.labels)} is back in its usual range after {lasted}{_now(verdict)}"
 
 
@@ -65,14 +67,17 @@ def _predicate(verdict: Verdict) -> str:
     when, observed = _clock(verdict.time_ms), _amount(verdict.observed, verdict)
     match verdict.reason:
         case Reason.RUN_OVERDUE:
-            every = _amount(verdict.expected, verdict)
-            said = f"has not run since {_clock(verdict.window_start_ms)}: a run comes every {every}, the next was due by {when}"
+            said = f"has not run since {_clock(verdict.window_start_ms)}: {_due(verdict)}"
+        case Reason.SERIES_SILENT:
+            said = f"has not been seen since {_clock(verdict.window_start_ms)}: {_due(verdict)}"
         case Reason.RUNNING_TOO_LONG:
             said = f"has been running for {observed} at {when}{_usual(verdict)}"
         case Reason.TOO_MANY_FAILURES:
             said = f"failed: {observed} of its latest runs up to {when}{_usual(verdict)}"
         case Reason.TOO_MANY_DUPLICATES:
             said = f"reported runs twice: {observed} of the latest up to {when}{_usual(verdict)}"
+        case Reason.TOO_MANY_LATE:
+            said = f"comes late: {observed} of its latest records up to {when}{_usual(verdict)}"
         case Reason.SCHEMA_CHANGED if verdict.schema_change is not None:
             said = f"changed its schema at {when}: {_schema(verdict.schema_change)}"
         case Reason.SERIES_CAP:
@@ -83,6 +88,21 @@ def _predicate(verdict: Verdict) -> str:
             verb = {"latency": "took", "volume": "carried"}.get(verdict.signal, "was at")
             said = f"{verb} {observed} at {when}{_usual(verdict)}"
     return f" {said}"
+
+
+def _due(verdict: Verdict) -> str:
+    """When the run that did not come was due."""
+    by = _clock(verdict.time_ms)
+    one = "a run" if verdict.reason is Reason.RUN_OVERDUE else "a sample"
+    runs = "it runs" if verdict.reason is Reason.RUN_OVERDUE else "it comes"
+    if not verdict.schedule or verdict.lower is None or verdict.expected is None:
+        return f"{one} comes every {_amount(verdict.expected, verdict)}, the next was due by {by}"
+    from_ = _clock(verdict.window_start_ms + int(verdict.lower)).removesuffix(" UTC")
+    day, time = by.split(" ", 1)
+    until = time if from_.startswith(day) else by
+    return (
+        f"{one} was due between {from_} and {until}; {runs} {verdict.schedule} ({verdict.baseline.n} samples)"
+    )
 
 
 def _usual(verdict: Verdict) -> str:
