@@ -91,7 +91,7 @@ def find_rule(hits: Days, until: int, scratch: Scratch) -> tuple[int, int]:
         rule = _CANDIDATE_RULES[candidate]
         named = _named(candidate, hits, until, outage, int(usual), scratch)
         error = _error(hits, until, outage, rule, named)
-        if error < least or (error == least and best == NO_RULE):
+        if error < least or (error == least and best in (NO_RULE, EVERY)):
             best, days, least = rule, named, error
     return best, days
 

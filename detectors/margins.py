@@ -16,6 +16,8 @@ from detectors.compiled import inner
 
 TAIL = 3
 """One in so many counts as tail."""
+TAIL_MIN = 2
+"""Fewer excesses count as so many."""
 SHAPE = 0.1
 WINSORISED = 3.0
 BEYOND = 1.25
@@ -34,7 +36,7 @@ def limit_of(ordered: npt.NDArray[np.float64], excess_prior: float, alpha: float
     excesses = excess_prior
     for i in range(n - k, n):
         excesses += min(ordered[i] - threshold, WINSORISED * second + excess_prior)
-    curve = 1.0 / k + SHAPE
+    curve = 1.0 / max(k, TAIL_MIN) + SHAPE
     return threshold + excesses / k * ((n * alpha / k) ** -curve - 1.0) / curve
 
 

@@ -168,7 +168,7 @@ def _move(times: Numbers, of: Numbers, slots: int) -> None:
                     last_old = max(last_old, times[i])
                 elif of[i] == new:
                     first_new = min(first_new, times[i])
-            if first_new > last_old > -math.inf:
+            if math.inf > first_new > last_old > -math.inf:
                 for i in range(len(times)):
                     if of[i] >= 0 and of[i] % _MOVED == old:
                         of[i] = new + _MOVED
