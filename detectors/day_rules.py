@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.cadence_layout import Scratch
-from detectors.civil_days import BUSINESS_DAYS, civil, month_length, weekday
+from detectors.civil_days import BUSINESS_DAYS, civil_from_days, day_of_month, days_in_month, weekday
 from detectors.compiled import inner
 from detectors.order_statistics import middle, sort_few
 
@@ -54,10 +54,10 @@ def is_due(rule: int, days: int, reference: int, day: int) -> bool:
         return (days >> weekday(day)) & 1 == 1
     if rule == EVERY:
         return (day - reference) % days == 0
-    year, month, of_month = civil(day)
+    year, month, of_month = civil_from_days(day)
     if rule == MONTH_DAYS:
         return (days >> (of_month - 1)) & 1 == 1
-    length, of_week = month_length(year, month), weekday(day)
+    length, of_week = days_in_month(year, month), weekday(day)
     if rule == NTH_WEEKDAY:
         nth = days // 7
         return of_week == days % 7 and (of_month > length - 7 if nth == LAST else (of_month - 1) // 7 == nth)
@@ -106,7 +106,7 @@ def _named(candidate: int, hits: Days, until: int, outage: float, usual: int, sc
         return max(usual, 1)
     if rule == MONTH_DAYS:
         return _month_mask(hits, scratch)
-    _, _, of_month = civil(int(hits[0]))
+    of_month = day_of_month(int(hits[0]))
     nth = LAST if candidate == _CANDIDATES - 1 else (of_month - 1) // 7
     return 7 * nth + weekday(int(hits[0])) if rule == NTH_WEEKDAY else 0
 
@@ -181,10 +181,10 @@ def _month_mask(hits: Days, scratch: Scratch) -> int:
     passed, hit = counts[:32], counts[32:64]
     passed[:], hit[:] = 0.0, 0.0
     for day in range(int(hits[-1]), int(hits[0]) + 1):
-        _, _, of_month = civil(day)
+        of_month = day_of_month(day)
         passed[of_month] += 1
     for i in range(len(hits)):
-        _, _, of_month = civil(int(hits[i]))
+        of_month = day_of_month(int(hits[i]))
         hit[of_month] += 1
     mask = 0
     for of_month in range(1, 32):

@@ -34,8 +34,10 @@ def note_arrival(a: Arrays, follower: int, row: Record) -> None:
         state.first_ms = row.time_ms
     state.arrivals += 1
     state.source, state.offset = row.source, row.offset
-    rate = a.tuned[a.followers[follower].tuned[FRESHNESS]].false_alarms_per_day
-    due_ms = arrive(state.cadence, row.time_ms, 0, rate, a.scratch)
+    tuned = a.tuned[a.followers[follower].tuned[FRESHNESS]]
+    due_ms = arrive(
+        state.cadence, a.bank.zones[tuned.zone], row.time_ms, tuned.false_alarms_per_day, a.scratch
+    )
     is_old = a.followers[follower].kind == RUN_EVENTS or row.time_ms - state.first_ms >= VALUE_AGE_MS
     if due_ms >= 0 and is_old:
         state.due_ms = due_ms

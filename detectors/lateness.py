@@ -21,6 +21,7 @@ def judge_lateness(a: Arrays, follower: int, row: Record) -> None:
     if f.lateness.rate.count < RECENT_MAX:
         if f.lateness.rate.count == 0:
             f.lateness.first_ms = row.order_ms
+        f.lateness.seen += 1
         learn(f.lateness.rate, late, False)
     else:
         interval_ms = float(f.arrivals.cadence.typical_ms)

@@ -32,6 +32,11 @@ LIGHT = np.dtype(
         ("kind", "<i2"),
         ("direction", "<i2"),
         ("deep", "<i4"),
+        ("zone", "<i4"),
+        ("needed", "u1"),
+        ("among", "u1"),
+        ("crossed", "<u2"),
+        ("min_volume", "<f8"),
         ("threshold", "<f8"),
         ("false_alarms_per_day", "<f8"),
         ("min_effect", "<f8"),
@@ -43,14 +48,20 @@ LIGHT = np.dtype(
 )
 """Settings and few-samples state of one series.
 
-`n` counts all samples, `runs` those that the t head has learned, INTEREST see `interest`. `deep` is the place of the
-scorer's state: 0, where nothing is ever learned, until the series has one. In a free slot `first_ms` is 1 + the next free
-slot (0: none), in a free DEEP record `block` is the next free place.
+`n` counts all samples, `runs` those that the t head has learned, INTEREST see `interest`. `zone` is the number of its time zone
+in the bank's table (`local_time`). `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
+it crossed its limits; `needed` of the last `among` must have. `deep` is the place of the scorer's state: 0, where nothing is ever learned, until the
+series has one. In a free slot `first_ms` is 1 + the next free slot (0: none), in a free DEEP record `block` is the next free
+place.
 """
 
 TUNED = np.dtype(
     [
         ("direction", "<i2"),
+        ("zone", "<i4"),
+        ("needed", "u1"),
+        ("among", "u1"),
+        ("min_volume", "<f8"),
         ("threshold", "<f8"),
         ("false_alarms_per_day", "<f8"),
         ("min_effect", "<f8"),
@@ -95,3 +106,4 @@ class Bank(NamedTuple):
     counters: npt.NDArray[np.int64]
     light_dirty: npt.NDArray[np.uint8]
     deep_dirty: npt.NDArray[np.uint8]
+    zones: Records

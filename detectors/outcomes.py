@@ -23,6 +23,7 @@ def judge_outcome(  # noqa: PLR0913  a kernel takes no objects
     """Judge one outcome, known at `time_ms`, and learn it; `interval_ms` is how often outcomes come, for the budget."""
     if o.rate.count == 0:
         o.first_ms = time_ms
+    o.seen += 1
     if outcome or o.rate.recent or awaited(o, time_ms):
         _judge(a, follower, part, o, row, time_ms, outcome, interval_ms)
     else:
@@ -41,9 +42,10 @@ def _judge(  # noqa: PLR0913  a kernel takes no objects
     outcome: bool,
     interval_ms: float,
 ) -> None:
-    rate = a.tuned[a.followers[follower].tuned[part]].false_alarms_per_day
-    alpha = coarse_alpha(coarse_place(rate, interval_ms))
-    anomalous, p_value, span, count = judged(o.rate, outcome, alpha)
+    tuned = a.tuned[a.followers[follower].tuned[part]]
+    alpha = coarse_alpha(coarse_place(tuned.false_alarms_per_day, interval_ms))
+    unlikely, p_value, span, count = judged(o.rate, outcome, alpha)
+    anomalous = unlikely and o.seen >= tuned.min_volume
     if anomalous or awaited(o, time_ms):
         _report(
             a,
@@ -57,7 +59,7 @@ def _judge(  # noqa: PLR0913  a kernel takes no objects
             p_value,
             anomalous,
         )
-    learn(o.rate, outcome, anomalous)
+    learn(o.rate, outcome, unlikely)
 
 
 @pasted

@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.cadence_layout import GAPS_MAX, HOUR_MS, Scratch
-from detectors.civil_days import DAY_MS
 from detectors.compiled import inner
-from detectors.core.layout import Record
+from detectors.core.layout import DAY_MS, Record
 from detectors.day_rules import NO_RULE, OUTAGE_DAYS, OUTAGE_GAPS, find_rule, next_day
 from detectors.margins import margins
 from detectors.order_statistics import sort_few, sort_pairs

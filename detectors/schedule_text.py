@@ -3,7 +3,8 @@
 from typing import Final
 
 from detectors import day_rules as rules
-from detectors.civil_days import BUSINESS_DAYS, DAY_MS
+from detectors.civil_days import BUSINESS_DAYS
+from detectors.core.layout import DAY_MS
 
 _NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _NTH: Final = ("first", "second", "third", "fourth", "last")

@@ -30,10 +30,12 @@ from detectors.cadence_layout import (
 from detectors.compiled import entry, inner
 from detectors.core.layout import Record, Records
 from detectors.day_rules import NO_RULE
+from detectors.local_time import offset_ms, zone_record
 from detectors.margins import BEYOND, limit_of
 from detectors.order_statistics import middle, sort_few
 from detectors.rhythm import find_rhythm
 from detectors.schedule import find_schedule
+from detectors.settings import UTC
 
 RESOLUTION_MS = 10_000
 ALLOWED_GAP_MS_MIN = 60_000
@@ -70,7 +72,8 @@ class Cadence:
     66
     """
 
-    def __init__(self) -> None:
+    def __init__(self, time_zone: str = UTC) -> None:
+        self._zone = zone_record(time_zone)
         self._state: Records = np.zeros(1, CADENCE)
         self._state["anchor_ms"] = self._state["last_ms"] = -1
         self._scratch = new_scratch()
@@ -85,32 +88,32 @@ class Cadence:
         """The rule of days in force, see `day_rules`."""
         return int(self._state["rule"][0])
 
-    def arrive(self, time_ms: int, false_alarms_per_day: float, offset_ms: int = 0) -> int | None:
+    def arrive(self, time_ms: int, false_alarms_per_day: float) -> int | None:
         """Learn an arrival; returns when the next is overdue, or None while too little is known.
 
-        `offset_ms` is what the series' clock is ahead of UTC. An arrival at or before the last one teaches nothing.
+        An arrival at or before the last one teaches nothing.
         """
-        due_ms = _arrive(self._state, time_ms, offset_ms, false_alarms_per_day, self._scratch)
+        due_ms = _arrive(self._state, self._zone, time_ms, false_alarms_per_day, self._scratch)
         return due_ms if due_ms >= 0 else None
 
 
 @inner
-def arrive(c: Record, time_ms: int, offset_ms: int, false_alarms_per_day: float, scratch: Scratch) -> int:
-    """Learn an arrival; returns when the next is overdue, -1 while too little is known.
-
-    `offset_ms` is what the series' clock is ahead of UTC.
-    """
+def arrive(c: Record, zone: Record, time_ms: int, false_alarms_per_day: float, scratch: Scratch) -> int:
+    """Learn an arrival; returns when the next is overdue, -1 while too little is known. The series' clock is that of `zone`."""
     if c.anchor_ms < 0:
         c.anchor_ms, c.due_ms = time_ms, -1
-        c.clock_ms = time_ms + offset_ms
+        c.clock_ms = time_ms + offset_ms(zone, time_ms)
         c.first_hour = hour_of(c.clock_ms)
         mark_active(c, c.first_hour)
     elif time_ms - c.anchor_ms >= RESOLUTION_MS:
         c.overdue = c.overdue + 1 if 0 <= c.due_ms < time_ms else 0
-        _learn(c, time_ms + offset_ms, false_alarms_per_day, scratch)
+        ahead_ms = offset_ms(zone, time_ms)
+        _learn(c, time_ms + ahead_ms, false_alarms_per_day, scratch)
         c.anchor_ms = time_ms
         due_ms = _due_clock_ms(c)
-        c.due_ms = due_ms - offset_ms - c.jumped_ms if due_ms >= 0 else -1
+        c.due_ms = due_ms - c.jumped_ms - ahead_ms if due_ms >= 0 else -1
+        if c.due_ms >= 0 and (c.rule != NO_RULE or c.period_ms > 0):
+            c.due_ms += ahead_ms - offset_ms(zone, c.due_ms)
     c.last_ms = max(c.last_ms, time_ms)
     return max(c.due_ms, c.last_ms + ALLOWED_GAP_MS_MIN) if c.due_ms >= 0 else -1
 
@@ -246,6 +249,6 @@ def _measure_gaps(c: Record, false_alarms_per_day: float, scratch: Scratch) -> N
 
 @entry
 def _arrive(
-    state: Records, time_ms: int, offset_ms: int, false_alarms_per_day: float, scratch: Scratch
+    state: Records, zone: Records, time_ms: int, false_alarms_per_day: float, scratch: Scratch
 ) -> int:
-    return arrive(state[0], time_ms, offset_ms, false_alarms_per_day, scratch)
+    return arrive(state[0], zone[0], time_ms, false_alarms_per_day, scratch)
