@@ -1,7 +1,7 @@
 """Active hours: in which hours of the week does a series come at all, such as from 8 to 18 on working days?
 
 A bit for each hour of the last four weeks says whether the series was active. An hour is expected to be active when more than half of the
-evidence says so: the same hour of the weeks before, each with weight 1, and the same hour of those of the six days before that are working
+evidence says so: the same hour of the three weeks before, each with weight 0.4, and the same hour of those of the six days before that are working
 days, or weekend days, as well, each with 0.25. So an outage
 does not teach silence, and a night is known from the second one on; a silence of 20 hours or more is no night, and only says something of its weekday. The first weekend of a series that was silent at other times too
 is taken for silent. A week without any activity says nothing. By the series' own clock. 96 bytes a series; a few nanoseconds to mark, tens to ask.
@@ -15,7 +15,7 @@ from detectors.core.layout import Record
 
 DAY_HOURS, WEEK_HOURS = 24, 168
 _MONDAY_SHIFT = 72
-_DAY_WEIGHT = 0.25
+_WEEK_WEIGHT, _DAY_WEIGHT = 0.4, 0.25
 _NIGHT_HOURS = 20
 _AROUND_THE_CLOCK = 0.9
 
@@ -68,8 +68,8 @@ def expected_active(c: Record, hour: int) -> bool:
         before = hour - week * WEEK_HOURS
         if _says_something(c, before):
             weeks += 1
-            seen += 1.0
-            active += _was_active(c, before)
+            seen += _WEEK_WEIGHT
+            active += _WEEK_WEIGHT if _was_active(c, before) else 0.0
     for day in range(1, 7):
         before = hour - day * DAY_HOURS
         if _is_weekend(before) == _is_weekend(hour) and _says_something(c, before):

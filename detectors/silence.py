@@ -6,7 +6,7 @@ by what the last 32 gaps' tail predicts (`margins`), and never below a quarter m
 (`active_hours`), and gaps across such hours teach nothing.
 
 All goes by the series' own clock: UTC and the offset of its time zone. Where the zone is not known a schedule moves by an hour in UTC twice a year; so an arrival
-of a punctual series that comes an hour before or after its time, to the margin, moves the clock by that hour. A run that was once an
+of a punctual series that comes an hour before or after its time, to 20 minutes or the margin, moves the clock by that hour. A run that was once an
 hour late moves it back the next time.
 
 Arrivals within 10 s of one another count as one, and no series is silent before a minute has passed. Says nothing before four runs of a
@@ -53,8 +53,8 @@ ORDINARY_GAPS = 2.5
 """A gap of so many usual ones or less is activity all through."""
 OVERDUE_MAX = 6
 """After so many overdue arrivals in a row the gaps before them are forgotten."""
-PUNCTUAL_MS = HOUR_MS // 2
-"""A series with a greater margin is not punctual enough to tell a jump of an hour."""
+PUNCTUAL_MS, JUMP_NEAR_MS = 2_700_000, 1_200_000
+"""A series with a greater margin is not punctual enough to tell a jump of an hour, and how near to an hour one must be."""
 
 KNOWN_HOURS = 504
 """From this age of a series on its active hours tell of a jump: three weeks."""
@@ -165,7 +165,7 @@ def _follow_jump(c: Record, local_ms: int) -> None:
     if c.late_ms > PUNCTUAL_MS or not (c.rule != NO_RULE or told):
         return
     away_ms = local_ms + c.jumped_ms - c.center_ms
-    if abs(abs(away_ms) - HOUR_MS) <= c.late_ms:
+    if abs(abs(away_ms) - HOUR_MS) <= min(c.late_ms, JUMP_NEAR_MS):
         c.jumped_ms -= HOUR_MS if away_ms > 0 else -HOUR_MS
 
 
