@@ -13,8 +13,6 @@ Arrivals within 10 s of one another count as one, and no series is silent before
 schedule, or 6 arrivals. A gap model is worked out anew at every gap of the first eight, at every fourth up to 32 and at every eighth later.
 """
 
-import math
-
 import numpy as np
 
 from detectors.active_hours import expected_active, hour_of, mark_active, next_active
@@ -116,12 +114,6 @@ def arrive(c: Record, zone: Record, time_ms: int, false_alarms_per_day: float, s
             c.due_ms += ahead_ms - offset_ms(zone, c.due_ms)
     c.last_ms = max(c.last_ms, time_ms)
     return max(c.due_ms, c.last_ms + ALLOWED_GAP_MS_MIN) if c.due_ms >= 0 else -1
-
-
-@inner
-def latest_gap_ms(c: Record) -> float:
-    """The newest gap, NaN before there is one."""
-    return abs(c.gaps[(c.learned - 1) % GAPS_MAX]) if c.learned > 0 else math.nan
 
 
 @inner
