@@ -33,6 +33,7 @@ class Kind(StrEnum):
     DUPLICATES = "duplicates"
     NULLS = "nulls"
     VALUE = "value"
+    LATENESS = "lateness"
     DETECTOR_HEALTH = "detector_health"
 
 

@@ -26,7 +26,7 @@ from detectors.follower_layout import (
     GRID,
     MEASURES,
     NOW_MS,
-    RUN_EVENTS,
+    LATENESS,
     Arrays,
 )
 from detectors.numeric_layout import FIRST, RUNS
@@ -118,20 +118,27 @@ def _count_follower(a: Arrays, f: Record) -> None:
                 count_capacity(fleet, capacity_per_day(s.false_alarms_per_day, s.interval_s))
             elif s.n >= WARM_UP:
                 count_capacity(fleet, s.false_alarms_per_day)
-    if f.kind == RUN_EVENTS:
-        interval_s = f.arrivals.cadence.typical_ms / 1000.0
-        if f.failures.rate.recent != 0 or f.failures.rate.yes > 0:
-            count_capacity(
-                fleet, capacity_per_day(a.tuned[f.tuned[FAILURES]].false_alarms_per_day, interval_s)
-            )
-        if f.duplicates.rate.recent != 0 or f.duplicates.rate.yes > 0:
-            count_capacity(
-                fleet, capacity_per_day(a.tuned[f.tuned[DUPLICATES]].false_alarms_per_day, interval_s)
-            )
-        if f.arrivals.cadence.allowed_ms > 0:
-            count_capacity(
-                fleet, capacity_per_day(a.tuned[f.tuned[FRESHNESS]].false_alarms_per_day, interval_s)
-            )
+    interval_s = f.arrivals.cadence.typical_ms / 1000.0
+    if _may_alarm(f.failures):
+        _count_part(a, f, FAILURES, interval_s)
+    if _may_alarm(f.duplicates):
+        _count_part(a, f, DUPLICATES, interval_s)
+    if _may_alarm(f.lateness):
+        _count_part(a, f, LATENESS, interval_s)
+    if f.arrivals.due_ms >= 0:
+        _count_part(a, f, FRESHNESS, interval_s)
+
+
+@inner
+def _may_alarm(o: Record) -> bool:
+    """Whether a series of outcomes has ever had one that was not a no."""
+    return o.rate.recent != 0 or o.rate.yes > 0
+
+
+@pasted
+def _count_part(a: Arrays, f: Record, part: int, interval_s: float) -> None:
+    rate = a.tuned[f.tuned[part]].false_alarms_per_day
+    count_capacity(a.fleet[0], capacity_per_day(rate, interval_s))
 
 
 def budgeted(fleet: Records, budget_per_day: float | None, *, anew: bool) -> None:

@@ -9,7 +9,8 @@ from detectors.core.layout import Record, Records
 from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
 from detectors.fleet import pass_time
 from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, RUN_EVENTS, TIMERS, Arrays, lent
-from detectors.freshness import SILENCE, set_silence_timer, silence_expired
+from detectors.freshness import SILENCE, note_arrival, set_silence_timer, silence_expired
+from detectors.lateness import judge_lateness
 from detectors.numeric_series import NOWHERE, judge_part
 from detectors.room import has_room
 from detectors.run_memory import NONE
@@ -40,9 +41,13 @@ def _apply(a: Arrays, row: Record, window_ms: int) -> None:
     f = a.followers[row.follower]
     f.seen_ms = max(f.seen_ms, row.order_ms)
     a.followers_dirty[row.follower >> FOLLOWER_BLOCK_BITS] = 1
+    if f.kind == FREE:
+        return
+    judge_lateness(a, row.follower, row)
     if f.kind == RUN_EVENTS:
         apply_run(a, row, window_ms)
-    elif f.kind != FREE:
+    else:
+        note_arrival(a, row.follower, row)
         sources, offsets = (row.source, NOWHERE), (row.offset, 0)
         judge_part(a, row.follower, 0, row.time_ms, row.value, row.time_ms, sources, offsets)
 

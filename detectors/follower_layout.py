@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detectors.cadence_layout import CADENCE
 from detectors.compiled import borrowed, inner
 from detectors.core.layout import Records
 from detectors.interest import INTEREST
 from detectors.numeric_layout import TUNED, Bank
 from detectors.rates import RATE
 from detectors.samples import FollowerKind
-from detectors.silence import CADENCE
 
 FREE = 0
 RUN_EVENTS, VALUE = int(FollowerKind.RUN_EVENTS), int(FollowerKind.VALUE)
@@ -23,9 +23,9 @@ AMOUNT, SCHEMA = int(FollowerKind.AMOUNT), int(FollowerKind.SCHEMA)
 KINDS = 5
 """Kinds of followers, and of free records."""
 
-LATENCY, ROWS, BYTES, EVENTS, FAILURES, DUPLICATES, FRESHNESS = range(7)
-PARTS = 7
-"""The series of a follower of runs. A follower of one value has it as its part 0."""
+LATENCY, ROWS, BYTES, EVENTS, FAILURES, DUPLICATES, FRESHNESS, LATENESS = range(8)
+PARTS = 8
+"""The series of a follower of runs. A follower of one value has it as its part 0, and the last two."""
 MEASURES = 4
 """The parts that are numeric series."""
 
@@ -48,7 +48,7 @@ ARRIVALS = np.dtype(
         ("source", "<i4"),
     ]
 )
-"""The arrivals of one label set's runs; `due_ms` is -1 while no timer is set, source and offset are the last one's."""
+"""The arrivals of one label set's runs or samples; `due_ms` is -1 while no timer is set, source and offset are the last one's."""
 
 WINDOW = np.dtype(
     [
@@ -80,6 +80,7 @@ FOLLOWER = np.dtype(
         ("ended", "<i4", (ENDED_MAX // ENDED_CHUNK,)),
         ("failures", OUTCOMES),
         ("duplicates", OUTCOMES),
+        ("lateness", OUTCOMES),
         ("arrivals", ARRIVALS),
         ("window", WINDOW),
     ]
@@ -162,6 +163,7 @@ FINDING = np.dtype(
         ("last_ms", "<i8"),
         ("interval_s", "<f8"),
         ("method", "<i4"),
+        ("days", "<i4"),
         ("anomalous", "<i4"),
         ("asked", "<i4"),
         ("muted", "<i4"),
@@ -171,7 +173,8 @@ FINDING = np.dtype(
 )
 """What triage has to know of one sample or silence, before it has words; found at `order_ms`.
 
-A model is still to be `asked` about a sample. A source of -1 says that there is no position."""
+A model is still to be `asked` about a sample. A source of -1 says that there is no position. `method` and `days` of a silence
+are the rule behind it, see `freshness`."""
 
 COUNTERS = 13
 FOLLOWERS_TOP, FOLLOWERS_FREE, RUNS_TOP, RUNS_FREE, ENDED_TOP, ENDED_FREE = 0, 1, 2, 3, 4, 5
@@ -189,7 +192,7 @@ ENDED_BLOCK_BITS = 10
 class Arrays(NamedTuple):
     """Everything that the kernels of one shard read and write; `*_dirty` marks the blocks that changed.
 
-    `tuned` holds TUNED records by settings' number, `quantiles` is the memo of `silence`, `silence_ms` see `freshness`,
+    `tuned` holds TUNED records by settings' number, `scratch` is room to work in for `silence`, `silence_ms` see `freshness`,
     `fleet` is one FLEET record.
     """
 
@@ -204,7 +207,7 @@ class Arrays(NamedTuple):
     findings: Records
     counters: npt.NDArray[np.int64]
     tuned: Records
-    quantiles: npt.NDArray[np.float64]
+    scratch: npt.NDArray[np.float64]
     silence_ms: npt.NDArray[np.int64]
     fleet: Records
 
@@ -232,7 +235,7 @@ def lent(a: Arrays) -> Arrays:
         borrowed(a.findings),
         borrowed(a.counters),
         borrowed(a.tuned),
-        borrowed(a.quantiles),
+        borrowed(a.scratch),
         borrowed(a.silence_ms),
         borrowed(a.fleet),
     )

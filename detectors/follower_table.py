@@ -27,8 +27,8 @@ from detectors.freshness import NO_TIMER
 from detectors.numeric_kernels import give_slot, tune
 from detectors.run_memory import forget_runs
 
-OUTCOME_SERIES = 3
-"""Series of a follower of runs that need no slot in the bank: failures, duplicates, freshness."""
+OUTCOME_SERIES, VALUE_SERIES = 4, 2
+"""Series of a follower of runs that need no slot in the bank: failures, duplicates, freshness, lateness. The last two of one of a value."""
 UNKNOWN = -1
 
 Table = npt.NDArray[np.int32]
@@ -118,7 +118,7 @@ def _take(a: Arrays, low: int, high: int, kind: int, tuned: npt.NDArray[np.int32
 def _own_series(f: Record) -> int:
     if f.kind == RUN_EVENTS:
         return OUTCOME_SERIES
-    return 1 if f.kind == SCHEMA else 0
+    return 1 if f.kind == SCHEMA else VALUE_SERIES
 
 
 @entry

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import follower_layout as layout
+from detectors.cadence_layout import new_scratch
 from detectors.core.layout import Records
 from detectors.fleet import budgeted
 from detectors.fold import fold, set_timers
@@ -20,7 +21,6 @@ from detectors.record_array import RecordArray
 from detectors.room import ENDED_EACH, RUNS_EACH, SLOTS_EACH, TIMERS_EACH
 from detectors.samples import Key, decode_key
 from detectors.settings import Model, Settings
-from detectors.silence import new_quantiles
 from detectors.timers import TIMER
 
 FOLD_ROWS_MAX: Final = 8192
@@ -53,7 +53,7 @@ class Followers:
         self._counters[[layout.RUNS_TOP, layout.ENDED_TOP]] = 1
         self._timers: Records = np.zeros(0, TIMER)
         self._findings: Records = np.zeros(FINDINGS_MAX, FINDING)
-        self._quantiles = new_quantiles()
+        self._scratch = new_scratch()
         self._silence_ms = np.zeros(0, np.int64)
         self._table = np.zeros(_TABLE_START, np.int32)
         self._names: list[bytes] = []
@@ -96,7 +96,7 @@ class Followers:
             self._findings,
             self._counters,
             self._tunings.records,
-            self._quantiles,
+            self._scratch,
             self._silence_ms,
             self._fleet,
         )

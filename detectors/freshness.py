@@ -1,4 +1,4 @@
-"""Freshness: says when a run that was due has not come, and when it comes after all.
+"""Freshness: says when a run or sample that was due has not come, and when it comes after all.
 
 A silence passes its deadline only once, so a deadline keeps to both budgets, the series' own and the fleet's.
 
@@ -8,8 +8,9 @@ that is set (NO_TIMER: none), any other one is a leftover. It is no part of the 
 
 from detectors.compiled import pasted
 from detectors.core.layout import Record
+from detectors.day_rules import NO_RULE
 from detectors.findings import NOWHERE, new_finding, place_finding
-from detectors.follower_layout import ARRIVED, FRESHNESS, OVERDUE, TIMERS, Arrays
+from detectors.follower_layout import ARRIVED, FRESHNESS, OVERDUE, RUN_EVENTS, TIMERS, Arrays
 from detectors.interest import begins_or_worsens, ends
 from detectors.silence import arrive
 from detectors.timers import push_timer
@@ -17,6 +18,10 @@ from detectors.timers import push_timer
 SILENCE = 1
 """The purpose of its timers."""
 NO_TIMER = -1
+VALUE_AGE_MS = 86_400_000
+"""A series of values is only waited for when it has existed for so long: many end with what they measure."""
+GAPS, RHYTHM = NO_RULE, -1
+"""What a finding's `method` says besides the rules of `day_rules`: judged by gaps, or by a rhythm of `days` ms."""
 OVERDUE_SEVERITY = 1.0
 
 
@@ -27,13 +32,15 @@ def note_arrival(a: Arrays, follower: int, row: Record) -> None:
     last_ms = state.cadence.last_ms
     if state.arrivals > 0 and row.time_ms > last_ms and ends(state, row.time_ms, True):
         _report(a, follower, ARRIVED, row.time_ms, row.source, row.offset)
-    rate = a.tuned[a.followers[follower].tuned[FRESHNESS]].false_alarms_per_day
-    due_ms = arrive(state.cadence, row.time_ms, min(rate, a.fleet[0].allowed_per_day), a.quantiles)
     if state.arrivals == 0:
         state.first_ms = row.time_ms
     state.arrivals += 1
     state.source, state.offset = row.source, row.offset
-    if due_ms >= 0:
+    tuned = a.tuned[a.followers[follower].tuned[FRESHNESS]]
+    rate = min(tuned.false_alarms_per_day, a.fleet[0].allowed_per_day)
+    due_ms = arrive(state.cadence, a.bank.zones[tuned.zone], row.time_ms, rate, a.scratch)
+    is_old = a.followers[follower].kind == RUN_EVENTS or row.time_ms - state.first_ms >= VALUE_AGE_MS
+    if due_ms >= 0 and is_old:
         state.due_ms = due_ms
         if a.silence_ms[follower] == NO_TIMER or due_ms < a.silence_ms[follower]:
             set_silence_timer(a, follower)
@@ -68,8 +75,17 @@ def _report(a: Arrays, follower: int, what: int, time_ms: int, source: int, offs
     state = a.followers[follower].arrivals
     cadence = state.cadence
     finding = new_finding(a, what, FRESHNESS, follower, time_ms, cadence.last_ms)
-    finding.observed, finding.expected = float(time_ms - cadence.last_ms), float(cadence.typical_ms)
-    finding.lower, finding.upper = 0.0, float(cadence.allowed_ms)
+    finding.observed, finding.upper = (
+        float(time_ms - cadence.last_ms),
+        float(cadence.due_ms - cadence.last_ms),
+    )
+    if cadence.rule != NO_RULE or cadence.period_ms > 0:
+        finding.expected = finding.upper - cadence.late_ms
+        finding.lower = max(0.0, finding.expected - cadence.early_ms)
+        finding.method = cadence.rule if cadence.rule != NO_RULE else RHYTHM
+        finding.days = cadence.rule_days if cadence.rule != NO_RULE else cadence.period_ms
+    else:
+        finding.expected, finding.lower, finding.method = float(cadence.typical_ms), 0.0, GAPS
     finding.n, finding.since_ms, finding.last_ms = state.arrivals, state.first_ms, cadence.last_ms
     finding.anomalous = what == OVERDUE
     finding.score = OVERDUE_SEVERITY if what == OVERDUE else 0.0

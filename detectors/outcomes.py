@@ -1,4 +1,4 @@
-"""One series of yes/no outcomes of a follower: whether its runs failed, or were reported twice."""
+"""One series of yes/no outcomes of a follower: whether its runs failed, were reported twice, or its rows came late."""
 
 from detectors.budget import chance_of_p_value, coarse_alpha, coarse_place
 from detectors.compiled import pasted
@@ -10,32 +10,46 @@ from detectors.rates import expected_share, judged, learn, learned, upper_share
 
 
 @pasted
-def judge_outcome(
-    a: Arrays, follower: int, part: int, o: Record, row: Record, outcome: bool, interval_ms: float
+def judge_outcome(  # noqa: PLR0913  a kernel takes no objects
+    a: Arrays,
+    follower: int,
+    part: int,
+    o: Record,
+    row: Record,
+    time_ms: int,
+    outcome: bool,
+    interval_ms: float,
 ) -> None:
-    """Judge one outcome and learn it; `interval_ms` is how often outcomes come, for the budget."""
+    """Judge one outcome, known at `time_ms`, and learn it; `interval_ms` is how often outcomes come, for the budget."""
     if o.rate.count == 0:
-        o.first_ms = row.time_ms
+        o.first_ms = time_ms
     o.seen += 1
-    if outcome or o.rate.recent or awaited(o, row.time_ms):
-        _judge(a, follower, part, o, row, outcome, interval_ms)
+    if outcome or o.rate.recent or awaited(o, time_ms):
+        _judge(a, follower, part, o, row, time_ms, outcome, interval_ms)
     else:
         learn(o.rate, False, False)
-    o.last_ms = row.time_ms
+    o.last_ms = time_ms
 
 
 @pasted
-def _judge(
-    a: Arrays, follower: int, part: int, o: Record, row: Record, outcome: bool, interval_ms: float
+def _judge(  # noqa: PLR0913  a kernel takes no objects
+    a: Arrays,
+    follower: int,
+    part: int,
+    o: Record,
+    row: Record,
+    time_ms: int,
+    outcome: bool,
+    interval_ms: float,
 ) -> None:
     tuned = a.tuned[a.followers[follower].tuned[part]]
     alpha = coarse_alpha(coarse_place(tuned.false_alarms_per_day, interval_ms))
     unlikely, p_value, span, count = judged(o.rate, outcome, alpha)
     anomalous = unlikely and o.seen >= tuned.min_volume
-    if anomalous or awaited(o, row.time_ms):
+    if anomalous or awaited(o, time_ms):
         chance = chance_of_p_value(p_value, interval_ms / 1000.0) if interval_ms > 0 else 0.0
         upper = upper_share(o.rate, span, alpha)
-        _report(a, follower, part, o, row, count / span, upper, p_value, anomalous, chance)
+        _report(a, follower, part, o, row, time_ms, count / span, upper, p_value, anomalous, chance)
     learn(o.rate, outcome, unlikely)
 
 
@@ -46,6 +60,7 @@ def _report(  # noqa: PLR0913  a kernel takes no objects
     part: int,
     o: Record,
     row: Record,
+    time_ms: int,
     observed: float,
     upper: float,
     p_value: float,
@@ -55,8 +70,8 @@ def _report(  # noqa: PLR0913  a kernel takes no objects
     expected = expected_share(o.rate)
     severity = observed / max(upper, expected)
     allowed = a.fleet[0].allowed_per_day
-    if wanted(o, row.time_ms, anomalous, severity, chance <= allowed):
-        finding = new_finding(a, OUTCOME, part, follower, row.time_ms, row.time_ms)
+    if wanted(o, time_ms, anomalous, severity, chance <= allowed):
+        finding = new_finding(a, OUTCOME, part, follower, time_ms, time_ms)
         finding.observed, finding.expected, finding.lower, finding.upper = observed, expected, 0.0, upper
         finding.p_value, finding.score = p_value, severity
         finding.n, finding.since_ms, finding.last_ms = learned(o.rate), o.first_ms, o.last_ms

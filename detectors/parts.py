@@ -24,14 +24,17 @@ _SIGNALS: Final = (
     Signal.FAILURES,
     Signal.DUPLICATES,
     Signal.FRESHNESS,
+    Signal.LATENESS,
 )
-_UNITS: Final = ("ms", "rows", "bytes", "events", "share", "share", "ms")
+_UNITS: Final = ("ms", "rows", "bytes", "events", "share", "share", "ms", "share")
+_OF_VALUES: Final = {layout.FRESHNESS: Signal.FRESHNESS, layout.LATENESS: Signal.LATENESS}
+"""Parts of a follower of one value besides the value itself."""
 _SIDES: Final = {"both": Direction.BOTH, "up": Direction.UP, "down": Direction.DOWN}
 _KINDS: Final = {
-    FollowerKind.RUN_EVENTS: _SIGNALS,
-    FollowerKind.VALUE: (Signal.VALUE,),
-    FollowerKind.AMOUNT: (Signal.VOLUME,),
-    FollowerKind.SCHEMA: (),
+    FollowerKind.RUN_EVENTS: dict(enumerate(_SIGNALS)),
+    FollowerKind.VALUE: {0: Signal.VALUE, **_OF_VALUES},
+    FollowerKind.AMOUNT: {0: Signal.VOLUME, **_OF_VALUES},
+    FollowerKind.SCHEMA: {},
 }
 
 
@@ -45,7 +48,7 @@ class Series(NamedTuple):
 
 def series_of(key: Key, part: int) -> Series:
     """The name of one part of the follower of a key."""
-    if key.follower_kind != FollowerKind.RUN_EVENTS:
+    if key.follower_kind != FollowerKind.RUN_EVENTS and part not in _OF_VALUES:
         return Series(Signal(key.kind), key.labels, key.unit)
     measure = MEASURES.get(part)
     labels = measured(key.labels, measure) if measure else key.labels
@@ -74,18 +77,19 @@ class Tunings:
         """The numbers of each part (columns) by the kind of follower (rows), rules left out."""
         numbers = np.zeros((layout.KINDS, layout.PARTS), np.int32)
         for kind, signals in _KINDS.items():
-            for part, signal in enumerate(signals):
+            for part, signal in signals.items():
                 numbers[kind, part] = self._number(signal, self._settings.for_signal(signal))
         return numbers
 
     def of(self, key: Key) -> list[int]:
         """The numbers of each part of one key's follower."""
-        names = [series_of(key, part) for part in range(len(_KINDS[FollowerKind(key.follower_kind)]))]
-        numbers = [
-            self._number(name.signal, self._settings.for_series(name.signal, dict(name.labels)))
-            for name in names
-        ]
-        return numbers + [0] * (layout.PARTS - len(numbers))
+        numbers = [0] * layout.PARTS
+        for part in _KINDS[FollowerKind(key.follower_kind)]:
+            name = series_of(key, part)
+            numbers[part] = self._number(
+                name.signal, self._settings.for_series(name.signal, dict(name.labels))
+            )
+        return numbers
 
     def _number(self, signal: Signal, settings: SeriesSettings) -> int:
         if signal not in VOLUME_SIGNALS:

@@ -5,20 +5,30 @@ from math import isfinite, isnan
 from typing import Any, NamedTuple
 
 from detectors import follower_layout as layout
+from detectors.cadence_layout import GAPS_MAX
 from detectors.followers import Followers
+from detectors.freshness import GAPS, RHYTHM
 from detectors.numeric import Method
 from detectors.parts import series_of
 from detectors.samples import FollowerKind, Key
+from detectors.schedule_text import rhythm_text, rule_text
 from detectors.series import Labels, Signal
-from detectors.silence import GAPS_MAX
 from detectors.verdicts import Baseline, Change, Direction, FleetShare, Reason, SourcePosition, Verdict
 
-CADENCE = "cadence"
+CADENCE, RHYTHMIC, SCHEDULE = "cadence", "rhythm", "schedule"
 RATE = "beta_binomial_rate"
 TOO_LONG = "running_too_long"
-WARM_RATE, WARM_CADENCE = 100, 32
+WARM_RATE, WARM_CADENCE, WARM_SCHEDULE = 100, 32, 8
 _BY_MODEL = (layout.SCORED, layout.MOVED)
-_RATE_REASONS = {layout.FAILURES: Reason.TOO_MANY_FAILURES, layout.DUPLICATES: Reason.TOO_MANY_DUPLICATES}
+_RATE_REASONS = {
+    layout.FAILURES: Reason.TOO_MANY_FAILURES,
+    layout.DUPLICATES: Reason.TOO_MANY_DUPLICATES,
+    layout.LATENESS: Reason.TOO_MANY_LATE,
+}
+
+_RATES = {layout.FAILURES: "failures", layout.DUPLICATES: "duplicates", layout.LATENESS: "lateness"}
+_RUNS_SILENT = Reason.RUN_OVERDUE, Reason.RUN_ARRIVED
+_VALUES_SILENT = Reason.SERIES_SILENT, Reason.SERIES_BACK
 
 
 class Position(NamedTuple):
@@ -47,6 +57,7 @@ class _Said(NamedTuple):
     reason: Reason
     change: Change
     direction: Direction | None
+    schedule: str = ""
 
 
 def source_positions(*positions: Position) -> tuple[SourcePosition, ...]:
@@ -65,7 +76,8 @@ def verdict_of(
 ) -> Verdict:
     """The verdict that a FINDING record becomes; `sources` are the source partitions by number, `model` found it if any."""
     series = series_of(key, int(finding["part"]))
-    said = _modelled(finding, model) if finding["what"] in _BY_MODEL else _said(finding)
+    of_runs = key.follower_kind == FollowerKind.RUN_EVENTS
+    said = _modelled(finding, model) if finding["what"] in _BY_MODEL else _said(finding, of_runs=of_runs)
     return Verdict(
         signal=series.signal,
         labels=series.labels,
@@ -86,6 +98,7 @@ def verdict_of(
         upper=_known(finding["upper"]),
         p_value=_known(finding["p_value"]),
         direction=said.direction,
+        schedule=said.schedule,
         owner=key.owner,
         error=error,
         chance_per_day=_known(finding["chance_per_day"]),
@@ -101,7 +114,7 @@ def _positions(finding: Any, sources: Sequence[tuple[str, int]]) -> list[Positio
     ]
 
 
-def _said(finding: Any) -> _Said:
+def _said(finding: Any, *, of_runs: bool) -> _Said:
     up = Direction.UP if finding["anomalous"] else None
     match int(finding["what"]):
         case layout.NUMERIC:
@@ -113,9 +126,23 @@ def _said(finding: Any) -> _Said:
             baseline = _baseline(finding, RATE, warming=finding["n"] < WARM_RATE)
             reason = _RATE_REASONS[int(finding["part"])] if up else Reason.ORDINARY
             return _Said(RATE, baseline, reason, Change.POINT, up)
-    reason = Reason.RUN_OVERDUE if up else Reason.RUN_ARRIVED
-    baseline = _baseline(finding, CADENCE, warming=finding["n"] < WARM_CADENCE)
-    return _Said(CADENCE, baseline, reason, Change.SILENCE, up)
+    return _silence(finding, up, of_runs=of_runs)
+
+
+def _silence(finding: Any, up: Direction | None, *, of_runs: bool) -> _Said:
+    silent, back = _RUNS_SILENT if of_runs else _VALUES_SILENT
+    reason = silent if up else back
+    method, days, n = int(finding["method"]), int(finding["days"]), int(finding["n"])
+    if method == GAPS:
+        detector, schedule = CADENCE, ""
+    elif method == RHYTHM:
+        detector, schedule = RHYTHMIC, rhythm_text(days)
+    else:
+        detector, schedule = SCHEDULE, rule_text(method, days)
+    warm = WARM_SCHEDULE if detector == SCHEDULE else WARM_CADENCE
+    return _Said(
+        detector, _baseline(finding, detector, warming=n < warm), reason, Change.SILENCE, up, schedule
+    )
 
 
 def _numeric(finding: Any) -> _Said:
@@ -167,9 +194,9 @@ def followed(followers: Followers, place: int) -> list[Followed]:
     """What is known of the series of one follower."""
     f, key = followers.arrays.followers[place], followers.key(place)
     known = _measures(followers, f, key)
-    if key.follower_kind == FollowerKind.RUN_EVENTS:
-        rates = ((layout.FAILURES, f["failures"]["rate"]), (layout.DUPLICATES, f["duplicates"]["rate"]))
-        known += [_outcomes(key, part, rate) for part, rate in rates if rate["count"]]
+    rates = [(part, f[name]["rate"]) for part, name in _RATES.items()]
+    known += [_outcomes(key, part, rate) for part, rate in rates if rate["count"]]
+    if f["arrivals"]["arrivals"]:
         known.append(_arrivals(key, f["arrivals"]))
     return known
 
@@ -188,7 +215,7 @@ def _outcomes(key: Key, part: int, rate: Any) -> Followed:
 def _arrivals(key: Key, arrivals: Any) -> Followed:
     cadence = arrivals["cadence"]
     learned = int(cadence["learned"])
-    gap_ms = float(cadence["gaps"][(learned - 1) % GAPS_MAX]) if learned else None
+    gap_ms = abs(float(cadence["gaps"][(learned - 1) % GAPS_MAX])) if learned else None
     return Followed(*series_of(key, layout.FRESHNESS), int(arrivals["arrivals"]), gap_ms)
 
 

@@ -115,7 +115,7 @@ def _end(a: Arrays, follower: int, row: Record) -> None:
     f = a.followers[follower]
     duplicate = has_ended(a, f, row.run)
     interval_ms = float(f.arrivals.cadence.typical_ms)
-    judge_outcome(a, follower, DUPLICATES, f.duplicates, row, duplicate, interval_ms)
+    judge_outcome(a, follower, DUPLICATES, f.duplicates, row, row.time_ms, duplicate, interval_ms)
     if duplicate:
         return
     start_source, start_offset, start_ms = NOWHERE, 0, row.time_ms
@@ -134,7 +134,7 @@ def _end(a: Arrays, follower: int, row: Record) -> None:
     if row.state == SKIPPED:
         return
     interval_ms = float(f.arrivals.cadence.typical_ms)
-    judge_outcome(a, follower, FAILURES, f.failures, row, row.state == FAILED, interval_ms)
+    judge_outcome(a, follower, FAILURES, f.failures, row, row.time_ms, row.state == FAILED, interval_ms)
     if row.state == SUCCEEDED:
         duration_ms = row.value
         if math.isnan(duration_ms) and started:

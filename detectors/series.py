@@ -21,6 +21,7 @@ class Signal(StrEnum):
     DUPLICATES = "duplicates"
     NULLS = "nulls"
     VALUE = "value"
+    LATENESS = "lateness"
 
 
 def canonical_labels(labels: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:

@@ -31,7 +31,7 @@ class Persistence(NamedTuple):
 
 
 AMONG_MAX = 16
-VOLUME_SIGNALS = frozenset({"volume", "failures", "duplicates"})
+VOLUME_SIGNALS = frozenset({"volume", "failures", "duplicates", "lateness"})
 """The signals that `min_volume` counts for."""
 
 
@@ -106,6 +106,7 @@ SIGNAL_DEFAULTS: Mapping[str, Tuning] = {
     "freshness": Tuning(direction="up"),
     "failures": Tuning(direction="up"),
     "duplicates": Tuning(direction="up"),
+    "lateness": Tuning(direction="up"),
     "schema": Tuning(min_effect=0.0),
     "value": Tuning(min_effect=0.0),
 }

@@ -36,8 +36,11 @@ class Reason(StrEnum):
     RUNNING_TOO_LONG = "running_too_long"
     RUN_OVERDUE = "run_overdue"
     RUN_ARRIVED = "run_arrived"
+    SERIES_SILENT = "series_silent"
+    SERIES_BACK = "series_back"
     TOO_MANY_FAILURES = "too_many_failures"
     TOO_MANY_DUPLICATES = "too_many_duplicates"
+    TOO_MANY_LATE = "too_many_late"
     SCHEMA_CHANGED = "schema_changed"
     UNUSUAL = "unusual"
     LEVEL_MOVED = "level_moved"
@@ -48,7 +51,7 @@ class Reason(StrEnum):
     @property
     def conclusive(self) -> bool:
         """Whether one such ordinary verdict ends an episode without a quiet time."""
-        return self is Reason.RUN_ARRIVED
+        return self in (Reason.RUN_ARRIVED, Reason.SERIES_BACK)
 
     @property
     def of_health(self) -> bool:
@@ -124,6 +127,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """The chance per day up to which the fleet's ceiling let verdicts pass."""
     muted: bool = False
     """The fleet's ceiling kept it from opening an episode."""
+    schedule: str = ""
+    """When a series runs, in words, for what was judged by a schedule."""
 
 
 class FleetShare(msgspec.Struct, array_like=True, frozen=True):

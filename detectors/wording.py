@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from detectors.series import Labels
-from detectors.verdicts import Reason, SchemaChange, Verdict
+from detectors.verdicts import Change, Reason, SchemaChange, Verdict
 
 _FIRST = ("pipeline", "task", "dataset", "name")
 _DURATIONS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
@@ -20,6 +20,8 @@ def recovery(verdict: Verdict, starts_at_ms: int) -> str:
     lasted = duration_text(max(0, verdict.time_ms - starts_at_ms))
     if verdict.reason is Reason.RUN_ARRIVED:
         return f"{subject(verdict.labels)} has run again, {lasted} after it was overdue"
+    if verdict.reason is Reason.SERIES_BACK:
+        return f"{subject(verdict.labels)} is seen again, {lasted} after it was overdue"
     return f"{subject(verdict.labels)} is back in its usual range after {lasted}{_now(verdict)}"
 
 
@@ -61,39 +63,53 @@ def amount_text(value: float, unit: str) -> str:
     return f"{number} {unit}".rstrip()
 
 
+_SAYINGS = {
+    Reason.RUN_OVERDUE: "has not run since {since}: {due}",
+    Reason.SERIES_SILENT: "has not been seen since {since}: {due}",
+    Reason.RUNNING_TOO_LONG: "has been running for {observed} at {when}{usual}",
+    Reason.TOO_MANY_FAILURES: "failed: {observed} of its latest runs up to {when}{usual}",
+    Reason.TOO_MANY_DUPLICATES: "reported runs twice: {observed} of the latest up to {when}{usual}",
+    Reason.TOO_MANY_LATE: "comes late: {observed} of its latest records up to {when}{usual}",
+    Reason.SCHEMA_CHANGED: "changed its schema at {when}: {schema}",
+    Reason.UNUSUAL: "was at {observed} at {when}, unusual to {detector}{usual}",
+    Reason.LEVEL_MOVED: "has moved from about {expected} to {observed} by {when}",
+    Reason.MODEL_CRASHED: "failed at {when}, and the built-in detectors judge where it cannot: {error}",
+    Reason.MODEL_TOO_LARGE: "has outgrown what is stored at {when}, and the built-in detectors judge where it cannot: {error}",
+    Reason.SERIES_CAP: "is full since {when}: series beyond the cap are not watched; raise the cap or drop labels",
+}
+_VERBS = {"latency": "took", "volume": "carried"}
+
+
 def _predicate(verdict: Verdict) -> str:
-    when, observed = _clock(verdict.time_ms), _amount(verdict.observed, verdict)
-    match verdict.reason:
-        case Reason.RUN_OVERDUE:
-            every = _amount(verdict.expected, verdict)
-            said = f"has not run since {_clock(verdict.window_start_ms)}: a run comes every {every}, the next was due by {when}"
-        case Reason.RUNNING_TOO_LONG:
-            said = f"has been running for {observed} at {when}{_usual(verdict)}"
-        case Reason.TOO_MANY_FAILURES:
-            said = f"failed: {observed} of its latest runs up to {when}{_usual(verdict)}"
-        case Reason.TOO_MANY_DUPLICATES:
-            said = f"reported runs twice: {observed} of the latest up to {when}{_usual(verdict)}"
-        case Reason.SCHEMA_CHANGED if verdict.schema_change is not None:
-            said = f"changed its schema at {when}: {_schema(verdict.schema_change)}"
-        case Reason.UNUSUAL:
-            said = f"was at {observed} at {when}, unusual to {verdict.detector}{_usual(verdict)}"
-        case Reason.LEVEL_MOVED:
-            said = f"has moved from about {_amount(verdict.expected, verdict)} to {observed} by {when}"
-        case Reason.MODEL_CRASHED | Reason.MODEL_TOO_LARGE:
-            said = _model_trouble(verdict)
-        case Reason.SERIES_CAP:
-            said = (
-                f"is full since {when}: series beyond the cap are not watched; raise the cap or drop labels"
-            )
-        case _:
-            verb = {"latency": "took", "volume": "carried"}.get(verdict.signal, "was at")
-            said = f"{verb} {observed} at {when}{_usual(verdict)}"
-    return f" {said}"
+    verb = _VERBS.get(verdict.signal, "was at")
+    said = _SAYINGS.get(verdict.reason, verb + " {observed} at {when}{usual}")
+    words = {
+        "observed": _amount(verdict.observed, verdict),
+        "expected": _amount(verdict.expected, verdict),
+        "when": _clock(verdict.time_ms),
+        "since": _clock(verdict.window_start_ms),
+        "usual": _usual(verdict),
+        "due": _due(verdict) if verdict.change is Change.SILENCE else "",
+        "schema": _schema(verdict.schema_change) if verdict.schema_change else "in a way that is not known",
+        "detector": verdict.detector,
+        "error": verdict.error,
+    }
+    return " " + said.format_map(words)
 
 
-def _model_trouble(verdict: Verdict) -> str:
-    what = "failed" if verdict.reason is Reason.MODEL_CRASHED else "has outgrown what is stored"
-    return f"{what} at {_clock(verdict.time_ms)}, and the built-in detectors judge where it cannot: {verdict.error}"
+def _due(verdict: Verdict) -> str:
+    """When the run that did not come was due."""
+    by = _clock(verdict.time_ms)
+    one = "a run" if verdict.reason is Reason.RUN_OVERDUE else "a sample"
+    runs = "it runs" if verdict.reason is Reason.RUN_OVERDUE else "it comes"
+    if not verdict.schedule or verdict.lower is None or verdict.expected is None:
+        return f"{one} comes every {_amount(verdict.expected, verdict)}, the next was due by {by}"
+    from_ = _clock(verdict.window_start_ms + int(verdict.lower)).removesuffix(" UTC")
+    day, time = by.split(" ", 1)
+    until = time if from_.startswith(day) else by
+    return (
+        f"{one} was due between {from_} and {until}; {runs} {verdict.schedule} ({verdict.baseline.n} samples)"
+    )
 
 
 def _usual(verdict: Verdict) -> str:

@@ -178,6 +178,8 @@ class Signals(Section):
     """The share of runs that fail."""
     duplicates: TuningSection = TuningSection()
     """The share of records that repeat earlier ones."""
+    lateness: TuningSection = TuningSection()
+    """The share of records that come late."""
     schema_: TuningSection = Field(TuningSection(), alias="schema")
     """Fields that come, go or change type."""
     value: TuningSection = TuningSection()

@@ -175,9 +175,9 @@ def test_late_rows_are_counted_and_used() -> None:
     assert latency[(("pipeline", "other"),)] == 7000
 
 
-def test_a_backfill_of_old_runs_raises_no_alert_of_runs_that_take_too_long() -> None:
+def test_a_backfill_of_old_runs_is_late_and_raises_no_alert_of_runs_that_take_too_long() -> None:
     backfilled = [dataclasses.replace(event, run=f"again-{event.run}") for event in hourly(range(20, 40))]
-    assert alerts_of(hourly(range(60)) + backfilled) == []
+    assert {alert.kind for alert in alerts_of(hourly(range(60)) + backfilled)} == {"lateness"}
 
 
 def test_a_late_declaration_does_not_bring_an_old_schema_back() -> None:
@@ -285,3 +285,113 @@ def test_history_that_arrives_at_an_idle_worker_raises_no_false_silence() -> Non
         for partition in (0, 1):
             pipeline.feed(batch(log, partition, first, last, wall_ms=years_later_ms + 1000))
     assert pipeline.alerts == []
+
+
+DAY_MS = 24 * HOUR_MS
+MONDAY_MS = 1_780_272_000_000
+"""2026-06-01."""
+
+
+def weekday_runs(days: int, missed: tuple[int, ...] = (), late: tuple[int, ...] = ()) -> list[Event]:
+    """A run of `orders` at ten past two on working days; the `missed` days have none, the `late` ones one three hours later."""
+    return [
+        Event(
+            MONDAY_MS + day * DAY_MS + 130 * 60_000 + (day * 7 % 5) * 30_000 + (day in late) * 3 * HOUR_MS,
+            "orders",
+            run=f"day-{day}",
+            duration_ms=60_000 + 500 * (day * 7 % 5),
+        )
+        for day in range(days)
+        if day % 7 < 5 and day not in missed
+    ]
+
+
+def test_a_missed_tuesday_is_told_on_tuesday_in_words_to_act_on() -> None:
+    alerts = alerts_of(weekday_runs(40, missed=(36,)))
+    assert [(alert.kind, alert.state) for alert in alerts] == [
+        ("freshness", "firing"),
+        ("freshness", "resolved"),
+    ]
+    opened = alerts[0]
+    assert "2026-07-07T02:10" < opened.starts_at < "2026-07-07T02:30"
+    assert opened.summary.startswith(
+        "orders has not run since 2026-07-06 02:10:00 UTC: a run was due between 2026-07-07 02:1"
+    )
+    assert opened.summary.endswith("it runs on weekdays (26 samples)")
+    assert opened.baseline.method == "schedule"
+    assert opened.lower is not None
+    assert opened.expected is not None
+    assert opened.upper is not None
+    assert DAY_MS - 5 * 60_000 < opened.lower <= opened.expected < opened.upper == opened.observed
+
+
+def test_a_late_run_is_overdue_and_then_arrives() -> None:
+    alerts = alerts_of(weekday_runs(40, late=(36,)))
+    assert [alert.transition_reason for alert in alerts] == ["opened: run_overdue", "resolved: run_arrived"]
+    assert alerts[1].ends_at is not None
+    assert alerts[1].ends_at.startswith("2026-07-07T05:1")
+
+
+def test_an_outage_of_weeks_is_told_once() -> None:
+    pipeline, log = Pipeline(), [weekday_runs(40)]
+    pipeline.run(whole(log))
+    alerts = pipeline.run(ending(log, after_ms=60 * DAY_MS))
+    assert [(alert.kind, alert.state) for alert in alerts] == [("freshness", "firing")]
+
+
+def test_a_restart_keeps_what_is_due() -> None:
+    log = [weekday_runs(40)]
+    pipeline = Pipeline()
+    pipeline.run(whole(log))
+    pipeline.crash()
+    (opened,) = pipeline.run(ending(log, after_ms=4 * DAY_MS))
+    undisturbed = Pipeline()
+    undisturbed.run(whole(log))
+    (expected,) = undisturbed.run(ending(log, after_ms=4 * DAY_MS))
+    assert (opened.event_id, opened.starts_at) == (expected.event_id, expected.starts_at)
+
+
+def samples(minutes: range) -> list[Event]:
+    """A sample of `queue_depth` every minute."""
+    return [Event(START_MS + n * 60_000, "queue_depth", value=50.0 + n * 7 % 5) for n in minutes]
+
+
+def test_a_metric_that_stops_coming_is_told_and_resolved_when_it_is_back() -> None:
+    clock = [Event(START_MS + n * HOUR_MS, "clock", value=1.0) for n in range(37)]
+    events = sorted(
+        [*samples(range(1800)), *samples(range(2100, 2200)), *clock], key=lambda event: event.time_ms
+    )
+    alerts = [alert for alert in alerts_of(events) if alert.kind == "freshness"]
+    assert [alert.transition_reason for alert in alerts] == [
+        "opened: series_silent",
+        "resolved: series_back",
+    ]
+    assert "queue_depth has not been seen since" in alerts[0].summary
+    assert alerts[0].observed is not None
+    assert 60_000 < alerts[0].observed < HOUR_MS
+
+
+def test_a_metric_younger_than_a_day_may_end() -> None:
+    clock = [Event(START_MS + n * HOUR_MS, "clock", value=1.0) for n in range(20)]
+    events = sorted([*samples(range(600)), *clock], key=lambda event: event.time_ms)
+    assert alerts_of(events) == []
+
+
+def test_a_publisher_whose_clock_falls_behind_comes_late_and_one_late_record_is_no_incident() -> None:
+    slow_ms = 40 * 60_000
+    events = []
+    for n in range(600):
+        time_ms = START_MS + n * 300_000
+        behind_ms = slow_ms if 500 <= n < 520 or n == 300 else 0
+        events.append(Event(time_ms, "clock", run=f"clock-{n}", duration_ms=1000.0))
+        events.append(Event(time_ms + 1000 - behind_ms, "orders", run=f"run-{n}", duration_ms=1000.0))
+    alerts = [alert for alert in alerts_of(events) if alert.kind == "lateness"]
+    assert [alert.transition_reason for alert in (alerts[0], alerts[-1])] == [
+        "opened: too_many_late",
+        "resolved: ordinary",
+    ]
+    assert len({alert.alert_id for alert in alerts}) == 1
+    assert len(alerts) <= 3
+    assert alerts[0].labels["pipeline"] == "orders"
+    assert alerts[0].starts_at > "2026-05-30T14"
+    assert "orders comes late" in alerts[0].summary

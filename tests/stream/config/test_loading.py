@@ -160,7 +160,7 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
         ("series:\n- match: {}", "c.yaml:2: series[0].match: must not be empty, not {}"),
         ("series:\n- match: {pipeline: 3}", "c.yaml:2: series[0].match.pipeline: must be text: put it in quotes, not 3"),
         ("series:\n- match: {signal: lag}", ("c.yaml:2: series[0].match: no signal is named 'lag'; signals are latency, "
-         "volume, freshness, failures, duplicates, schema, value")),
+         "volume, freshness, failures, duplicates, lateness, schema, value")),
         ("kafka: {linger.sm: 1}", "c.yaml:1: kafka.linger.sm: unknown key, did you mean linger.ms?"),
     ],
 )  # fmt: skip
