@@ -24,9 +24,9 @@ from detectors.follower_layout import (
     FREE,
     FRESHNESS,
     GRID,
+    LATENESS,
     MEASURES,
     NOW_MS,
-    LATENESS,
     Arrays,
 )
 from detectors.numeric_layout import FIRST, RUNS
