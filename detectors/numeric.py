@@ -21,7 +21,7 @@ from detectors.core.layout import DEEP, Records
 from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED
 from detectors.record_array import RecordArray
 
-VERSION = 2
+VERSION = 3
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
 

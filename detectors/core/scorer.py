@@ -136,9 +136,9 @@ def learn_core(
     usual = s.magnitude + filter_scale(s, SLOW, on_log_scale)
     for k in (FAST, SLOW):
         learn_filter(s, k, x, hour, week_hour, interval_s, filter_scale(s, k, on_log_scale))
-    cap = visits_max(interval_s)
-    s.day_visits[hour] = min(s.day_visits[hour] + 1.0, cap)
-    s.week_visits[week_hour] = min(s.week_visits[week_hour] + 1.0, cap)
+    most = visits_max(interval_s)
+    s.day_visits[hour] = min(s.day_visits[hour] + 1.0, most)
+    s.week_visits[week_hour] = min(s.week_visits[week_hour] + 1.0, most)
     learn_novelty(s, x)
     learn_routine(s, surprised)
     magnitude = abs(x) if s.n < WARM_UP else min(abs(x), MAGNITUDE_GROWTH_MAX * usual)
