@@ -17,6 +17,8 @@ FALSE_ALARMS_PER_DAY = 1 / 30
 """The default budget: 1 per 30 days for each series."""
 THRESHOLD = 4.4
 THRESHOLD_MIN = 3.0
+THRESHOLD_YOUNG_MIN = 4.0
+"""The least while a series of values has not been seen for two weeks: heavy tails reach less than that daily."""
 THRESHOLD_STEP = 0.72
 """Threshold for each factor e of false alarms."""
 ALPHA_MAX = 0.0027
@@ -57,6 +59,13 @@ def young_markup(age_ms: int) -> float:
 def score_of_p_value(p_value: float, alpha: float, threshold: float) -> float:
     """A p-value on the scale of the core's score: `threshold` at `alpha`, one step for each factor e."""
     return max(0.0, threshold + THRESHOLD_STEP * math.log(alpha / max(p_value, 1e-15)))
+
+
+@inner
+def p_value_of_score(score: float, interval_s: float) -> float:
+    """How likely a sample reaches a score of the core, by the same line as `threshold_for`, where nothing better is known."""
+    per_day = FALSE_ALARMS_PER_DAY * math.exp((THRESHOLD - score) / THRESHOLD_STEP)
+    return min(1.0, per_day * interval_s / _DAY_S)
 
 
 @inner

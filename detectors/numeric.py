@@ -21,7 +21,7 @@ from detectors.core.layout import DEEP, Records
 from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED
 from detectors.record_array import RecordArray
 
-VERSION = 3
+VERSION = 4
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
 
@@ -56,13 +56,14 @@ class Judgement(NamedTuple):
     """What a bank thinks of one sample, before having learned it. NaN stands for "not known"."""
 
     score: float
-    """0 upwards; from the series' threshold on (4.4 with the default budget, up to 1 more in its first two days) anomalous."""
+    """0 upwards; from the series' threshold on (4.4 with the default budget, up to 1 more in its first two days) anomalous, for
+    values that have been seen for two weeks only if their own tail makes it rare enough, and then from 3.4 on within the budget."""
     expected: float
     lower: float
     """Least value that would not be anomalous; NaN while warming up and when only `Direction.UP` counts."""
     upper: float
     p_value: float
-    """NaN when the core has judged values: it has none."""
+    """How likely a sample is as surprising; NaN while warming up."""
     n: int
     """Samples learned before this one."""
     since_ms: int
@@ -72,7 +73,7 @@ class Judgement(NamedTuple):
     method: int
     """One of `Method`."""
     anomalous: bool
-    """The score reaches the threshold, on a side that counts, by at least the least effect."""
+    """The score reaches the threshold and is rare enough, on a side that counts, by at least the least effect."""
     warming: bool
     """Fewer than 100 samples were known."""
 

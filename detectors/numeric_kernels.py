@@ -9,10 +9,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from detectors.budget import alpha_for, score_of_p_value, young_markup
+from detectors.budget import THRESHOLD_YOUNG_MIN, alpha_for, p_value_of_score, score_of_p_value, young_markup
 from detectors.compiled import entry, inner, pasted
 from detectors.core.layout import VALUE_MAX, WARM_UP, Record, Records
 from detectors.core.scorer import core_limits, judge_core, learn_core, slow_centre
+from detectors.core.tail import block_days, tail_known, tail_rate
 from detectors.numeric_layout import (
     DEEP_BLOCK_BITS,
     DEEP_FREE,
@@ -46,6 +47,7 @@ from detectors.small_sample import (
 
 _INTERVAL_START_S = 60.0
 _INTERVAL_RATE = 0.01
+_DAY_S = 86_400.0
 _CORE_FREEDOM = 200.0
 """Degrees of freedom of the core's slow scale, which remembers some 1,500 samples."""
 
@@ -63,6 +65,13 @@ def _edges_for(s: Record, expected: float, lower: float, upper: float) -> tuple[
 @inner
 def _threshold_at(s: Record, time_ms: int) -> float:
     return float(s.threshold) + young_markup(time_ms - s.first_ms)
+
+
+@inner
+def _threshold_of_value(s: Record, core: Record, time_ms: int) -> float:
+    """No budget lowers the threshold far while the tail of the series is not known."""
+    threshold = _threshold_at(s, time_ms)
+    return threshold if tail_known(core) else max(threshold, THRESHOLD_YOUNG_MIN)
 
 
 @inner
@@ -95,15 +104,25 @@ def _judge_value(s: Record, core: Record, time_ms: int, x: float, asked: bool) -
     if core.n < WARM_UP:
         expected = core.level[1] if core.n > 0 else math.nan
         return 0.0, expected, math.nan, math.nan, math.nan, False, 0.0
-    threshold = _threshold_at(s, time_ms)
-    score, expected, lower, upper, surprised = judge_core(
-        core, time_ms, x, s.interval_s, False, threshold, asked
+    threshold = _threshold_of_value(s, core, time_ms)
+    age_ms = time_ms - s.first_ms
+    score, alarms, expected, lower, upper, surprised = judge_core(
+        core, time_ms, x, s.interval_s, False, threshold, s.false_alarms_per_day, age_ms, asked
     )
-    if score < threshold and not asked:
+    if not alarms and not asked:
         return _unasked(score, surprised)
     lower, upper = _edges_for(s, expected, lower, upper)
-    anomalous = score >= threshold and _outside(x, lower, upper)
-    return score, expected, lower, upper, math.nan, anomalous, surprised
+    p_value = _p_value_of_value(s, core, score, surprised)
+    return score, expected, lower, upper, p_value, alarms and _outside(x, lower, upper), surprised
+
+
+@inner
+def _p_value_of_value(s: Record, core: Record, score: float, surprised: float) -> float:
+    """How likely a sample of this series is so surprising: by its own tail, before that is known by the line in `budget`."""
+    if tail_known(core):
+        samples = block_days(s.interval_s) * _DAY_S / s.interval_s
+        return float(min(tail_rate(core, surprised) / samples, 1.0))
+    return p_value_of_score(score, s.interval_s)
 
 
 @inner
@@ -119,10 +138,10 @@ def _widened(s: Record, core: Record, time_ms: int, lower: float, upper: float) 
 def _judge_routine_run(s: Record, core: Record, time_ms: int, x: float, asked: bool) -> Verdict:
     y = to_log_scale(x)
     threshold = _threshold_at(s, time_ms)
-    score, expected, lower, upper, surprised = judge_core(
-        core, time_ms, y, s.interval_s, True, threshold, asked
+    score, alarms, expected, lower, upper, surprised = judge_core(
+        core, time_ms, y, s.interval_s, True, threshold, 0.0, 0, asked
     )
-    if score < threshold and not asked:
+    if not alarms and not asked:
         return _unasked(score, surprised)
     centre, scale = slow_centre(core, time_ms, s.interval_s, True)
     p_value = p_value_of(s, (y - centre) / scale, _CORE_FREEDOM)
@@ -242,8 +261,11 @@ def judge_many(
 @inner
 def _limits_of(s: Record, core: Record, time_ms: int) -> tuple[float, float, float]:
     if core.n >= WARM_UP:
-        threshold = _threshold_at(s, time_ms)
-        expected, lower, upper = core_limits(core, time_ms, s.interval_s, s.kind == RUNS, threshold)
+        allowed = 0.0 if s.kind == RUNS else s.false_alarms_per_day
+        threshold = _threshold_at(s, time_ms) if s.kind == RUNS else _threshold_of_value(s, core, time_ms)
+        expected, lower, upper = core_limits(
+            core, time_ms, s.interval_s, s.kind == RUNS, threshold, allowed, time_ms - s.first_ms
+        )
         if s.kind == RUNS:
             lower, upper = _widened(s, core, time_ms, lower, upper)
             expected = from_log_scale(expected)

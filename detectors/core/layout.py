@@ -41,6 +41,10 @@ RING = 84
 ROUTINE_SHARE, TAIL_LOW, TAIL_HIGH = 0.66, 0.20, 0.70
 POPULATION_ROUTINE, POPULATION_TAIL, POPULATION_BLOCKS = 3.0, 0.75, 4.0
 ROUTINE_SCORE = 3.0
+TAIL_BINS = 64
+TAIL_BLOCKS_MIN, TAIL_BLOCKS_MAX = 168, 8192
+LOOSE_SCORE = 3.4
+"""Of the score at which a series that keeps within its budget may alarm, if its own peaks make that rare enough."""
 HOUR_DAYS_KEPT = 8
 HOUR_DAYS_MIN = 4
 HOUR_SHARE = 0.35
@@ -61,10 +65,13 @@ DEEP = np.dtype(
     [
         ("n", "<i8"),
         ("block", "<i8"),
+        ("loose_ms", "<i8"),
         ("block_samples", "<i4"),
         ("slot_hour", "<i8"),
         ("ring_filled", "u1"),
         ("ring_next", "u1"),
+        ("tail_blocks", "<u2"),
+        ("loose_alarms", "<i4"),
         ("magnitude", "<f8"),
         ("level", "<f8", (2,)),
         ("scale", "<f8", (2,)),
@@ -79,6 +86,10 @@ DEEP = np.dtype(
         ("greatest", "<f8"),
         ("cell_width", "<f8"),
         ("cell_origin", "<f8"),
+        ("tail_level", "<f4"),
+        ("tail_slope", "<f4"),
+        ("tail_bend", "<f4"),
+        ("tail_counts", "<u2", (TAIL_BINS,)),
         ("cells", "<u8", (CELLS // 64,)),
         ("ring", "<f4", (RING,)),
         ("ring_order", "u1", (RING,)),

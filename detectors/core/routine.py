@@ -13,6 +13,7 @@ import numpy as np
 from detectors.compiled import inner
 from detectors.core.layout import (
     BLOCK_MS,
+    BLOCK_RUNS_MIN,
     DAY_MS,
     DAYS,
     HOUR_DAYS_KEPT,
@@ -30,6 +31,7 @@ from detectors.core.layout import (
     TAIL_LOW,
     Record,
 )
+from detectors.core.tail import learn_tail
 
 UNKNOWN = -1.0
 """In place of a peak: nothing known there. Surprise is never negative."""
@@ -82,8 +84,10 @@ def _push_peak(s: Record, peak: float) -> None:
 
 
 @inner
-def _close_block(s: Record) -> None:
+def _close_block(s: Record, on_log_scale: bool) -> None:
     peak, first = max(s.block_peak, s.block_peak_before), s.block_peak_before < 0
+    if not on_log_scale and s.block_peak > 0.0:
+        learn_tail(s, s.block_peak)
     s.block_peak_before = s.block_peak
     s.block_peak = 0.0
     if first:
@@ -136,14 +140,14 @@ def _open_hour(s: Record, day: int, hour: int) -> None:
 
 
 @inner
-def roll_routine(s: Record, time_ms: int, block_samples_min: int) -> None:
+def roll_routine(s: Record, time_ms: int, on_log_scale: bool) -> None:
     """Move on to the block and the hour of `time_ms`, before its sample is judged.
 
-    A block ends with its two hours, but not before it holds `block_samples_min` samples.
+    A block ends with its two hours, one of runs (on a log scale) not before it holds BLOCK_RUNS_MIN of them.
     """
     block, slot_hour = time_ms // BLOCK_MS, time_ms // HOUR_MS
-    if block != s.block and s.block_samples >= block_samples_min:
-        _close_block(s)
+    if block != s.block and (not on_log_scale or s.block_samples >= BLOCK_RUNS_MIN):
+        _close_block(s, on_log_scale)
         s.block = block
         s.block_samples = 0
     s.block_samples += 1
