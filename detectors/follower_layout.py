@@ -196,6 +196,8 @@ def lent(a: Arrays) -> Arrays:
         borrowed(a.bank.counters),
         borrowed(a.bank.light_dirty),
         borrowed(a.bank.deep_dirty),
+        borrowed(a.bank.young),
+        borrowed(a.bank.young_dirty),
     )
     return Arrays(
         bank,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from detectors.core.layout import DEEP, LOOSE_SCORE, WARM_UP, Records
 from detectors.numeric import Kind, NumericBank
 from detectors.numeric_kernels import judge_many
+from detectors.numeric_layout import YOUNG_SAMPLES
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -247,7 +248,21 @@ def test_beyond_the_range_seen_so_far_a_value_at_the_limits_is_anomalous() -> No
 
 def test_the_state_of_a_series_is_at_most_four_kibibytes() -> None:
     assert NumericBank.bytes_light + NumericBank.bytes_deep <= 4096
-    assert NumericBank.bytes_light <= 1024
+    assert NumericBank.bytes_light + NumericBank.bytes_young <= 1024
+
+
+def test_a_series_of_few_samples_takes_at_most_a_kibibyte_and_gives_it_back_for_the_scorers_state() -> None:
+    bank = NumericBank()
+    slots = [bank.add() for _ in range(1000)]
+    for minute in range(YOUNG_SAMPLES):
+        bank.judge_many(slots, np.full(1000, minute * MINUTE_MS), np.arange(1000.0))
+    assert bank.size_bytes <= 1001 * 1024 + NumericBank.bytes_deep
+    for minute in range(YOUNG_SAMPLES, WARM_UP + 1):
+        bank.judge_many(slots, np.full(1000, minute * MINUTE_MS), np.arange(1000.0))
+    young = bank.size_bytes
+    more = [bank.add() for _ in range(1000)]
+    bank.judge_many(more, np.zeros(1000), np.arange(1000.0))
+    assert bank.size_bytes == young + 1000 * NumericBank.bytes_light
 
 
 def test_the_ring_of_peaks_is_kept_in_order() -> None:
