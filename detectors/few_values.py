@@ -13,8 +13,11 @@ s^2 = (weight spread'^2 + Q) / (weight + n - 1); t = (y - m) / (s sqrt(1 + 1/n))
 may set weight and spread. A value alarms at 0.65 of the budget's alpha: on the root scale the low side of normal
 noise is heavier than a t.
 
-Measured (normal noise of 20 %, 14 values, then a drop by 80 %): found 95 % of the time with the noise in proportion, 77 % with noise
-as before, at 0.24 % false alarms for each value.
+Beyond a p-value of 0.0015 the tail is taken to be that of a power of t, and of counts to be as far out as n in n + 50 of its
+logarithm says: a series with a sample a minute would else alarm on noise that is not normal before the core knows it.
+
+Measured (normal noise of 20 %, 14 values, then a drop by 80 %): found 94 % of the time with the noise in proportion, 77 % with noise
+as before, at 0.17 % false alarms for each value. With the spread known from ten like series 100 % and 89 %, at 0.33 %.
 """
 
 import math
@@ -30,6 +33,10 @@ from detectors.small_sample import NEAR, median_of_first, p_value_of, reach_at
 MEMORY = 100
 PRIOR_WEIGHT, PRIOR_SPREAD = 4.0, 0.2
 SHARE = 0.65
+TRUSTED = 0.0015
+"""Few values say nothing of tails beyond this p-value: from there on it falls with the fourth power of t."""
+TAIL_POWER = 4.0
+COUNTS_DOUBTED = 50.0
 NORMAL_MEDIAN = 1.4826
 """From the median deviation of normal noise to its standard deviation."""
 
@@ -47,10 +54,17 @@ def from_scale(s: Record, y: float) -> float:
 
 
 @inner
+def _prior_weight(s: Record) -> float:
+    return float(s.prior_weight) if s.prior_weight > 0.0 else PRIOR_WEIGHT
+
+
+@inner
 def _prior_squares(s: Record) -> float:
-    """Of the prior's values about their mean, at least what the first values say."""
+    """Of the prior's values about their mean; of the population's, at least what the first values say."""
     level = 0.5 * s.mean if s.scale == ROOT else s.mean  # the slope of the root at m^2 is 1 / (2 m)
-    return PRIOR_WEIGHT * max((PRIOR_SPREAD * level) ** 2, (NORMAL_MEDIAN * _first_spread(s)) ** 2) + 1e-18
+    if s.prior_weight > 0.0:
+        return s.prior_weight * (s.prior_spread * level) ** 2 + 1e-18
+    return PRIOR_WEIGHT * max(PRIOR_SPREAD * abs(level), NORMAL_MEDIAN * _first_spread(s)) ** 2 + 1e-18
 
 
 @inner
@@ -67,7 +81,7 @@ def _first_spread(s: Record) -> float:
 
 @inner
 def _freedom(s: Record) -> float:
-    return PRIOR_WEIGHT + min(s.runs, MEMORY) - 1.0
+    return _prior_weight(s) + min(s.runs, MEMORY) - 1.0
 
 
 @inner
@@ -94,16 +108,30 @@ def is_near(s: Record, x: float) -> bool:
 def p_value_of_few(s: Record, x: float) -> float:
     """How likely the next value is so far out as `x`, from FIRST values on."""
     if s.scale == COUNTED:
-        return p_value_of_count(s, x)
-    return p_value_of(s, (to_scale(s, x) - s.mean) / _spread(s), _freedom(s))
+        p_value = p_value_of_count(s, x)
+        return p_value if p_value >= TRUSTED else TRUSTED * (p_value / TRUSTED) ** _count_trust(s)
+    t = (to_scale(s, x) - s.mean) / _spread(s)
+    p_value = p_value_of(s, t, _freedom(s))
+    if p_value >= TRUSTED:
+        return p_value
+    return TRUSTED * (reach_at(s, TRUSTED, _freedom(s)) / abs(t)) ** TAIL_POWER
+
+
+@inner
+def _count_trust(s: Record) -> float:
+    """How far the logarithm of a small p-value of a count is believed."""
+    return float(s.runs / (s.runs + COUNTS_DOUBTED))
 
 
 @inner
 def value_limits(s: Record) -> tuple[float, float, float]:
     """Expected, lower and upper of the next value, from FIRST values on."""
+    alpha = alpha_of(s)
+    beyond = min(alpha / TRUSTED, 1.0)
     if s.scale == COUNTED:
-        return count_limits(s, alpha_of(s))
-    reach = reach_at(s, alpha_of(s), _freedom(s)) * _spread(s)
+        believed = TRUSTED * max(beyond ** (1.0 / _count_trust(s)), 1e-200) if beyond < 1.0 else alpha
+        return count_limits(s, believed)
+    reach = reach_at(s, max(alpha, TRUSTED), _freedom(s)) * beyond ** (-1.0 / TAIL_POWER) * _spread(s)
     return from_scale(s, s.mean), from_scale(s, s.mean - reach), from_scale(s, s.mean + reach)
 
 
@@ -154,7 +182,7 @@ def _choose_scale(s: Record) -> None:
         s.scale = COUNTED
     s.mean = to_scale(s, s.mean)
     bound = (
-        CLIP * math.sqrt(_prior_squares(s) / PRIOR_WEIGHT)
+        CLIP * math.sqrt(_prior_squares(s) / _prior_weight(s))
         if s.scale != COUNTED
         else 3.0 * math.sqrt(s.mean) + 3.0
     )

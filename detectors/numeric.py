@@ -21,7 +21,7 @@ from detectors.core.layout import DEEP, Records
 from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED, YOUNG
 from detectors.record_array import RecordArray
 
-VERSION = 6
+VERSION = 7
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
 

@@ -44,12 +44,15 @@ LIGHT = np.dtype(
         ("interval_s", "<f8"),
         ("mean", "<f8"),
         ("squares", "<f8"),
+        ("prior_weight", "<f4"),
+        ("prior_spread", "<f4"),
         ("first", "<f8", (FIRST,)),
     ]
 )
 """Settings and few-samples state of one series.
 
-`n` counts all samples, `runs` those that the t head has learned, INTEREST see `interest`. `deep` is the place of the
+`n` counts all samples, `runs` those that the t head has learned, INTEREST see `interest`. `prior_weight` values of a
+relative spread `prior_spread` count as known before the first one (weight 0: as of any series). `deep` is the place of the
 scorer's state: 0, where nothing is ever learned, until the series has one, or minus the place of its YOUNG record. In a free slot `first_ms` is 1 + the next free
 slot (0: none), in a free DEEP record `block` is the next free place.
 """

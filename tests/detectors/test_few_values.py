@@ -142,3 +142,22 @@ def test_the_core_takes_over_after_its_hundred_samples() -> None:
     said = bank.judge_many(np.full(200, bank.add()), np.arange(200) * MINUTE_MS, values)
     assert (said["method"][:WARM_UP] == Method.SMALL_SAMPLE_T).all()
     assert (said["method"][WARM_UP:] == Method.HUBER_ROUTINE).all()
+
+
+def test_with_the_spread_of_like_series_known_nearly_every_such_drop_is_found() -> None:
+    days = noisy(300, 15, 9)
+    days[:, 14] *= 0.2
+    bank = NumericBank()
+    slots = [bank.add() for _ in days]
+    for name, value in (("prior_weight", 100.0), ("prior_spread", 0.2)):
+        bank.arrays.light[name][slots] = value
+    said = [bank.judge_many(slots, np.full(300, i * DAY_MS), days[:, i])["anomalous"] for i in range(15)]
+    assert said[14].mean() >= 0.97
+    assert np.mean(said[5:14]) <= 0.006
+
+
+def test_heavy_tails_by_the_minute_do_not_alarm_before_the_core_knows_them() -> None:
+    values = 100 + 5 * np.random.default_rng(10).standard_t(3, (200, WARM_UP))
+    assert alarms(values, MINUTE_MS).sum() <= 20
+    values[:, 60] = 300
+    assert alarms(values, MINUTE_MS)[:, 60].mean() > 0.9
