@@ -14,10 +14,10 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet -
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-faults lint format bench lock lock-upgrade clean
+.PHONY: help venv demo test test-faults lint format bench bench-quality lock lock-upgrade clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12 make venv chooses the interpreter"
 
 venv: $(STAMP) ## create .venv with the locked dependencies (again only when they change)
@@ -66,6 +66,9 @@ $(PEERS)/.locked: requirements/bench.lock
 
 bench: $(STAMP) $(PEERS)/.locked ## Streamgauge beside its peers, on Apache Kafka (BENCH=--quick: a short run)
 	$(BIN)/python -m bench $(BENCH)
+
+bench-quality: $(STAMP) ## how good detection is, into bench/QUALITY.md (BENCH=--quick: a short run)
+	$(BIN)/python -m bench.quality $(BENCH)
 
 lock: $(STAMP) ## resolve the dependencies of pyproject.toml into requirements/*.lock
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.lock

@@ -8,7 +8,6 @@ python -m bench --render                          only makes the page from resul
 
 import argparse
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,8 +33,6 @@ SCENARIOS: Final[Sequence[ModuleType]] = (
     two_workers,
 )
 STAGES: Final = "stages"
-NAB: Final = "nab"
-NAB_FOLDER: Final = ROOT.parent / "shared" / "fixtures" / "nab"
 STAGES_EVENTS_MAX: Final = 300_000
 EVENTS, EVENTS_QUICK = 3_000_000, 200_000
 SERIES_MAX, SERIES_MAX_QUICK = 1_000_000, 20_000
@@ -68,9 +65,6 @@ def main() -> None:
         known.machine, known.versions = machine(), versions()
         _measure(plan, known)
     _write(known, plan.folder)
-    if NAB in plan.chosen and NAB_FOLDER.is_dir() and not options.render:
-        console.print("\nNumenta Anomaly Benchmark, `streamgauge score` with its defaults:")
-        subprocess.run([sys.executable, "-m", "bench.nab"], check=True)
 
 
 def _measure(plan: Plan, known: results.Results) -> None:
@@ -133,7 +127,7 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _names() -> frozenset[str]:
-    return frozenset({STAGES, NAB, *(it.name for it in contest.CONTENDERS), *(it.NAME for it in SCENARIOS)})
+    return frozenset({STAGES, *(it.name for it in contest.CONTENDERS), *(it.NAME for it in SCENARIOS)})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -33,9 +33,9 @@ ENDED_MAX = 64
 ENDED_CHUNK = 16
 
 OUTCOMES = np.dtype(
-    [("rate", RATE), *INTEREST, ("first_ms", "<i8"), ("last_ms", "<i8")],
+    [("rate", RATE), *INTEREST, ("first_ms", "<i8"), ("last_ms", "<i8"), ("seen", "<i8")],
 )
-"""One series of yes/no outcomes."""
+"""One series of yes/no outcomes, and how many there have been."""
 
 ARRIVALS = np.dtype(
     [
@@ -198,6 +198,7 @@ def lent(a: Arrays) -> Arrays:
         borrowed(a.bank.deep_dirty),
         borrowed(a.bank.young),
         borrowed(a.bank.young_dirty),
+        borrowed(a.bank.zones),
     )
     return Arrays(
         bank,

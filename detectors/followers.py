@@ -57,7 +57,9 @@ class Followers:
         self._table = np.zeros(_TABLE_START, np.int32)
         self._names: list[bytes] = []
         self._names_changed: set[int] = set()
-        self._tunings = Tunings(settings)
+        for name in settings.time_zones:
+            self._bank.zone(name)
+        self._tunings = Tunings(settings, self._bank.zone)
         self._by_kind = self._tunings.by_kind()
         self._swept_ms = 0
         self._reserve_rows(0)

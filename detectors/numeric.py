@@ -18,12 +18,16 @@ from detectors import numeric_kernels as kernels
 from detectors import numeric_layout as codes
 from detectors.budget import FALSE_ALARMS_PER_DAY, threshold_for
 from detectors.core.layout import DEEP, Records
+from detectors.local_time import ZONE, zone_record
 from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED, YOUNG
 from detectors.record_array import RecordArray
+from detectors.settings import AMONG_MAX, UTC, Persistence
 
-VERSION = 7
+VERSION = 8
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
+EACH = Persistence(1, 1)
+"""Every sample that crosses its limits is anomalous."""
 
 
 class Kind(IntEnum):
@@ -74,7 +78,8 @@ class Judgement(NamedTuple):
     method: int
     """One of `Method`."""
     anomalous: bool
-    """The score reaches the threshold and is rare enough, on a side that counts, by at least the least effect."""
+    """The score reaches the threshold and is rare enough, on a side that counts, by at least the least effect, and often
+    enough of late."""
     warming: bool
     """Fewer than 100 samples were known."""
 
@@ -106,16 +111,37 @@ class NumericBank:
 
     def __init__(self) -> None:
         self._light, self._deep, self._young = _new_light(), _new_deep(), _new_young()
+        self._zone_names: list[str] = []
+        self._zones: Records = np.zeros(0, ZONE)
+        self.zone(UTC)
         self._counters = np.array([0, 0, 1, 0, 1, 0], np.int64)
         self.reserve(1)
 
     @property
     def arrays(self) -> codes.Bank:
-        """The arrays as kernels take them; they hold until more room is reserved."""
+        """The arrays as kernels take them; they hold until more room is reserved or a zone is new."""
         light, deep, young = self._light, self._deep, self._young
         return codes.Bank(
-            light.data, deep.data, self._counters, light.dirty, deep.dirty, young.data, young.dirty
+            light.data,
+            deep.data,
+            self._counters,
+            light.dirty,
+            deep.dirty,
+            young.data,
+            young.dirty,
+            self._zones,
         )
+
+    def zone(self, name: str) -> int:
+        """The number of a time zone in this bank, a new one if need be; UTC is 0.
+
+        Raises:
+            ValueError: no zone has this name.
+        """
+        if name not in self._zone_names:
+            self._zones = np.concatenate([self._zones, zone_record(name)])
+            self._zone_names.append(name)
+        return self._zone_names.index(name)
 
     def reserve(self, slots: int) -> None:
         """Make room for so many series more, and for the scorer's state of so many."""
@@ -130,18 +156,37 @@ class NumericBank:
         direction: Direction = Direction.BOTH,
         false_alarms_per_day: float = FALSE_ALARMS_PER_DAY,
         min_effect: float = 0.0,
+        min_volume: float = 0.0,
+        persistence: Persistence = EACH,
+        time_zone: str = UTC,
     ) -> int:
         """Make room for a series and return its slot.
 
         Raises:
-            ValueError: the budget is not above 0, or the least effect (a share of the expected value) is negative.
+            ValueError: the budget is not above 0, the least effect (a share of the expected value) or volume is negative,
+                the persistence cannot be, or there is no such time zone.
         """
-        settings = tuned(direction, false_alarms_per_day, min_effect)
+        settings = tuned(
+            direction,
+            false_alarms_per_day,
+            min_effect,
+            min_volume=min_volume,
+            persistence=persistence,
+            zone=self.zone(time_zone),
+        )
         self.reserve(1)
         return kernels.add(self.arrays, int(kind), settings)
 
     def configure(
-        self, slot: int, *, direction: Direction, false_alarms_per_day: float, min_effect: float
+        self,
+        slot: int,
+        *,
+        direction: Direction,
+        false_alarms_per_day: float,
+        min_effect: float,
+        min_volume: float = 0.0,
+        persistence: Persistence = EACH,
+        time_zone: str = UTC,
     ) -> None:
         """Change the settings of a series and keep what it has learned.
 
@@ -149,7 +194,14 @@ class NumericBank:
             IndexError: no series has this slot.
             ValueError: as `add`.
         """
-        settings = tuned(direction, false_alarms_per_day, min_effect)
+        settings = tuned(
+            direction,
+            false_alarms_per_day,
+            min_effect,
+            min_volume=min_volume,
+            persistence=persistence,
+            zone=self.zone(time_zone),
+        )
         self._require(slot)
         kernels.configure(self.arrays, slot, settings)
 
@@ -244,7 +296,9 @@ class NumericBank:
             ValueError: a block is missing or damaged, or another version wrote it; the present state is kept.
         """
         try:
-            version, counters = msgspec.msgpack.decode(dumped[HEAD], type=tuple[int, list[int]])
+            version, counters, zone_names = msgspec.msgpack.decode(
+                dumped[HEAD], type=tuple[int, list[int], list[str]]
+            )
         except (KeyError, msgspec.MsgspecError) as error:
             raise ValueError("the state of the numeric detectors has no readable head") from error
         if version != VERSION:
@@ -253,6 +307,8 @@ class NumericBank:
         light.load(dumped, counters[codes.LIGHT_TOP])
         deep.load(dumped, counters[codes.DEEP_TOP])
         young.load(dumped, counters[codes.YOUNG_TOP])
+        numbers = np.array([self.zone(name) for name in zone_names])
+        light.data["zone"] = numbers[light.data["zone"]]
         self._light, self._deep, self._young = light, deep, young
         self._counters[:] = counters
 
@@ -264,7 +320,7 @@ class NumericBank:
         return light, deep, young
 
     def _head(self) -> bytes:
-        return msgspec.msgpack.encode((VERSION, self._counters.tolist()))
+        return msgspec.msgpack.encode((VERSION, self._counters.tolist(), self._zone_names))
 
     def _require(self, slot: int) -> None:
         light = self._light.data
@@ -284,13 +340,27 @@ def _new_deep() -> RecordArray:
     return RecordArray("deep", DEEP, codes.DEEP_BLOCK_BITS)
 
 
-def tuned(direction: Direction, false_alarms_per_day: float, min_effect: float) -> Records:
-    """One TUNED record.
+def tuned(
+    direction: Direction,
+    false_alarms_per_day: float,
+    min_effect: float,
+    *,
+    min_volume: float,
+    persistence: Persistence,
+    zone: int,
+) -> Records:
+    """One TUNED record; `zone` is a number of the bank that it is for.
 
     Raises:
         ValueError: as `NumericBank.add`.
     """
     if not (math.isfinite(min_effect) and min_effect >= 0):
         raise ValueError(f"a least effect must be a share of 0 or more, not {min_effect}")
+    if not (math.isfinite(min_volume) and min_volume >= 0):
+        raise ValueError(f"a least volume must be 0 or more, not {min_volume}")
+    needed, among = persistence
+    if not 1 <= needed <= among <= AMONG_MAX:
+        raise ValueError(f"{needed} of {among} samples cannot cross: N is at most {AMONG_MAX}")
     threshold = threshold_for(false_alarms_per_day)
-    return np.array([(direction, threshold, false_alarms_per_day, min_effect)], TUNED)
+    record = direction, zone, needed, among, min_volume, threshold, false_alarms_per_day, min_effect
+    return np.array([record], TUNED)

@@ -1,5 +1,7 @@
 """The kernels of a bank of numeric series: choose the head, judge, then learn.
 
+`time_ms` is a time, `local` is the same on the clock of the series' time zone: hours and days are the clock's.
+
 Limits and p-values cost several times what a score costs, so they are worked out only for samples that may be anomalous
 and where somebody asks.
 """
@@ -16,6 +18,7 @@ from detectors.core.scorer import core_limits, judge_core, learn_core, slow_cent
 from detectors.core.tail import block_days, tail_known, tail_rate
 from detectors.counts import stays_counted
 from detectors.few_values import alpha_of, is_near, learn_value, p_value_of_few, value_limits
+from detectors.local_time import local_ms
 from detectors.numeric_layout import (
     COUNTED,
     DEEP_BLOCK_BITS,
@@ -42,6 +45,7 @@ from detectors.numeric_layout import (
     Bank,
     Row,
 )
+from detectors.persistence import note_crossing
 from detectors.small_sample import (
     cannot_alarm,
     from_log_scale,
@@ -67,6 +71,8 @@ Verdict = tuple[float, float, float, float, float, bool, float]
 def _edges_for(s: Record, expected: float, lower: float, upper: float) -> tuple[float, float]:
     least_effect = s.min_effect * abs(expected)
     lower, upper = min(lower, expected - least_effect), max(upper, expected + least_effect)
+    if abs(expected) < s.min_volume:
+        lower, upper = min(lower, -s.min_volume), max(upper, s.min_volume)
     return (math.nan if s.direction == UP else lower), (math.nan if s.direction == DOWN else upper)
 
 
@@ -128,13 +134,13 @@ def _judge_few_values(s: Record, x: float, asked: bool) -> Verdict:
 
 
 @inner
-def _judge_value(s: Record, core: Record, time_ms: int, x: float, asked: bool) -> Verdict:
+def _judge_value(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> Verdict:
     if _few_values(s, core):
         return _judge_few_values(s, x, asked)
     threshold = _threshold_of_value(s, core, time_ms)
     age_ms = time_ms - s.first_ms
     score, alarms, expected, lower, upper, surprised = judge_core(
-        core, time_ms, x, s.interval_s, False, threshold, s.false_alarms_per_day, age_ms, asked
+        core, local, x, s.interval_s, False, threshold, s.false_alarms_per_day, age_ms, asked
     )
     if not alarms and not asked:
         return _unasked(score, surprised)
@@ -153,28 +159,28 @@ def _p_value_of_value(s: Record, core: Record, score: float, surprised: float) -
 
 
 @inner
-def _widened(s: Record, core: Record, time_ms: int, lower: float, upper: float) -> tuple[float, float]:
+def _widened(s: Record, core: Record, local: int, lower: float, upper: float) -> tuple[float, float]:
     """The core's limits of a run, at least as wide as the budget asks for, and back on the scale of the runs."""
-    centre, scale = slow_centre(core, time_ms, s.interval_s, True)
+    centre, scale = slow_centre(core, local, s.interval_s, True)
     reach = reach_of(s, _CORE_FREEDOM) * scale
     lower, upper = from_log_scale(min(lower, centre - reach)), from_log_scale(max(upper, centre + reach))
     return lower, upper
 
 
 @inner
-def _judge_routine_run(s: Record, core: Record, time_ms: int, x: float, asked: bool) -> Verdict:
+def _judge_routine_run(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> Verdict:
     y = to_log_scale(x)
     threshold = _threshold_at(s, time_ms)
     score, alarms, expected, lower, upper, surprised = judge_core(
-        core, time_ms, y, s.interval_s, True, threshold, 0.0, 0, asked
+        core, local, y, s.interval_s, True, threshold, 0.0, 0, asked
     )
     if not alarms and not asked:
         return _unasked(score, surprised)
-    centre, scale = slow_centre(core, time_ms, s.interval_s, True)
+    centre, scale = slow_centre(core, local, s.interval_s, True)
     p_value = p_value_of(s, (y - centre) / scale, _CORE_FREEDOM)
     alpha = alpha_for(s.false_alarms_per_day, s.interval_s)
     score = min(score, score_of_p_value(p_value, alpha, threshold))
-    lower, upper = _widened(s, core, time_ms, lower, upper)
+    lower, upper = _widened(s, core, local, lower, upper)
     expected = from_log_scale(expected)
     lower, upper = _edges_for(s, expected, lower, upper)
     anomalous = score >= threshold and _outside(x, lower, upper)
@@ -241,14 +247,15 @@ def _keep_young(bank: Bank, s: Record, time_ms: int, x: float) -> None:
     bank.young_dirty[-s.deep >> YOUNG_BLOCK_BITS] = 1
 
 
-@inner
-def _seed(core: Record, young: Record) -> None:
+@pasted
+def _seed(bank: Bank, s: Record, core: Record, young: Record) -> None:
     """Have the core learn the first values as it would have when they came."""
     interval_s = _INTERVAL_START_S
     for i in range(YOUNG_SAMPLES):
         if i > 0:
             interval_s = _next_interval(interval_s, young.time_ms[i] - young.time_ms[i - 1], i)
-        learn_core(core, young.time_ms[i], young.value[i], interval_s, False, 0.0)
+        local = local_ms(bank.zones, s.zone, young.time_ms[i])
+        learn_core(core, local, young.value[i], interval_s, False, 0.0)
 
 
 @pasted
@@ -257,7 +264,7 @@ def _earn_deep(bank: Bank, s: Record) -> None:
     young = -s.deep
     s.deep = _take_deep(bank)
     if young > 0:
-        _seed(bank.deep[s.deep], bank.young[young])
+        _seed(bank, s, bank.deep[s.deep], bank.young[young])
         _give_young(bank, young)
 
 
@@ -275,25 +282,25 @@ def _method_of(s: Record, core: Record) -> int:
 
 
 @inner
-def _judged(s: Record, core: Record, time_ms: int, x: float, asked: bool) -> tuple[Row, float]:
+def _judged(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> tuple[Row, float]:
     """The judgement of a sample that is not learned yet, and how surprising it is."""
     n = s.n
     _note_time(s, time_ms)
     method = _method_of(s, core)
     if s.kind == VALUES:
-        said = _judge_value(s, core, time_ms, x, asked)
+        said = _judge_value(s, core, time_ms, local, x, asked)
     elif method == SMALL_SAMPLE_T:
         said = _judge_few(s, x, asked)
     else:
-        said = _judge_routine_run(s, core, time_ms, x, asked)
+        said = _judge_routine_run(s, core, time_ms, local, x, asked)
     score, expected, lower, upper, p_value, anomalous, surprised = said
-    warming = n < WARM_UP
+    anomalous, warming = note_crossing(s, anomalous), n < WARM_UP
     row = score, expected, lower, upper, p_value, n, s.first_ms, s.interval_s, method, anomalous, warming
     return row, surprised
 
 
 @inner
-def _learn(s: Record, core: Record, time_ms: int, x: float, surprised: float) -> None:
+def _learn(s: Record, core: Record, local: int, x: float, surprised: float) -> None:
     on_log_scale = s.kind == RUNS
     y = to_log_scale(x) if on_log_scale else x
     if not on_log_scale and (core.n < WARM_UP or s.scale == COUNTED):
@@ -301,7 +308,7 @@ def _learn(s: Record, core: Record, time_ms: int, x: float, surprised: float) ->
     elif on_log_scale and core.n < WARM_UP:
         learn_run(s, y)
     if s.deep > 0:
-        learn_core(core, time_ms, y, s.interval_s, on_log_scale, surprised)
+        learn_core(core, local, y, s.interval_s, on_log_scale, surprised)
     s.n += 1
 
 
@@ -313,7 +320,8 @@ def judge_sample(bank: Bank, slot: int, time_ms: int, value: float, asked: bool)
     if math.isfinite(value):
         bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
         x = min(max(value, -VALUE_MAX), VALUE_MAX)
-        said, surprised = _judged(s, bank.deep[max(s.deep, 0)], time_ms, x, asked)
+        local = local_ms(bank.zones, s.zone, time_ms)
+        said, surprised = _judged(s, bank.deep[max(s.deep, 0)], time_ms, local, x, asked)
         if s.deep <= 0:
             if s.n >= (YOUNG_SAMPLES if s.kind == VALUES else RUNS_BEFORE_CORE):
                 _earn_deep(bank, s)
@@ -321,7 +329,7 @@ def judge_sample(bank: Bank, slot: int, time_ms: int, value: float, asked: bool)
                 _keep_young(bank, s, time_ms, x)
         place = max(s.deep, 0)
         bank.deep_dirty[place >> DEEP_BLOCK_BITS] |= place > 0
-        _learn(s, bank.deep[place], time_ms, x, surprised)
+        _learn(s, bank.deep[place], local, x, surprised)
     return said
 
 
@@ -355,7 +363,7 @@ def judge_many(
 
 
 @inner
-def _limits_of(s: Record, core: Record, time_ms: int) -> tuple[float, float, float]:
+def _limits_of(s: Record, core: Record, time_ms: int, local: int) -> tuple[float, float, float]:
     if s.kind == VALUES and _few_values(s, core):
         if s.runs < FIRST:
             return (s.mean if s.runs > 0 else math.nan), math.nan, math.nan
@@ -364,10 +372,10 @@ def _limits_of(s: Record, core: Record, time_ms: int) -> tuple[float, float, flo
         allowed = 0.0 if s.kind == RUNS else s.false_alarms_per_day
         threshold = _threshold_at(s, time_ms) if s.kind == RUNS else _threshold_of_value(s, core, time_ms)
         expected, lower, upper = core_limits(
-            core, time_ms, s.interval_s, s.kind == RUNS, threshold, allowed, time_ms - s.first_ms
+            core, local, s.interval_s, s.kind == RUNS, threshold, allowed, time_ms - s.first_ms
         )
         if s.kind == RUNS:
-            lower, upper = _widened(s, core, time_ms, lower, upper)
+            lower, upper = _widened(s, core, local, lower, upper)
             expected = from_log_scale(expected)
     elif s.runs >= FIRST:
         expected, lower, upper = run_limits(s)
@@ -381,7 +389,7 @@ def _limits_of(s: Record, core: Record, time_ms: int) -> tuple[float, float, flo
 def limits_at(bank: Bank, slot: int, time_ms: int) -> tuple[float, float, float]:
     """Expected, lower and upper of a slot at a time, NaN where nothing is known yet. Changes nothing."""
     s = bank.light[slot]
-    return _limits_of(s, bank.deep[max(s.deep, 0)], time_ms)
+    return _limits_of(s, bank.deep[max(s.deep, 0)], time_ms, local_ms(bank.zones, s.zone, time_ms))
 
 
 @entry
@@ -412,7 +420,8 @@ def take_slot(bank: Bank, kind: int, settings: Record) -> int:
 def tune(bank: Bank, slot: int, settings: Record) -> None:
     """Give a series other settings; what it has learned stays."""
     s = bank.light[slot]
-    s.direction, s.threshold = settings.direction, settings.threshold
+    s.direction, s.zone, s.threshold = settings.direction, settings.zone, settings.threshold
+    s.needed, s.among, s.min_volume = settings.needed, settings.among, settings.min_volume
     s.false_alarms_per_day, s.min_effect = settings.false_alarms_per_day, settings.min_effect
     bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
 

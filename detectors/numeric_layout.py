@@ -29,7 +29,7 @@ RUNS_BEFORE_CORE = 50
 LIGHT = np.dtype(
     [
         ("n", "<i8"),
-        ("runs", "<i8"),
+        ("runs", "<i4"),
         ("first_ms", "<i8"),
         ("last_ms", "<i8"),
         ("latest", "<f8"),
@@ -38,6 +38,11 @@ LIGHT = np.dtype(
         ("direction", "i1"),
         ("scale", "<i2"),
         ("deep", "<i4"),
+        ("zone", "<i4"),
+        ("needed", "u1"),
+        ("among", "u1"),
+        ("crossed", "<u2"),
+        ("min_volume", "<f8"),
         ("threshold", "<f8"),
         ("false_alarms_per_day", "<f8"),
         ("min_effect", "<f8"),
@@ -51,15 +56,21 @@ LIGHT = np.dtype(
 )
 """Settings and few-samples state of one series.
 
-`n` counts all samples, `runs` those that the t head has learned, INTEREST see `interest`. `prior_weight` values of a
-relative spread `prior_spread` count as known before the first one (weight 0: as of any series). `deep` is the place of the
-scorer's state: 0, where nothing is ever learned, until the series has one, or minus the place of its YOUNG record. In a free slot `first_ms` is 1 + the next free
+`n` counts all samples, `runs` those that the head for few has learned, INTEREST see `interest`. `zone` is the number of its time
+zone in the bank's table (`local_time`). `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
+it crossed its limits; `needed` of the last `among` must have. `prior_weight` values of a relative spread `prior_spread` count
+as known before the first one (weight 0: as of any series). `deep` is the place of the scorer's state: 0, where nothing is
+ever learned, until the series has one, or minus the place of its YOUNG record. In a free slot `first_ms` is 1 + the next free
 slot (0: none), in a free DEEP record `block` is the next free place.
 """
 
 TUNED = np.dtype(
     [
         ("direction", "<i2"),
+        ("zone", "<i4"),
+        ("needed", "u1"),
+        ("among", "u1"),
+        ("min_volume", "<f8"),
         ("threshold", "<f8"),
         ("false_alarms_per_day", "<f8"),
         ("min_effect", "<f8"),
@@ -111,3 +122,4 @@ class Bank(NamedTuple):
     deep_dirty: npt.NDArray[np.uint8]
     young: Records
     young_dirty: npt.NDArray[np.uint8]
+    zones: Records

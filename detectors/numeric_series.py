@@ -9,6 +9,7 @@ from detectors.follower_layout import NUMERIC, SERIES, TOO_LONG, VALUE, Arrays
 from detectors.interest import awaited, begins_or_worsens, wanted
 from detectors.numeric_kernels import judge_sample, limits_at, take_slot
 from detectors.numeric_layout import LIGHT_BLOCK_BITS, REFUSED, RUNS, VALUES
+from detectors.persistence import would_persist
 
 TOO_LONG_FACTOR_MIN = 1.5
 TOO_LONG_SEVERITY = 1.0
@@ -71,12 +72,12 @@ def upper_limit(a: Arrays, f: Record, part: int, time_ms: int) -> float:
 def report_too_long(
     a: Arrays, follower: int, part: int, time_ms: int, start_ms: int, source: int, offset: int
 ) -> None:
-    """Say that a run which began at `start_ms` is still open; it teaches nothing."""
+    """Say that a run which began at `start_ms` is still open; it teaches nothing, and crosses its limit only once ended."""
     slot = _slot(a, follower, part)
     s = a.bank.light[slot]
     expected, _, _ = limits_at(a.bank, slot, time_ms)
     a.bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
-    if not begins_or_worsens(s, time_ms, TOO_LONG_SEVERITY):
+    if not would_persist(s) or not begins_or_worsens(s, time_ms, TOO_LONG_SEVERITY):
         return
     finding = new_finding(a, TOO_LONG, part, follower, time_ms, start_ms)
     finding.observed = finding.upper = float(time_ms - start_ms)

@@ -16,6 +16,7 @@ def judge_outcome(
     """Judge one outcome and learn it; `interval_ms` is how often outcomes come, for the budget."""
     if o.rate.count == 0:
         o.first_ms = row.time_ms
+    o.seen += 1
     if outcome or o.rate.recent or awaited(o, row.time_ms):
         _judge(a, follower, part, o, row, outcome, interval_ms)
     else:
@@ -27,12 +28,13 @@ def judge_outcome(
 def _judge(
     a: Arrays, follower: int, part: int, o: Record, row: Record, outcome: bool, interval_ms: float
 ) -> None:
-    rate = a.tuned[a.followers[follower].tuned[part]].false_alarms_per_day
-    alpha = coarse_alpha(coarse_place(rate, interval_ms))
-    anomalous, p_value, span, count = judged(o.rate, outcome, alpha)
+    tuned = a.tuned[a.followers[follower].tuned[part]]
+    alpha = coarse_alpha(coarse_place(tuned.false_alarms_per_day, interval_ms))
+    unlikely, p_value, span, count = judged(o.rate, outcome, alpha)
+    anomalous = unlikely and o.seen >= tuned.min_volume
     if anomalous or awaited(o, row.time_ms):
         _report(a, follower, part, o, row, count / span, upper_share(o.rate, span, alpha), p_value, anomalous)
-    learn(o.rate, outcome, anomalous)
+    learn(o.rate, outcome, unlikely)
 
 
 @pasted

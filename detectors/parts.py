@@ -1,7 +1,9 @@
 """The parts of a follower: the series that it consists of, what they are called, and how each is tuned."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -11,7 +13,7 @@ from detectors.numeric import Direction, tuned
 from detectors.numeric_layout import TUNED
 from detectors.samples import FollowerKind, Key
 from detectors.series import Labels, Signal
-from detectors.settings import SeriesSettings, Settings
+from detectors.settings import VOLUME_SIGNALS, SeriesSettings, Settings
 
 MEASURES: Final = {layout.ROWS: "rows", layout.BYTES: "bytes", layout.EVENTS: "events"}
 _SIGNALS: Final = (
@@ -56,10 +58,13 @@ def measured(labels: Labels, measure: str) -> Labels:
 
 
 class Tunings:
-    """The settings that are in use, as TUNED records; a follower names those of each of its parts by number."""
+    """The settings that are in use, as TUNED records; a follower names those of each of its parts by number.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    `zone_of` numbers time zones by name.
+    """
+
+    def __init__(self, settings: Settings, zone_of: Callable[[str], int]) -> None:
+        self._settings, self._zone_of = settings, zone_of
         self._numbers: dict[SeriesSettings, int] = {}
         self.records: Records = np.zeros(0, TUNED)
 
@@ -68,19 +73,31 @@ class Tunings:
         numbers = np.zeros((layout.KINDS, layout.PARTS), np.int32)
         for kind, signals in _KINDS.items():
             for part, signal in enumerate(signals):
-                numbers[kind, part] = self._number(self._settings.for_signal(signal))
+                numbers[kind, part] = self._number(signal, self._settings.for_signal(signal))
         return numbers
 
     def of(self, key: Key) -> list[int]:
         """The numbers of each part of one key's follower."""
         names = [series_of(key, part) for part in range(len(_KINDS[FollowerKind(key.follower_kind)]))]
-        numbers = [self._number(self._settings.for_series(name.signal, dict(name.labels))) for name in names]
+        numbers = [
+            self._number(name.signal, self._settings.for_series(name.signal, dict(name.labels)))
+            for name in names
+        ]
         return numbers + [0] * (layout.PARTS - len(numbers))
 
-    def _number(self, settings: SeriesSettings) -> int:
+    def _number(self, signal: Signal, settings: SeriesSettings) -> int:
+        if signal not in VOLUME_SIGNALS:
+            settings = msgspec.structs.replace(settings, min_volume=0.0)
         number = self._numbers.get(settings)
         if number is None:
             number = self._numbers[settings] = len(self.records)
-            record = tuned(_SIDES[settings.direction], settings.false_alarms_per_day, settings.min_effect)
+            record = tuned(
+                _SIDES[settings.direction],
+                settings.false_alarms_per_day,
+                settings.min_effect,
+                min_volume=settings.min_volume,
+                persistence=settings.persistence,
+                zone=self._zone_of(settings.time_zone),
+            )
             self.records = np.concatenate([self.records, record])
         return number

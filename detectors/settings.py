@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -19,19 +19,36 @@ Severity = Literal["critical", "error", "warning", "info"]
 
 FALSE_ALARMS_PER_DAY = 1 / 30
 MIN_EFFECT = 0.20
+UTC = "UTC"
+
+
+class Persistence(NamedTuple):
+    """How many samples must cross their limits (`needed`) of how many in a row (`among`), the last one among them."""
+
+    needed: int
+    among: int
+
+
+AMONG_MAX = 16
+VOLUME_SIGNALS = frozenset({"volume", "failures", "duplicates"})
+"""The signals that `min_volume` counts for."""
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One layer of tuning; a key that was not written is None and leaves the layer below in force.
 
     `min_effect` is a share of the expected value: .2 ignores what differs from it by less than 20 %.
-    `false_alarms_per_day` is the ceiling a user accepts for one series.
+    `false_alarms_per_day` is the ceiling a user accepts for one series. `min_volume` is, of a volume, the amount below which it
+    does not matter whether it was expected, and of a rate the outcomes that it takes to judge it. `time_zone` is an IANA name: whose clock its routines follow.
     """
 
     direction: Direction | None = None
     min_effect: float | None = None
     false_alarms_per_day: float | None = None
+    min_volume: float | None = None
+    persistence: Persistence | None = None
     severity: Severity | None = None
+    time_zone: str | None = None
     owner: str | None = None
     runbook_url: str | None = None
 
@@ -42,7 +59,10 @@ class SeriesSettings(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction = "both"
     min_effect: float = MIN_EFFECT
     false_alarms_per_day: float = FALSE_ALARMS_PER_DAY
+    min_volume: float = 0.0
+    persistence: Persistence = Persistence(1, 1)
     severity: Severity = "warning"
+    time_zone: str = UTC
     owner: str | None = None
     runbook_url: str | None = None
 
@@ -100,13 +120,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The layers below the rules: defaults, then the signal's."""
         return SeriesSettings().under(self.defaults).under(self.signals.get(signal, Tuning()))
 
+    @property
+    def time_zones(self) -> list[str]:
+        """The time zones that some series may have, by name."""
+        layers = (self.defaults, *self.signals.values(), *(rule.tuning for rule in self.rules))
+        return sorted({UTC, *(layer.time_zone for layer in layers if layer.time_zone is not None)})
+
     @cached_property
     def config_hash(self) -> str:
         """Twelve hex digits that change when, and only when, a value here changes; the same in every process."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:12]
 
 
-def written(tuning: Tuning) -> dict[str, str | float]:
+def written(tuning: Tuning) -> dict[str, str | float | Persistence]:
     """The keys that `tuning` sets, with their values."""
     return {key: value for key, value in msgspec.structs.asdict(tuning).items() if value is not None}
 

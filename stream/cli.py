@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from stream.commands import alerts, backtest, config, demo, publish, run, score, topics
+from stream.commands import alerts, backtest, config, demo, publish, run, score, simulate, topics
 from stream.exits import Exit, Refused
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command()(publish.publish)
 app.command()(alerts.alerts)
 app.command()(score.score)
 app.command()(backtest.backtest)
+app.command()(simulate.simulate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
 

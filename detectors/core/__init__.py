@@ -12,6 +12,8 @@ bounded novelty bonus). The parts, in the order a sample meets them:
 - `band`     the values at which the score would cross the threshold;
 - `scorer`   the parts put together: judge, then learn.
 
+Times are local: what a clock where the series lives shows (`detectors.local_time`), as milliseconds since 1970-01-01 00:00.
+An hour that this clock shows twice counts as one, one that it skips is missing like any gap.
 Score: 0 upwards, larger is more anomalous; about 3 is a routine peak, 4.4 is the default threshold. After two weeks a sample
 also has to be rare enough for the budget, by `tail`.
 Values must be finite; gaps and disorder in time are harmless. The first 100 samples score 0.

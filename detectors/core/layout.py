@@ -64,10 +64,10 @@ PROFILE_MAX = 1e30
 DEEP = np.dtype(
     [
         ("n", "<i8"),
-        ("block", "<i8"),
+        ("block", "<i4"),
         ("loose_ms", "<i8"),
         ("block_samples", "<i4"),
-        ("slot_hour", "<i8"),
+        ("slot_hour", "<i4"),
         ("ring_filled", "u1"),
         ("ring_next", "u1"),
         ("tail_blocks", "<u2"),

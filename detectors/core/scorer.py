@@ -31,7 +31,7 @@ _EPOCH_WEEK_HOUR = 96
 
 @inner
 def hours_of(time_ms: int) -> tuple[int, int]:
-    """Hour of day and hour of week, UTC."""
+    """Hour of day and hour of week on the series' clock."""
     hour = time_ms // HOUR_MS
     return hour % HOURS, (hour + _EPOCH_WEEK_HOUR) % WEEK_HOURS
 

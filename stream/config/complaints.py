@@ -66,7 +66,7 @@ def _faults(details: ErrorDetails) -> Iterator[Fault]:
         yield Fault(path, _no_choice(value), _choices(path))
     elif kind in _LIMITS:
         words, bound = _LIMITS[kind]
-        yield Fault(path, f"{words} {context[bound]}, not {shown(value)}")
+        yield Fault(path, f"{words} {context[bound]:.15g}, not {shown(value)}")
     elif kind in _REASONS:
         yield Fault(path, _REASONS[kind] if kind == "missing" else f"{_REASONS[kind]}, not {shown(value)}")
     else:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -19,17 +20,29 @@ from detectors.settings import (
     FALSE_ALARMS_PER_DAY,
     MIN_EFFECT,
     SIGNAL_DEFAULTS,
+    UTC,
     Direction,
+    Persistence,
     Rule,
     Severity,
     Tuning,
     written,
 )
-from stream.config.units import UNITS_MS, FalseAlarmRate, Rate, Share
+from stream.config.units import UNITS_MS, FalseAlarmRate, PersistenceText, Rate, Share, TimeZone, shown
 
 TEXT_LENGTH_MAX = 1_000
+VOLUME_MAX = 1e15
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"must be a number, not {shown(value)}")  # noqa: TRY004  pydantic reports ValueError only
+    return value
+
 
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
+
+Volume = Annotated[float, Field(ge=0, le=VOLUME_MAX), BeforeValidator(_number)]
 
 
 class Section(BaseModel):
@@ -54,8 +67,14 @@ class TuningSection(Section):
     """Differences smaller than this share of the expected value are ignored."""
     false_alarms: FalseAlarmRate | None = None
     """Ceiling on the false alarms of one series."""
+    min_volume: Volume | None = None
+    """Amounts below it, where no more was expected, are ignored; of failures and duplicates, how many runs it takes to judge."""
+    persistence: PersistenceText | None = None
+    """Of its last samples, how many must cross their limits, such as `2 of 3`; the newest has to."""
     severity: Severity | None = None
     """Severity of its alerts, in PagerDuty's words."""
+    time_zone: TimeZone | None = None
+    """The zone whose clock its routines follow, by its IANA name."""
     owner: Text | None = None
     """Who is told."""
     runbook_url: Text | None = None
@@ -67,7 +86,10 @@ class TuningSection(Section):
             direction=self.direction,
             min_effect=self.min_effect,
             false_alarms_per_day=None if self.false_alarms is None else self.false_alarms.per_day,
+            min_volume=self.min_volume,
+            persistence=self.persistence,
             severity=self.severity,
+            time_zone=self.time_zone,
             owner=self.owner,
             runbook_url=self.runbook_url,
         )
@@ -82,8 +104,14 @@ class Defaults(TuningSection):
     """Differences smaller than this share of the expected value are ignored."""
     false_alarms: FalseAlarmRate = Rate(1, round(UNITS_MS["d"] / FALSE_ALARMS_PER_DAY))
     """Ceiling on the false alarms of one series."""
+    min_volume: Volume = 0.0
+    """Amounts below it, where no more was expected, are ignored; of failures and duplicates, how many runs it takes to judge."""
+    persistence: PersistenceText = Persistence(1, 1)
+    """Of its last samples, how many must cross their limits, such as `2 of 3`; the newest has to."""
     severity: Severity = "warning"
     """Severity of its alerts, in PagerDuty's words."""
+    time_zone: TimeZone = UTC
+    """The zone whose clock its routines follow, by its IANA name."""
     season: Literal["auto"] = "auto"
     """How routines are found: `auto` learns those of the hour and of the week from each series."""
 

@@ -1,4 +1,4 @@
-"""How people write amounts in the configuration: durations `30s`, rates `1 per 30d`, shares `20%`."""
+"""How people write amounts in the configuration: durations `30s`, rates `1 per 30d`, shares `20%`, zones `Europe/Berlin`, persistence `2 of 3`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from detectors.settings import AMONG_MAX, Persistence
+from detectors.zones import nearest_names, zone_names
+
 UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 PERIODS_MS = {"hour": UNITS_MS["h"], "day": UNITS_MS["d"], "week": 7 * UNITS_MS["d"]}
 DURATION_MS_MAX = 3_650 * UNITS_MS["d"]
 
 _DURATION = re.compile(r"([0-9]{1,12})\s*([smhd])")
 _RATE = re.compile(r"([0-9]{1,9})\s+per\s+(.+)")
+_PERSISTENCE = re.compile(r"([0-9]{1,2})\s+of\s+([0-9]{1,2})")
 _SHARE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%")
 
 
@@ -88,6 +92,31 @@ def format_share(share: float) -> str:
     return f"{share * 100:.10g}%"
 
 
+def parse_persistence(written: Any) -> Persistence:
+    """A persistence such as `2 of 3`; ValueError says how one is written."""
+    match = _PERSISTENCE.fullmatch(written.strip()) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError(f"{shown(written)} is no persistence: write M of N, like 2 of 3")
+    persistence = Persistence(int(match[1]), int(match[2]))
+    if not 1 <= persistence.needed <= persistence.among <= AMONG_MAX:
+        raise ValueError(f"{shown(written)} cannot be: of M of N, M is 1 to N and N at most {AMONG_MAX}")
+    return persistence
+
+
+def format_persistence(persistence: Persistence) -> str:
+    """`2 of 3`."""
+    return f"{persistence.needed} of {persistence.among}"
+
+
+def parse_time_zone(written: Any) -> str:
+    """An IANA name such as `Europe/Berlin`; ValueError names the nearest ones."""
+    if isinstance(written, str) and written in zone_names():
+        return written
+    near = nearest_names(written) if isinstance(written, str) else []
+    meant = f"did you mean {' or '.join(near)}?" if near else "write one like Europe/Berlin or UTC"
+    raise ValueError(f"{shown(written)} is no time zone of the IANA database: {meant}")
+
+
 def shown(written: Any) -> str:
     """`written` as an error message quotes it: short, on one line, and readable as what was typed."""
     text = repr(written)
@@ -115,4 +144,15 @@ Share = Annotated[
     BeforeValidator(parse_share),
     PlainSerializer(format_share, return_type=str),
     _written_as(_SHARE, "20%"),
+]
+PersistenceText = Annotated[
+    Persistence,
+    BeforeValidator(parse_persistence),
+    PlainSerializer(format_persistence, return_type=str),
+    _written_as(_PERSISTENCE, "2 of 3"),
+]
+TimeZone = Annotated[
+    str,
+    BeforeValidator(parse_time_zone),
+    WithJsonSchema({"type": "string", "examples": ["Europe/Berlin", "America/New_York", "UTC"]}),
 ]

@@ -1,5 +1,6 @@
 """A bank of series: slots, batches, storing and loading."""
 
+import itertools
 import math
 
 import msgspec
@@ -16,6 +17,9 @@ DAY_MS = 86_400_000
 Sample = tuple[int, int, float]
 
 
+ZONES = ("Europe/Berlin", "UTC", "America/New_York", "Asia/Kathmandu")
+
+
 @st.composite
 def traffic(draw: st.DrawFn) -> tuple[list[Kind], list[Sample]]:
     """A few series, and their samples in one order."""
@@ -29,10 +33,10 @@ def traffic(draw: st.DrawFn) -> tuple[list[Kind], list[Sample]]:
     return kinds, list(zip(slots.tolist(), times.tolist(), values.tolist(), strict=True))
 
 
-def bank_of(kinds: list[Kind]) -> NumericBank:
+def bank_of(kinds: list[Kind], zones: tuple[str, ...] = ("UTC",)) -> NumericBank:
     bank = NumericBank()
-    for kind in kinds:
-        bank.add(kind)
+    for kind, zone in zip(kinds, itertools.cycle(zones), strict=False):
+        bank.add(kind, time_zone=zone)
     return bank
 
 
@@ -48,11 +52,24 @@ def test_any_cut_into_batches_gives_the_same_judgements_and_state(
 ) -> None:
     kinds, samples = traffic
     cut = data.draw(st.integers(0, len(samples)))
-    whole, parts = bank_of(kinds), bank_of(kinds)
+    whole, parts = bank_of(kinds, ZONES), bank_of(kinds, ZONES)
     expected = run(whole, samples)
     got = b"".join(run(parts, part) for part in (samples[:cut], samples[cut:]) if part)
     assert got == expected
     assert parts.dump_blocks() == whole.dump_blocks()
+
+
+def test_a_bank_that_numbers_zones_otherwise_takes_over_each_series_with_its_zone() -> None:
+    rng = np.random.default_rng(8)
+    samples = [(n % 4, 1000 * n * 1700, float(rng.gamma(2) * (1 + n // 8 % 24))) for n in range(4000)]
+    kinds = [Kind.VALUES] * 4
+    whole, before, after = bank_of(kinds, ZONES), bank_of(kinds, ZONES), NumericBank()
+    numbers = [after.zone(name) for name in ["Asia/Tokyo", *reversed(ZONES)]]
+    run(whole, samples[:2000])
+    run(before, samples[:2000])
+    after.load_blocks(before.dump_blocks())
+    assert run(after, samples[2000:]) == run(whole, samples[2000:])
+    assert numbers == [after.zone(name) for name in ["Asia/Tokyo", *reversed(ZONES)]]
 
 
 @settings(deadline=None)
@@ -62,7 +79,7 @@ def test_dumping_and_loading_in_the_middle_changes_nothing(
 ) -> None:
     kinds, samples = traffic
     cut = data.draw(st.integers(0, len(samples) - 1))
-    whole, before, after = bank_of(kinds), bank_of(kinds), NumericBank()
+    whole, before, after = bank_of(kinds, ZONES), bank_of(kinds, ZONES), NumericBank()
     for slot, time_ms, value in samples[:cut]:
         whole.judge(slot, time_ms, value)
         before.judge(slot, time_ms, value)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.settings import SIGNAL_DEFAULTS, Rule, SeriesSettings, Settings, Tuning, written
+from detectors.settings import SIGNAL_DEFAULTS, Persistence, Rule, SeriesSettings, Settings, Tuning, written
 
 ORDERS = {"pipeline": "orders_eu", "task": "load"}
 
@@ -15,6 +15,9 @@ tunings = st.builds(
     min_effect=st.none() | st.floats(0, 10),
     false_alarms_per_day=st.none() | st.floats(0.001, 10),
     severity=st.none() | st.sampled_from(["critical", "error", "warning", "info"]),
+    min_volume=st.none() | st.floats(0, 1e6),
+    persistence=st.none() | st.sampled_from([Persistence(1, 1), Persistence(2, 3)]),
+    time_zone=st.none() | st.sampled_from(["UTC", "Europe/Berlin"]),
     owner=st.none() | st.text(max_size=5),
 )
 globs = st.dictionaries(
@@ -78,6 +81,10 @@ def test_the_hash_changes_with_any_value_and_is_the_same_in_another_process():
         Settings(window_ms=1),
         Settings(series_max=1),
         Settings(defaults=Tuning(owner="a")),
+        Settings(defaults=Tuning(time_zone="Europe/Berlin")),
+        Settings(defaults=Tuning(min_volume=1)),
+        Settings(defaults=Tuning(persistence=Persistence(2, 3))),
+        Settings(defaults=Tuning(persistence=Persistence(2, 4))),
         Settings(rules=(Rule({"task": "a"}, Tuning(owner="a")),)),
         Settings(rules=(Rule({"task": "b"}, Tuning(owner="a")),)),
     ]

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -106,6 +108,54 @@ def test_latency_is_judged_from_the_sixth_run_and_only_upwards() -> None:
     assert all(row["lower"] == "" for row in done)
     volume = table(score("-", "--signal", "volume", stdin="\n".join(lines).encode()).stdout)
     assert [row["alert"] for row in volume] == ["0"] * 6 + ["1", "0", "1"]
+
+
+def test_persistence_and_least_volume_hold_back_what_is_single_or_small() -> None:
+    sizes = [300, 310, 295, 305, 299, 301, 3_000, 300, 3_000]
+    lines = ["timestamp,value", *(f"2024-05-{day:02},{size}" for day, size in enumerate(sizes, 1))]
+    stdin = "\n".join(lines).encode()
+    options = "-", "--signal", "volume"
+    twice = table(score(*options, "--persistence", "2 of 3", stdin=stdin).stdout)
+    assert [row["firing"] for row in twice] == ["0"] * 8 + ["1"]
+    small = table(score(*options, "--min-volume", "5000", stdin=stdin).stdout)
+    assert [row["firing"] for row in small] == ["0"] * 9
+
+
+def test_a_time_zone_moves_the_routines_and_not_the_times(tmp_path: Path) -> None:
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    hours = [start + timedelta(hours=hour) for hour in range(45 * 24)]
+    here = [moment.astimezone(ZoneInfo("Europe/Berlin")).hour for moment in hours]
+    wobble = [(7 * number % 11) / 10 for number in range(len(hours))]
+    rows = [
+        f"{hours[n].isoformat()},{100 + wobble[n] + (400 if here[n] == 2 else 0)}" for n in range(len(hours))
+    ]
+    file = tmp_path / "nightly.csv"
+    file.write_text("\n".join(["timestamp,value", *rows]))
+    utc, berlin = (
+        table(score(str(file)).stdout),
+        table(score(str(file), "--time-zone", "Europe/Berlin").stdout),
+    )
+    assert [row["time"] for row in berlin] == [row["time"] for row in utc]
+
+    def alerts(rows: list[dict[str, str]]) -> int:
+        return sum(row["alert"] == "1" for row in rows if "2026-03-29" <= row["time"] < "2026-04-05")
+
+    assert alerts(utc) >= 2
+    assert alerts(berlin) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "written", "said"),
+    [
+        ("--time-zone", "Europe/Berln", b"Europe/Berlin"),
+        ("--persistence", "3 of 2", b"cannot be"),
+        ("--min-volume", "-1", b"greater than or equal to 0"),
+    ],
+)
+def test_an_option_that_cannot_be_read_is_refused(option: str, written: str, said: bytes) -> None:
+    done = score(str(NAB), option, written)
+    assert done.returncode == Exit.USAGE
+    assert said in done.stderr
 
 
 def test_rows_come_out_while_standard_input_is_still_open() -> None:

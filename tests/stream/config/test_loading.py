@@ -66,6 +66,34 @@ def test_what_a_file_says_reaches_the_settings(tmp_path: Path):
     assert volume.false_alarms_per_day == pytest.approx(1 / 90)
 
 
+def test_a_series_has_the_time_zone_of_its_entry_its_signal_or_the_defaults(tmp_path: Path):
+    text = """
+    defaults: {time_zone: Europe/Berlin}
+    signals: {volume: {time_zone: America/New_York}}
+    series: [{match: {pipeline: tokyo}, time_zone: Asia/Tokyo}]
+    """
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    assert settings.for_series("latency", {}).time_zone == "Europe/Berlin"
+    assert settings.for_series("volume", {}).time_zone == "America/New_York"
+    assert settings.for_series("volume", {"pipeline": "tokyo"}).time_zone == "Asia/Tokyo"
+    assert settings.time_zones == ["America/New_York", "Asia/Tokyo", "Europe/Berlin", "UTC"]
+    assert settings.config_hash != load(_write(tmp_path, ""), environ={}).settings().config_hash
+
+
+def test_volume_and_persistence_reach_the_settings(tmp_path: Path):
+    text = """
+    defaults: {persistence: 2 of 3}
+    signals: {volume: {min_volume: 1000}, failures: {min_volume: 20}}
+    series: [{match: {pipeline: a}, persistence: 1 of 1, min_volume: 0.5}]
+    """
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    volume, failures = settings.for_series("volume", {}), settings.for_series("failures", {})
+    assert (volume.persistence, volume.min_volume) == ((2, 3), 1000)
+    assert (failures.persistence, failures.min_volume) == ((2, 3), 20)
+    own = settings.for_series("volume", {"pipeline": "a"})
+    assert (own.persistence, own.min_volume) == ((1, 1), 0.5)
+
+
 def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
     config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
     assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
@@ -101,6 +129,17 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
         ("defaults: {severity: high}", ("c.yaml:1: defaults.severity: 'high' is not one of them "
          "(allowed: critical, error, warning, info)")),
         ("defaults: {min_effect: 0.2}", "c.yaml:1: defaults.min_effect: 0.2 is not a share: write a number and %, like 20%"),
+        ("defaults: {time_zone: europe/berlin}", ("c.yaml:1: defaults.time_zone: 'europe/berlin' is no time zone of the "
+         "IANA database: did you mean Europe/Berlin?")),
+        ("signals:\n  latency: {time_zone: Berln}", ("c.yaml:2: signals.latency.time_zone: 'Berln' is no time zone "
+         "of the IANA database: did you mean Europe/Berlin or America/Belem?")),
+        ("series:\n- match: {task: a}\n  time_zone: 2", ("c.yaml:3: series[0].time_zone: 2 is no time zone of the "
+         "IANA database: write one like Europe/Berlin or UTC")),
+        ("defaults: {persistence: 4 of 3}", ("c.yaml:1: defaults.persistence: '4 of 3' cannot be: of M of N, M is 1 to N "
+         "and N at most 16")),
+        ("defaults: {persistence: 3}", "c.yaml:1: defaults.persistence: 3 is no persistence: write M of N, like 2 of 3"),
+        ("defaults: {min_volume: 20%}", "c.yaml:1: defaults.min_volume: must be a number, not '20%'"),
+        ("defaults: {min_volume: -1}", "c.yaml:1: defaults.min_volume: must be at least 0, not -1"),
         ("time: {window: 0s}", "c.yaml:1: time.window: must be longer than 0s"),
         ("series:\n- owner: me", "c.yaml:2: series[0].match: is required"),
         ("series:\n- match: {}", "c.yaml:2: series[0].match: must not be empty, not {}"),

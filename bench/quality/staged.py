@@ -1,0 +1,52 @@
+"""Records through the worker's three stages in this process, with the settings of an empty configuration."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+
+import msgspec
+
+from detectors.alerts import Alert
+from stream.backtest import Backtest, Place, Recorded, survey
+from stream.config import Config
+from stream.ingest import Ingest
+
+RUNS: Place = Place("pipeline.events", 0)
+
+
+@cache
+def config() -> Config:
+    """Without a file: the defaults."""
+    return Config()
+
+
+def formats() -> dict[str, str]:
+    """Of the default sources, by topic."""
+    return {source.topic: source.format for source in config().sources}
+
+
+def run_event(pipeline: str, time_ms: int, run: int, **more: object) -> Recorded:
+    """A run that succeeded."""
+    event = {
+        "pipeline": pipeline,
+        "state": "succeeded",
+        "run_id": f"{pipeline}-{run}",
+        "time": time_ms,
+        **more,
+    }
+    return Recorded(RUNS, msgspec.json.encode(event), time_ms, -1)
+
+
+def alerts(records: Sequence[Recorded]) -> list[Alert]:
+    """Every alert of a short recording."""
+    return list(alerts_of(records, records))
+
+
+def alerts_of(first_pass: Iterable[Recorded], records: Iterable[Recorded]) -> Iterator[Alert]:
+    """The alerts of a recording, which is looked through once before."""
+    contents = survey(first_pass, formats())
+    partitions = Counter(place.topic for place in contents.places)
+    settings = config().settings()
+    ingest = Ingest(contents.formats, 1, partitions, config().limits_for_ingest(), settings.allowed_skew_ms)
+    last_ms = 2**53
+    yield from Backtest(settings, ingest, contents.places, last_ms).run(records)
