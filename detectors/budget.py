@@ -17,6 +17,8 @@ FALSE_ALARMS_PER_DAY = 1 / 30
 """The default budget: 1 per 30 days for each series."""
 THRESHOLD = 4.4
 THRESHOLD_MIN = 3.0
+THRESHOLD_YOUNG_MIN = 4.0
+"""The least while a series of values has not been seen for two weeks: heavy tails reach less than that daily."""
 THRESHOLD_STEP = 0.72
 """Threshold for each factor e of false alarms."""
 ALPHA_MAX = 0.0027
@@ -66,9 +68,10 @@ def chance_of_p_value(p_value: float, interval_s: float) -> float:
 
 
 @inner
-def chance_of_score(score: float, markup: float) -> float:
-    """How often per day a series' score reaches this by chance: the line of `threshold_for`; `markup` see `young_markup`."""
-    return FALSE_ALARMS_PER_DAY * math.exp((THRESHOLD + markup - score) / THRESHOLD_STEP)
+def p_value_of_score(score: float, interval_s: float) -> float:
+    """How likely a sample reaches a score of the core, by the same line as `threshold_for`, where nothing better is known."""
+    per_day = FALSE_ALARMS_PER_DAY * math.exp((THRESHOLD - score) / THRESHOLD_STEP)
+    return min(1.0, per_day * interval_s / _DAY_S)
 
 
 @inner

@@ -16,7 +16,7 @@ import math
 
 from detectors.budget import alpha_for
 from detectors.compiled import inner, pasted
-from detectors.core.layout import DAY_MS, WARM_UP, Record, Records
+from detectors.core.layout import DAY_MS, Record, Records
 from detectors.follower_layout import (
     DUPLICATES,
     FAILURES,
@@ -29,7 +29,7 @@ from detectors.follower_layout import (
     NOW_MS,
     Arrays,
 )
-from detectors.numeric_layout import FIRST, RUNS
+from detectors.numeric_layout import FIRST
 
 LIVE_MS = 30 * DAY_MS
 COUNT_EVERY_MS = DAY_MS
@@ -114,10 +114,8 @@ def _count_follower(a: Arrays, f: Record) -> None:
     for part in range(MEASURES):
         if f.slots[part] > 0:
             s = a.bank.light[f.slots[part] - 1]
-            if s.kind == RUNS and s.runs >= FIRST:
+            if s.n >= FIRST:
                 count_capacity(fleet, capacity_per_day(s.false_alarms_per_day, s.interval_s))
-            elif s.n >= WARM_UP:
-                count_capacity(fleet, s.false_alarms_per_day)
     interval_s = f.arrivals.cadence.typical_ms / 1000.0
     if _may_alarm(f.failures):
         _count_part(a, f, FAILURES, interval_s)

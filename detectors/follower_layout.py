@@ -221,6 +221,8 @@ def lent(a: Arrays) -> Arrays:
         borrowed(a.bank.counters),
         borrowed(a.bank.light_dirty),
         borrowed(a.bank.deep_dirty),
+        borrowed(a.bank.young),
+        borrowed(a.bank.young_dirty),
         borrowed(a.bank.zones),
     )
     return Arrays(

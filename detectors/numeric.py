@@ -1,6 +1,6 @@
 """A bank of numeric series: settings and state of many series side by side, judged one sample or one batch at a time.
 
-The heads live in `small_sample` (few runs) and `core` (everything else); the kernels that choose between them in
+The heads live in `small_sample` (few runs), `few_values`, `counts` (small ones) and `core` (everything else); the kernels that choose between them in
 `numeric_kernels`. Nothing here reads a clock or is random: the same samples in the same order give the same judgements,
 however they are cut into batches.
 """
@@ -19,11 +19,11 @@ from detectors import numeric_layout as codes
 from detectors.budget import FALSE_ALARMS_PER_DAY, threshold_for
 from detectors.core.layout import DEEP, Records
 from detectors.local_time import ZONE, zone_record
-from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED
+from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED, YOUNG
 from detectors.record_array import RecordArray
 from detectors.settings import AMONG_MAX, UTC, Persistence
 
-VERSION = 3
+VERSION = 8
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
 EACH = Persistence(1, 1)
@@ -34,7 +34,7 @@ class Kind(IntEnum):
     """What a series measures."""
 
     VALUES = codes.VALUES
-    """Any number at a regular pace: the core alone."""
+    """Any number: the head for few values, or for small counts, then the core."""
     RUNS = codes.RUNS
     """A positive quantity of each run (duration, rows, bytes), on a log scale: the t head, then the core."""
 
@@ -54,19 +54,21 @@ class Method(IntEnum):
     """Nobody: the value was NaN or infinite, and was not learned."""
     SMALL_SAMPLE_T = codes.SMALL_SAMPLE_T
     HUBER_ROUTINE = codes.HUBER_ROUTINE
+    SMALL_COUNT = codes.SMALL_COUNT
 
 
 class Judgement(NamedTuple):
     """What a bank thinks of one sample, before having learned it. NaN stands for "not known"."""
 
     score: float
-    """0 upwards; from the series' threshold on (4.4 with the default budget, up to 1 more in its first two days) anomalous."""
+    """0 upwards; from the series' threshold on (4.4 with the default budget, up to 1 more in its first two days) anomalous, for
+    values that have been seen for two weeks only if their own tail makes it rare enough, and then from 3.4 on within the budget."""
     expected: float
     lower: float
     """Least value that would not be anomalous; NaN while warming up and when only `Direction.UP` counts."""
     upper: float
     p_value: float
-    """NaN when the core has judged values: it has none."""
+    """How likely a sample is as surprising; NaN while warming up."""
     n: int
     """Samples learned before this one."""
     since_ms: int
@@ -76,7 +78,8 @@ class Judgement(NamedTuple):
     method: int
     """One of `Method`."""
     anomalous: bool
-    """The score reaches the threshold, on a side that counts, by at least the least effect, and often enough of late."""
+    """The score reaches the threshold and is rare enough, on a side that counts, by at least the least effect, and often
+    enough of late."""
     warming: bool
     """Fewer than 100 samples were known."""
 
@@ -92,8 +95,8 @@ class Limits(NamedTuple):
 class NumericBank:
     """Many numeric series, each in a slot, judged online.
 
-    A slot costs `bytes_light` bytes, and `bytes_deep` more once the core has begun to learn it: at once for
-    `Kind.VALUES`, after 50 samples for `Kind.RUNS`.
+    A slot costs `bytes_light` bytes, and `bytes_deep` more once the core has begun to learn it: after 48 samples for
+    `Kind.VALUES`, which take `bytes_young` until then, after 50 samples for `Kind.RUNS`.
 
     >>> bank = NumericBank()
     >>> slot = bank.add(Kind.RUNS)
@@ -104,20 +107,30 @@ class NumericBank:
 
     bytes_light = LIGHT.itemsize
     bytes_deep = DEEP.itemsize
+    bytes_young = YOUNG.itemsize
 
     def __init__(self) -> None:
-        self._light, self._deep = _new_light(), _new_deep()
+        self._light, self._deep, self._young = _new_light(), _new_deep(), _new_young()
         self._zone_names: list[str] = []
         self._zones: Records = np.zeros(0, ZONE)
         self.zone(UTC)
-        self._counters = np.array([0, 0, 1, 0], np.int64)
+        self._counters = np.array([0, 0, 1, 0, 1, 0], np.int64)
         self.reserve(1)
 
     @property
     def arrays(self) -> codes.Bank:
         """The arrays as kernels take them; they hold until more room is reserved or a zone is new."""
-        light, deep = self._light, self._deep
-        return codes.Bank(light.data, deep.data, self._counters, light.dirty, deep.dirty, self._zones)
+        light, deep, young = self._light, self._deep, self._young
+        return codes.Bank(
+            light.data,
+            deep.data,
+            self._counters,
+            light.dirty,
+            deep.dirty,
+            young.data,
+            young.dirty,
+            self._zones,
+        )
 
     def zone(self, name: str) -> int:
         """The number of a time zone in this bank, a new one if need be; UTC is 0.
@@ -134,6 +147,7 @@ class NumericBank:
         """Make room for so many series more, and for the scorer's state of so many."""
         self._light.reserve(int(self._counters[codes.LIGHT_TOP]), slots)
         self._deep.reserve(int(self._counters[codes.DEEP_TOP]), slots)
+        self._young.reserve(int(self._counters[codes.YOUNG_TOP]), slots)
 
     def add(
         self,
@@ -207,8 +221,8 @@ class NumericBank:
     @property
     def size_bytes(self) -> int:
         """Memory in use by light and deep state."""
-        slots, deeps = self._counters[codes.LIGHT_TOP], self._counters[codes.DEEP_TOP]
-        return int(slots) * self.bytes_light + int(deeps) * self.bytes_deep
+        slots, deeps, youngs = self._tops()
+        return slots * self.bytes_light + deeps * self.bytes_deep + youngs * self.bytes_young
 
     def judge(self, slot: int, time_ms: int, value: float) -> Judgement:
         """Judge a sample, then learn it as far as it is ordinary. NaN and infinity are refused and change nothing.
@@ -261,13 +275,19 @@ class NumericBank:
 
     def dump_blocks(self) -> dict[str, bytes]:
         """The whole state as bytes by block name; a block in which nothing changed has the same bytes again."""
-        slots, deeps = int(self._counters[codes.LIGHT_TOP]), int(self._counters[codes.DEEP_TOP])
-        return {HEAD: self._head(), **dict(self._light.blocks(slots)), **dict(self._deep.blocks(deeps))}
+        parts = zip(self._parts(), self._tops(), strict=True)
+        return {
+            HEAD: self._head(),
+            **{name: block for part, top in parts for name, block in part.blocks(top)},
+        }
 
     def changed_blocks(self) -> dict[str, bytes]:
         """The blocks of `dump_blocks` that changed since this was last called."""
-        slots, deeps = int(self._counters[codes.LIGHT_TOP]), int(self._counters[codes.DEEP_TOP])
-        return {HEAD: self._head(), **dict(self._light.changed(slots)), **dict(self._deep.changed(deeps))}
+        parts = zip(self._parts(), self._tops(), strict=True)
+        return {
+            HEAD: self._head(),
+            **{name: block for part, top in parts for name, block in part.changed(top)},
+        }
 
     def load_blocks(self, dumped: Mapping[str, bytes]) -> None:
         """Take over a dumped state in place of the present one; slots keep their numbers.
@@ -283,13 +303,21 @@ class NumericBank:
             raise ValueError("the state of the numeric detectors has no readable head") from error
         if version != VERSION:
             raise ValueError(f"numeric detector state of version {version}; this release reads {VERSION}")
-        light, deep = _new_light(), _new_deep()
+        light, deep, young = _new_light(), _new_deep(), _new_young()
         light.load(dumped, counters[codes.LIGHT_TOP])
         deep.load(dumped, counters[codes.DEEP_TOP])
+        young.load(dumped, counters[codes.YOUNG_TOP])
         numbers = np.array([self.zone(name) for name in zone_names])
         light.data["zone"] = numbers[light.data["zone"]]
-        self._light, self._deep = light, deep
+        self._light, self._deep, self._young = light, deep, young
         self._counters[:] = counters
+
+    def _parts(self) -> tuple[RecordArray, RecordArray, RecordArray]:
+        return self._light, self._deep, self._young
+
+    def _tops(self) -> tuple[int, int, int]:
+        light, deep, young = self._counters[[codes.LIGHT_TOP, codes.DEEP_TOP, codes.YOUNG_TOP]].tolist()
+        return light, deep, young
 
     def _head(self) -> bytes:
         return msgspec.msgpack.encode((VERSION, self._counters.tolist(), self._zone_names))
@@ -302,6 +330,10 @@ class NumericBank:
 
 def _new_light() -> RecordArray:
     return RecordArray("light", LIGHT, codes.LIGHT_BLOCK_BITS)
+
+
+def _new_young() -> RecordArray:
+    return RecordArray("young", YOUNG, codes.YOUNG_BLOCK_BITS)
 
 
 def _new_deep() -> RecordArray:

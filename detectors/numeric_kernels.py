@@ -11,12 +11,16 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from detectors.budget import alpha_for, score_of_p_value, young_markup
+from detectors.budget import THRESHOLD_YOUNG_MIN, alpha_for, p_value_of_score, score_of_p_value, young_markup
 from detectors.compiled import entry, inner, pasted
 from detectors.core.layout import VALUE_MAX, WARM_UP, Record, Records
 from detectors.core.scorer import core_limits, judge_core, learn_core, slow_centre
+from detectors.core.tail import block_days, tail_known, tail_rate
+from detectors.counts import stays_counted
+from detectors.few_values import alpha_of, is_near, learn_value, p_value_of_few, value_limits
 from detectors.local_time import local_ms
 from detectors.numeric_layout import (
+    COUNTED,
     DEEP_BLOCK_BITS,
     DEEP_FREE,
     DEEP_TOP,
@@ -30,9 +34,14 @@ from detectors.numeric_layout import (
     REFUSED,
     RUNS,
     RUNS_BEFORE_CORE,
+    SMALL_COUNT,
     SMALL_SAMPLE_T,
     UP,
     VALUES,
+    YOUNG_BLOCK_BITS,
+    YOUNG_FREE,
+    YOUNG_SAMPLES,
+    YOUNG_TOP,
     Bank,
     Row,
 )
@@ -50,6 +59,7 @@ from detectors.small_sample import (
 
 _INTERVAL_START_S = 60.0
 _INTERVAL_RATE = 0.01
+_DAY_S = 86_400.0
 _CORE_FREEDOM = 200.0
 """Degrees of freedom of the core's slow scale, which remembers some 1,500 samples."""
 
@@ -69,6 +79,13 @@ def _edges_for(s: Record, expected: float, lower: float, upper: float) -> tuple[
 @inner
 def _threshold_at(s: Record, time_ms: int) -> float:
     return float(s.threshold) + young_markup(time_ms - s.first_ms)
+
+
+@inner
+def _threshold_of_value(s: Record, core: Record, time_ms: int) -> float:
+    """No budget lowers the threshold far while the tail of the series is not known."""
+    threshold = _threshold_at(s, time_ms)
+    return threshold if tail_known(core) else max(threshold, THRESHOLD_YOUNG_MIN)
 
 
 @inner
@@ -97,19 +114,48 @@ def _judge_few(s: Record, x: float, asked: bool) -> Verdict:
 
 
 @inner
-def _judge_value(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> Verdict:
-    if core.n < WARM_UP:
-        expected = core.level[1] if core.n > 0 else math.nan
+def _few_values(s: Record, core: Record) -> bool:
+    """Whether the core does not judge yet, or never will because the values are small counts."""
+    return bool(core.n < WARM_UP or (s.scale == COUNTED and stays_counted(s)))
+
+
+@inner
+def _judge_few_values(s: Record, x: float, asked: bool) -> Verdict:
+    if s.runs < FIRST:
+        expected = s.mean if s.runs > 0 else math.nan
         return 0.0, expected, math.nan, math.nan, math.nan, False, 0.0
-    threshold = _threshold_at(s, time_ms)
-    score, expected, lower, upper, surprised = judge_core(
-        core, local, x, s.interval_s, False, threshold, asked
+    if not asked and is_near(s, x):
+        return _unasked(0.0, 0.0)
+    p_value = p_value_of_few(s, x)
+    expected, lower, upper = value_limits(s)
+    lower, upper = _edges_for(s, expected, lower, upper)
+    score = score_of_p_value(p_value, alpha_of(s), s.threshold)
+    return score, expected, lower, upper, p_value, score >= s.threshold and _outside(x, lower, upper), 0.0
+
+
+@inner
+def _judge_value(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> Verdict:
+    if _few_values(s, core):
+        return _judge_few_values(s, x, asked)
+    threshold = _threshold_of_value(s, core, time_ms)
+    age_ms = time_ms - s.first_ms
+    score, alarms, expected, lower, upper, surprised = judge_core(
+        core, local, x, s.interval_s, False, threshold, s.false_alarms_per_day, age_ms, asked
     )
-    if score < threshold and not asked:
+    if not alarms and not asked:
         return _unasked(score, surprised)
     lower, upper = _edges_for(s, expected, lower, upper)
-    anomalous = score >= threshold and _outside(x, lower, upper)
-    return score, expected, lower, upper, math.nan, anomalous, surprised
+    p_value = _p_value_of_value(s, core, score, surprised)
+    return score, expected, lower, upper, p_value, alarms and _outside(x, lower, upper), surprised
+
+
+@inner
+def _p_value_of_value(s: Record, core: Record, score: float, surprised: float) -> float:
+    """How likely a sample of this series is so surprising: by its own tail, before that is known by the line in `budget`."""
+    if tail_known(core):
+        samples = block_days(s.interval_s) * _DAY_S / s.interval_s
+        return float(min(tail_rate(core, surprised) / samples, 1.0))
+    return p_value_of_score(score, s.interval_s)
 
 
 @inner
@@ -125,10 +171,10 @@ def _widened(s: Record, core: Record, local: int, lower: float, upper: float) ->
 def _judge_routine_run(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> Verdict:
     y = to_log_scale(x)
     threshold = _threshold_at(s, time_ms)
-    score, expected, lower, upper, surprised = judge_core(
-        core, local, y, s.interval_s, True, threshold, asked
+    score, alarms, expected, lower, upper, surprised = judge_core(
+        core, local, y, s.interval_s, True, threshold, 0.0, 0, asked
     )
-    if score < threshold and not asked:
+    if not alarms and not asked:
         return _unasked(score, surprised)
     centre, scale = slow_centre(core, local, s.interval_s, True)
     p_value = p_value_of(s, (y - centre) / scale, _CORE_FREEDOM)
@@ -142,15 +188,21 @@ def _judge_routine_run(s: Record, core: Record, time_ms: int, local: int, x: flo
 
 
 @inner
+def _next_interval(interval_s: float, gap_ms: int, n: int) -> float:
+    """The usual time between samples after a gap, before which there were `n` samples."""
+    if gap_ms <= 0:
+        return interval_s
+    bounded = min(gap_ms / 1000.0, 10 * interval_s + 60)
+    return interval_s + max(_INTERVAL_RATE, 1.0 / (n + 1)) * (bounded - interval_s)
+
+
+@inner
 def _note_time(s: Record, time_ms: int) -> None:
     if s.n == 0:
         s.first_ms = time_ms
         s.interval_s = _INTERVAL_START_S
     else:
-        gap_s = (time_ms - s.last_ms) / 1000.0
-        if gap_s > 0:
-            bounded = min(gap_s, 10 * s.interval_s + 60)
-            s.interval_s += max(_INTERVAL_RATE, 1.0 / (s.n + 1)) * (bounded - s.interval_s)
+        s.interval_s = _next_interval(s.interval_s, time_ms - s.last_ms, s.n)
     s.last_ms = time_ms
 
 
@@ -165,6 +217,57 @@ def _take_deep(bank: Bank) -> int:
     return bank.counters[DEEP_TOP] - 1
 
 
+@pasted
+def _take_young(bank: Bank) -> int:
+    free = bank.counters[YOUNG_FREE]
+    if free > 0:
+        bank.counters[YOUNG_FREE] = bank.young[free].time_ms[0]
+        bank.young[free].time_ms[0] = 0
+        return free
+    bank.counters[YOUNG_TOP] += 1
+    return bank.counters[YOUNG_TOP] - 1
+
+
+@pasted
+def _give_young(bank: Bank, place: int) -> None:
+    bank.young[place : place + 1].view(np.uint8)[:] = 0
+    bank.young[place].time_ms[0] = bank.counters[YOUNG_FREE]
+    bank.counters[YOUNG_FREE] = place
+    bank.young_dirty[place >> YOUNG_BLOCK_BITS] = 1
+
+
+@pasted
+def _keep_young(bank: Bank, s: Record, time_ms: int, x: float) -> None:
+    """Keep one of the first values for the core, which does not learn yet."""
+    if s.deep == 0:
+        s.deep = -_take_young(bank)
+    young = bank.young[-s.deep]
+    young.time_ms[s.n] = time_ms
+    young.value[s.n] = x
+    bank.young_dirty[-s.deep >> YOUNG_BLOCK_BITS] = 1
+
+
+@pasted
+def _seed(bank: Bank, s: Record, core: Record, young: Record) -> None:
+    """Have the core learn the first values as it would have when they came."""
+    interval_s = _INTERVAL_START_S
+    for i in range(YOUNG_SAMPLES):
+        if i > 0:
+            interval_s = _next_interval(interval_s, young.time_ms[i] - young.time_ms[i - 1], i)
+        local = local_ms(bank.zones, s.zone, young.time_ms[i])
+        learn_core(core, local, young.value[i], interval_s, False, 0.0)
+
+
+@pasted
+def _earn_deep(bank: Bank, s: Record) -> None:
+    """Give a series the scorer's state."""
+    young = -s.deep
+    s.deep = _take_deep(bank)
+    if young > 0:
+        _seed(bank, s, bank.deep[s.deep], bank.young[young])
+        _give_young(bank, young)
+
+
 @inner
 def _refused(s: Record) -> Row:
     nan = math.nan
@@ -172,11 +275,18 @@ def _refused(s: Record) -> Row:
 
 
 @inner
+def _method_of(s: Record, core: Record) -> int:
+    if s.kind == VALUES and s.scale == COUNTED and _few_values(s, core):
+        return SMALL_COUNT
+    return SMALL_SAMPLE_T if core.n < WARM_UP else HUBER_ROUTINE
+
+
+@inner
 def _judged(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> tuple[Row, float]:
     """The judgement of a sample that is not learned yet, and how surprising it is."""
     n = s.n
     _note_time(s, time_ms)
-    method = SMALL_SAMPLE_T if s.kind == RUNS and core.n < WARM_UP else HUBER_ROUTINE
+    method = _method_of(s, core)
     if s.kind == VALUES:
         said = _judge_value(s, core, time_ms, local, x, asked)
     elif method == SMALL_SAMPLE_T:
@@ -193,7 +303,9 @@ def _judged(s: Record, core: Record, time_ms: int, local: int, x: float, asked: 
 def _learn(s: Record, core: Record, local: int, x: float, surprised: float) -> None:
     on_log_scale = s.kind == RUNS
     y = to_log_scale(x) if on_log_scale else x
-    if on_log_scale and core.n < WARM_UP:
+    if not on_log_scale and (core.n < WARM_UP or s.scale == COUNTED):
+        learn_value(s, x)
+    elif on_log_scale and core.n < WARM_UP:
         learn_run(s, y)
     if s.deep > 0:
         learn_core(core, local, y, s.interval_s, on_log_scale, surprised)
@@ -209,11 +321,15 @@ def judge_sample(bank: Bank, slot: int, time_ms: int, value: float, asked: bool)
         bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
         x = min(max(value, -VALUE_MAX), VALUE_MAX)
         local = local_ms(bank.zones, s.zone, time_ms)
-        said, surprised = _judged(s, bank.deep[s.deep], time_ms, local, x, asked)
-        if s.deep == 0 and (s.kind == VALUES or s.n >= RUNS_BEFORE_CORE):
-            s.deep = _take_deep(bank)
-        bank.deep_dirty[s.deep >> DEEP_BLOCK_BITS] = 1
-        _learn(s, bank.deep[s.deep], local, x, surprised)
+        said, surprised = _judged(s, bank.deep[max(s.deep, 0)], time_ms, local, x, asked)
+        if s.deep <= 0:
+            if s.n >= (YOUNG_SAMPLES if s.kind == VALUES else RUNS_BEFORE_CORE):
+                _earn_deep(bank, s)
+            elif s.kind == VALUES:
+                _keep_young(bank, s, time_ms, x)
+        place = max(s.deep, 0)
+        bank.deep_dirty[place >> DEEP_BLOCK_BITS] |= place > 0
+        _learn(s, bank.deep[place], local, x, surprised)
     return said
 
 
@@ -248,18 +364,23 @@ def judge_many(
 
 @inner
 def _limits_of(s: Record, core: Record, time_ms: int, local: int) -> tuple[float, float, float]:
-    if core.n >= WARM_UP:
-        threshold = _threshold_at(s, time_ms)
-        expected, lower, upper = core_limits(core, local, s.interval_s, s.kind == RUNS, threshold)
+    if s.kind == VALUES and _few_values(s, core):
+        if s.runs < FIRST:
+            return (s.mean if s.runs > 0 else math.nan), math.nan, math.nan
+        expected, lower, upper = value_limits(s)
+    elif core.n >= WARM_UP:
+        allowed = 0.0 if s.kind == RUNS else s.false_alarms_per_day
+        threshold = _threshold_at(s, time_ms) if s.kind == RUNS else _threshold_of_value(s, core, time_ms)
+        expected, lower, upper = core_limits(
+            core, local, s.interval_s, s.kind == RUNS, threshold, allowed, time_ms - s.first_ms
+        )
         if s.kind == RUNS:
             lower, upper = _widened(s, core, local, lower, upper)
             expected = from_log_scale(expected)
-    elif s.kind == RUNS and s.runs >= FIRST:
+    elif s.runs >= FIRST:
         expected, lower, upper = run_limits(s)
-    elif s.kind == RUNS:
-        return (from_log_scale(s.mean) if s.runs > 0 else math.nan), math.nan, math.nan
     else:
-        return (core.level[1] if core.n > 0 else math.nan), math.nan, math.nan
+        return (from_log_scale(s.mean) if s.runs > 0 else math.nan), math.nan, math.nan
     lower, upper = _edges_for(s, expected, lower, upper)
     return expected, lower, upper
 
@@ -268,7 +389,7 @@ def _limits_of(s: Record, core: Record, time_ms: int, local: int) -> tuple[float
 def limits_at(bank: Bank, slot: int, time_ms: int) -> tuple[float, float, float]:
     """Expected, lower and upper of a slot at a time, NaN where nothing is known yet. Changes nothing."""
     s = bank.light[slot]
-    return _limits_of(s, bank.deep[s.deep], time_ms, local_ms(bank.zones, s.zone, time_ms))
+    return _limits_of(s, bank.deep[max(s.deep, 0)], time_ms, local_ms(bank.zones, s.zone, time_ms))
 
 
 @entry
@@ -316,6 +437,8 @@ def give_slot(bank: Bank, slot: int) -> None:
         bank.deep[s.deep].block = bank.counters[DEEP_FREE]
         bank.counters[DEEP_FREE] = s.deep
         bank.deep_dirty[s.deep >> DEEP_BLOCK_BITS] = 1
+    elif s.deep < 0:
+        _give_young(bank, -s.deep)
     bank.light[slot : slot + 1].view(np.uint8)[:] = 0
     bank.light[slot].first_ms = bank.counters[LIGHT_FREE]
     bank.counters[LIGHT_FREE] = slot + 1

@@ -14,24 +14,30 @@ from detectors.interest import INTEREST
 
 FREE, VALUES, RUNS = 0, 1, 2
 BOTH, UP, DOWN = 0, 1, 2
-REFUSED, SMALL_SAMPLE_T, HUBER_ROUTINE = 0, 1, 2
+REFUSED, SMALL_SAMPLE_T, HUBER_ROUTINE, SMALL_COUNT = 0, 1, 2, 3
+
+AS_IT_IS, ROOT, COUNTED = 0, 1, 2
+"""Scales on which the first values of a series are judged, see `few_values`."""
 
 FIRST = 5
 """Runs before the first judgement."""
+YOUNG_SAMPLES = 48
+"""Values of a series that are kept as they are before it gets the scorer's state, which then learns them as if it had been there."""
 RUNS_BEFORE_CORE = 50
 """Runs of a series before it gets the scorer's state. The scorer takes over once it has seen WARM_UP itself."""
 
 LIGHT = np.dtype(
     [
         ("n", "<i8"),
-        ("runs", "<i8"),
+        ("runs", "<i4"),
         ("first_ms", "<i8"),
         ("last_ms", "<i8"),
         ("latest", "<f8"),
         *INTEREST,
-        ("kind", "<i2"),
+        ("kind", "i1"),
         ("direction", "i1"),
         ("asked", "i1"),
+        ("scale", "i1"),
         ("deep", "<i4"),
         ("zone", "<i4"),
         ("needed", "u1"),
@@ -44,16 +50,19 @@ LIGHT = np.dtype(
         ("interval_s", "<f8"),
         ("mean", "<f8"),
         ("squares", "<f8"),
+        ("prior_weight", "<f4"),
+        ("prior_spread", "<f4"),
         ("first", "<f8", (FIRST,)),
     ]
 )
 """Settings and few-samples state of one series.
 
-`n` counts all samples, `runs` those that the t head has learned, INTEREST see `interest`. `zone` is the number of its time zone
-in the bank's table (`local_time`). `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
-it crossed its limits; `needed` of the last `among` must have. `deep` is the place of the scorer's state: 0, where nothing is ever learned, until the
-series has one. In a free slot `first_ms` is 1 + the next free slot (0: none), in a free DEEP record `block` is the next free
-place.
+`n` counts all samples, `runs` those that the head for few has learned, INTEREST see `interest`. `zone` is the number of its time
+zone in the bank's table (`local_time`). `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
+it crossed its limits; `needed` of the last `among` must have. `prior_weight` values of a relative spread `prior_spread` count
+as known before the first one (weight 0: as of any series). `deep` is the place of the scorer's state: 0, where nothing is
+ever learned, until the series has one, or minus the place of its YOUNG record. In a free slot `first_ms` is 1 + the next free
+slot (0: none), in a free DEEP record `block` is the next free place.
 """
 
 TUNED = np.dtype(
@@ -71,9 +80,13 @@ TUNED = np.dtype(
 )
 """What a user tunes of one series: the settings in LIGHT. `asked`: a model of the user's is asked about each sample."""
 
-COUNTERS = 4
-LIGHT_TOP, LIGHT_FREE, DEEP_TOP, DEEP_FREE = 0, 1, 2, 3
-"""A bank's counters: slots ever used, 1 + the first free one of those, DEEP records ever used, the first free one of those."""
+YOUNG = np.dtype([("time_ms", "<i8", (YOUNG_SAMPLES,)), ("value", "<f8", (YOUNG_SAMPLES,))])
+"""The first values of a series. In a free record `time_ms[0]` is the next free place."""
+
+COUNTERS = 6
+LIGHT_TOP, LIGHT_FREE, DEEP_TOP, DEEP_FREE, YOUNG_TOP, YOUNG_FREE = 0, 1, 2, 3, 4, 5
+"""A bank's counters: slots ever used, 1 + the first free one of those, DEEP records ever used, the first free one of those,
+and the same for YOUNG records."""
 
 JUDGEMENT = np.dtype(
     [
@@ -97,6 +110,7 @@ Row = tuple[float, float, float, float, float, int, int, float, int, bool, bool]
 
 LIGHT_BLOCK_BITS = 8
 DEEP_BLOCK_BITS = 5
+YOUNG_BLOCK_BITS = 7
 """Records of a block, as a power of two: what changed in it is stored together."""
 
 
@@ -108,4 +122,6 @@ class Bank(NamedTuple):
     counters: npt.NDArray[np.int64]
     light_dirty: npt.NDArray[np.uint8]
     deep_dirty: npt.NDArray[np.uint8]
+    young: Records
+    young_dirty: npt.NDArray[np.uint8]
     zones: Records

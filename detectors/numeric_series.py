@@ -6,8 +6,8 @@ has to see it.
 
 import math
 
-from detectors.budget import chance_of_p_value, chance_of_score, young_markup
-from detectors.compiled import inner, pasted
+from detectors.budget import chance_of_p_value
+from detectors.compiled import pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import NUMERIC, SERIES, TOO_LONG, VALUE, Arrays
@@ -55,7 +55,7 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
     s.latest = value
     chance, allowed = math.inf, a.fleet[0].allowed_per_day
     if said[9]:
-        chance = _chance_per_day(s, time_ms, said[0], said[4], said[7])
+        chance = chance_of_p_value(said[4], said[7])
     if not s.asked and not wanted(s, time_ms, said[9], said[0], chance <= allowed):
         return
     finding = new_finding(a, NUMERIC, part, follower, time_ms, start_ms)
@@ -68,14 +68,6 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
         finding.chance_per_day, finding.allowed_per_day, finding.muted = chance, allowed, is_muted(s)
     place_finding(finding, 0, sources[0], offsets[0])
     place_finding(finding, 1, sources[1], offsets[1])
-
-
-@inner
-def _chance_per_day(s: Record, time_ms: int, score: float, p_value: float, interval_s: float) -> float:
-    """By the p-value for runs, by the score for values, whose threshold was measured on episodes."""
-    if s.kind == RUNS:
-        return chance_of_p_value(p_value, interval_s)
-    return chance_of_score(score, young_markup(time_ms - s.first_ms))
 
 
 @pasted

@@ -67,10 +67,15 @@ def p_value_of(s: Record, t: float, freedom: float) -> float:
 
 
 @inner
+def reach_at(s: Record, alpha: float, freedom: float) -> float:
+    """The t at which this series' p-value is `alpha`."""
+    return upper_quantile(0.5 * alpha if s.direction == BOTH else alpha, freedom)
+
+
+@inner
 def reach_of(s: Record, freedom: float) -> float:
     """The t at which this series' p-value is its alpha."""
-    alpha = alpha_for(s.false_alarms_per_day, s.interval_s)
-    return upper_quantile(0.5 * alpha if s.direction == BOTH else alpha, freedom)
+    return reach_at(s, alpha_for(s.false_alarms_per_day, s.interval_s), freedom)
 
 
 @inner
@@ -113,20 +118,21 @@ def learn_run(s: Record, y: float) -> None:
 def _learn_first(s: Record, y: float) -> None:
     s.first[s.runs] = y
     s.runs += 1
-    s.mean = _median_of_first(s)
+    s.mean = median_of_first(s)
     s.squares = 0.0
     for known in s.first[: s.runs]:
         s.squares += clip(known - s.mean, CLIP * PRIOR_SPREAD) ** 2
 
 
 @inner
-def _median_of_first(s: Record) -> float:
+def median_of_first(s: Record) -> float:
     """The median of the first runs, found by rank: so few need no sorting, and a kernel that allocates waits."""
     low = high = math.nan
-    for i in range(s.runs):
+    known = min(s.runs, FIRST)
+    for i in range(known):
         rank = 0
-        for j in range(s.runs):
+        for j in range(known):
             rank += s.first[j] < s.first[i] or (s.first[j] == s.first[i] and j < i)
-        low = s.first[i] if rank == (s.runs - 1) // 2 else low
-        high = s.first[i] if rank == s.runs // 2 else high
+        low = s.first[i] if rank == (known - 1) // 2 else low
+        high = s.first[i] if rank == known // 2 else high
     return float(0.5 * (low + high))

@@ -34,7 +34,8 @@ def _continued_fraction(a: float, b: float, x: float) -> float:
 
 
 @inner
-def _beta_share(a: float, b: float, x: float, rest: float) -> float:
+def beta_share(a: float, b: float, x: float, rest: float) -> float:
+    """The regularised incomplete beta function I_x(a, b); `rest` is 1 - x."""
     front = math.exp(
         math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log(rest)
     )
@@ -49,7 +50,7 @@ def upper_tail(t: float, df: float) -> float:
     if t == 0.0:
         return 0.5
     square = min(t * t, 1e250)
-    half = 0.5 * _beta_share(0.5 * df, 0.5, df / (df + square), square / (df + square))
+    half = 0.5 * beta_share(0.5 * df, 0.5, df / (df + square), square / (df + square))
     return half if t > 0 else 1.0 - half
 
 

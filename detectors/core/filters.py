@@ -8,6 +8,8 @@ of week has made the clipped residuals smaller.
 
 import math
 
+import numpy as np
+
 from detectors.compiled import inner
 from detectors.core.layout import (
     CLIP,
@@ -15,6 +17,7 @@ from detectors.core.layout import (
     LEVEL_RATES,
     PROFILE_DAYS,
     PROFILE_ERROR_RATE,
+    PROFILE_MAX,
     PROFILE_SHRINK,
     SCALE_FLOOR,
     SCALE_RATES,
@@ -39,13 +42,19 @@ def _fourth_power(error: float) -> float:
 
 
 @inner
+def visits_max(interval_s: float) -> float:
+    """Samples of one hour of day within the memory of the profiles."""
+    return max(2.0, PROFILE_DAYS * 3600.0 / interval_s)
+
+
+@inner
 def profile(s: Record, k: int, hour: int, week_hour: int, interval_s: float) -> tuple[float, float, float]:
     """Seasonal parts of filter `k`: by hour of day, by hour of week, and the blend that is used."""
     prior_visits = WEEK_VISITS * 3600.0 / interval_s
-    day_visits = s.day_visits[hour]
-    week_visits = s.week_visits[week_hour]
-    by_day = s.day_profile[k, hour] * day_visits / (day_visits + PROFILE_SHRINK)
-    by_week = (s.week_profile[k, week_hour] * week_visits + prior_visits * by_day) / (
+    day_visits = np.float64(s.day_visits[hour])
+    week_visits = np.float64(s.week_visits[week_hour])
+    by_day = np.float64(s.day_profile[k, hour]) * day_visits / (day_visits + PROFILE_SHRINK)
+    by_week = (np.float64(s.week_profile[k, week_hour]) * week_visits + prior_visits * by_day) / (
         week_visits + prior_visits
     )
     earned = _fourth_power(s.day_error[k])
@@ -79,21 +88,15 @@ def learn_filter(
 
 
 @inner
-def visits_max(interval_s: float) -> float:
-    """Samples of one hour of day within the memory of the profiles."""
-    return max(2.0, PROFILE_DAYS * 3600.0 / interval_s)
-
-
-@inner
 def _learn_profile(
     s: Record, k: int, residual: float, hour: int, week_hour: int, interval_s: float, bound: float
 ) -> None:
-    cap = visits_max(interval_s)
-    day, week = s.day_profile[k, hour], s.week_profile[k, week_hour]
-    s.day_profile[k, hour] = day + clip(residual - day, bound) / min(s.day_visits[hour] + 1.0, cap)
-    s.week_profile[k, week_hour] = week + clip(residual - week, bound) / min(
-        s.week_visits[week_hour] + 1.0, cap
-    )
+    most = visits_max(interval_s)
+    day, week = np.float64(s.day_profile[k, hour]), np.float64(s.week_profile[k, week_hour])
+    day += clip(residual - day, bound) / min(s.day_visits[hour] + 1.0, most)
+    week += clip(residual - week, bound) / min(s.week_visits[week_hour] + 1.0, most)
+    s.day_profile[k, hour] = clip(day, PROFILE_MAX)
+    s.week_profile[k, week_hour] = clip(week, PROFILE_MAX)
 
 
 @inner

@@ -41,6 +41,10 @@ RING = 84
 ROUTINE_SHARE, TAIL_LOW, TAIL_HIGH = 0.66, 0.20, 0.70
 POPULATION_ROUTINE, POPULATION_TAIL, POPULATION_BLOCKS = 3.0, 0.75, 4.0
 ROUTINE_SCORE = 3.0
+TAIL_BINS = 64
+TAIL_BLOCKS_MIN, TAIL_BLOCKS_MAX = 168, 8192
+LOOSE_SCORE = 3.4
+"""Of the score at which a series that keeps within its budget may alarm, if its own peaks make that rare enough."""
 HOUR_DAYS_KEPT = 8
 HOUR_DAYS_MIN = 4
 HOUR_SHARE = 0.35
@@ -52,40 +56,56 @@ RANGE_GROWTH_MAX = 1e6
 """One value stretches the range of known values by at most this factor."""
 
 NEVER = -(2**31)
+DAYS = 2**16
+"""Days are told apart within 179 years."""
+PROFILE_MAX = 1e30
+"""Profiles are kept in single precision, which reaches little further."""
 
 DEEP = np.dtype(
     [
         ("n", "<i8"),
-        ("block", "<i8"),
-        ("block_samples", "<i8"),
-        ("slot_hour", "<i8"),
-        ("ring_filled", "<i8"),
-        ("ring_next", "<i8"),
+        ("block", "<i4"),
+        ("loose_ms", "<i8"),
+        ("block_samples", "<i4"),
+        ("slot_hour", "<i4"),
+        ("ring_filled", "u1"),
+        ("ring_next", "u1"),
+        ("tail_blocks", "<u2"),
+        ("loose_alarms", "<i4"),
         ("magnitude", "<f8"),
         ("level", "<f8", (2,)),
         ("scale", "<f8", (2,)),
         ("day_error", "<f8", (2,)),
         ("week_error", "<f8", (2,)),
-        ("routine", "<f8"),
-        ("tail", "<f8"),
-        ("hour_routine", "<f8"),
-        ("block_peak", "<f8"),
-        ("block_peak_before", "<f8"),
+        ("routine", "<f4"),
+        ("tail", "<f4"),
+        ("hour_routine", "<f4"),
+        ("block_peak", "<f4"),
+        ("block_peak_before", "<f4"),
         ("least", "<f8"),
         ("greatest", "<f8"),
         ("cell_width", "<f8"),
         ("cell_origin", "<f8"),
+        ("tail_level", "<f4"),
+        ("tail_slope", "<f4"),
+        ("tail_bend", "<f4"),
+        ("tail_counts", "<u2", (TAIL_BINS,)),
         ("cells", "<u8", (CELLS // 64,)),
-        ("ring", "<f8", (RING,)),
-        ("day_visits", "<f8", (HOURS,)),
-        ("week_visits", "<f8", (WEEK_HOURS,)),
-        ("day_profile", "<f8", (2, HOURS)),
-        ("week_profile", "<f8", (2, WEEK_HOURS)),
-        ("hour_peak", "<f8", (HOURS, HOUR_DAYS_KEPT)),
-        ("hour_day", "<i4", (HOURS, HOUR_DAYS_KEPT)),
+        ("ring", "<f4", (RING,)),
+        ("ring_order", "u1", (RING,)),
+        ("day_visits", "<f4", (HOURS,)),
+        ("week_visits", "<f4", (WEEK_HOURS,)),
+        ("day_profile", "<f4", (2, HOURS)),
+        ("week_profile", "<f4", (2, WEEK_HOURS)),
+        ("hour_peak", "<f4", (HOURS, HOUR_DAYS_KEPT)),
+        ("hour_day", "<u2", (HOURS,)),
     ]
 )
-"""State of one series. All zero bytes before its first sample, so untouched memory costs nothing."""
+"""State of one series. All zero bytes before its first sample, so untouched memory costs nothing.
+
+Filters, whose rounding would add up, are doubles. `ring_order` holds the places of the ring from its least
+peak to its greatest. `hour_peak` is that of the eight days up to `hour_day`, the last one with the hour (modulo DAYS).
+"""
 
 Record = Any
 """One element of a structured array, as kernels see it."""

@@ -77,12 +77,25 @@ def _start_map(s: Record, value: float) -> None:
 
 @inner
 def _double_width(s: Record, downwards: bool) -> None:
-    seen = s.cells.copy()
-    s.cells[:] = 0
-    shift = CELLS // 2 if downwards else 0
-    for cell in range(CELLS):
-        if (seen[cell >> 6] >> np.uint64(cell & 63)) & np.uint64(1):
-            _mark(s, shift + cell // 2)
+    words = CELLS // 64
+    half = words // 2
+    for i in range(half):
+        word = half - 1 - i if downwards else i
+        paired = _paired(s.cells[2 * word]) | (_paired(s.cells[2 * word + 1]) << np.uint64(32))
+        s.cells[word + half if downwards else word] = paired
+    for word in range(half):
+        s.cells[word if downwards else word + half] = 0
     if downwards:
         s.cell_origin -= CELLS * s.cell_width
     s.cell_width *= 2.0
+
+
+@inner
+def _paired(word: np.uint64) -> np.uint64:
+    """One bit for each two of a word, in its lower half: whether one of the two is set."""
+    word = (word | (word >> np.uint64(1))) & np.uint64(0x5555555555555555)
+    word = (word | (word >> np.uint64(1))) & np.uint64(0x3333333333333333)
+    word = (word | (word >> np.uint64(2))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    word = (word | (word >> np.uint64(4))) & np.uint64(0x00FF00FF00FF00FF)
+    word = (word | (word >> np.uint64(8))) & np.uint64(0x0000FFFF0000FFFF)
+    return (word | (word >> np.uint64(16))) & np.uint64(0x00000000FFFFFFFF)

@@ -6,13 +6,16 @@ move them. At this hour: the third lowest or so of the last seven days' peaks wi
 that a nightly load stops alarming.
 """
 
+import math
+
 import numpy as np
-import numpy.typing as npt
 
 from detectors.compiled import inner
 from detectors.core.layout import (
     BLOCK_MS,
+    BLOCK_RUNS_MIN,
     DAY_MS,
+    DAYS,
     HOUR_DAYS_KEPT,
     HOUR_DAYS_MIN,
     HOUR_MS,
@@ -28,6 +31,7 @@ from detectors.core.layout import (
     TAIL_LOW,
     Record,
 )
+from detectors.core.tail import learn_tail
 
 UNKNOWN = -1.0
 """In place of a peak: nothing known there. Surprise is never negative."""
@@ -42,33 +46,58 @@ def start_routine(s: Record, time_ms: int) -> None:
     s.slot_hour = NEVER
     s.hour_routine = UNKNOWN
     s.hour_peak[:, :] = UNKNOWN
-    s.hour_day[:, :] = NEVER
 
 
 @inner
-def _quantile(ordered: npt.NDArray[np.float64], share: float) -> float:
-    place = share * (len(ordered) - 1)
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return float(ordered[low] + (place - low) * (ordered[high] - ordered[low]))
+def _ranked(s: Record, rank: int) -> float:
+    return float(np.float64(s.ring[s.ring_order[rank]]))
 
 
 @inner
-def _close_block(s: Record) -> None:
+def _quantile(s: Record, share: float) -> float:
+    place = share * (s.ring_filled - 1)
+    rank = int(place)
+    low = _ranked(s, rank)
+    return low + (place - rank) * (_ranked(s, min(rank + 1, s.ring_filled - 1)) - low)
+
+
+@inner
+def _push_peak(s: Record, peak: float) -> None:
+    """Put a peak in the place of the oldest one, and that place where it belongs in the order."""
+    place = s.ring_next
+    rank = s.ring_filled
+    if s.ring_filled == RING:
+        rank = 0
+        while s.ring_order[rank] != place:
+            rank += 1
+    else:
+        s.ring_filled += 1
+    s.ring[place] = peak
+    while rank + 1 < s.ring_filled and _ranked(s, rank + 1) < peak:
+        s.ring_order[rank] = s.ring_order[rank + 1]
+        rank += 1
+    while rank > 0 and _ranked(s, rank - 1) > peak:
+        s.ring_order[rank] = s.ring_order[rank - 1]
+        rank -= 1
+    s.ring_order[rank] = place
+    s.ring_next = (place + 1) % RING
+
+
+@inner
+def _close_block(s: Record, on_log_scale: bool) -> None:
     peak, first = max(s.block_peak, s.block_peak_before), s.block_peak_before < 0
+    if not on_log_scale and s.block_peak > 0.0:
+        learn_tail(s, s.block_peak)
     s.block_peak_before = s.block_peak
     s.block_peak = 0.0
     if first:
         return
-    s.ring[s.ring_next] = peak
-    s.ring_next = (s.ring_next + 1) % RING
-    s.ring_filled = min(s.ring_filled + 1, RING)
-    ordered = np.sort(s.ring[: s.ring_filled])
-    blocks = len(ordered) / 2
-    spread = _quantile(ordered, TAIL_HIGH) - _quantile(ordered, TAIL_LOW)
+    _push_peak(s, peak)
+    blocks = s.ring_filled / 2
+    spread = _quantile(s, TAIL_HIGH) - _quantile(s, TAIL_LOW)
     total = blocks + POPULATION_BLOCKS
     s.tail = (blocks * spread + POPULATION_BLOCKS * POPULATION_TAIL) / total
-    s.routine = (blocks * _quantile(ordered, ROUTINE_SHARE) + POPULATION_BLOCKS * POPULATION_ROUTINE) / total
+    s.routine = (blocks * _quantile(s, ROUTINE_SHARE) + POPULATION_BLOCKS * POPULATION_ROUTINE) / total
 
 
 @inner
@@ -76,7 +105,7 @@ def _peak_near(s: Record, day: int, hour: int) -> float:
     best = UNKNOWN
     for step in (-1, 0, 1):
         at = (hour + step) % HOURS
-        if s.hour_day[at, day % HOUR_DAYS_KEPT] == day:
+        if (s.hour_day[at] - day) % DAYS < HOUR_DAYS_KEPT:
             best = max(best, s.hour_peak[at, day % HOUR_DAYS_KEPT])
     return best
 
@@ -85,35 +114,47 @@ def _peak_near(s: Record, day: int, hour: int) -> float:
 def hour_routine(s: Record, time_ms: int) -> float:
     """Routine peak around this hour of day over the seven days before, or UNKNOWN with fewer than four known."""
     day, hour = time_ms // DAY_MS, (time_ms // HOUR_MS) % HOURS
-    peaks = np.empty(HOUR_DAYS_KEPT - 1)
+    first = second = third = math.inf
     known = 0
     for back in range(1, HOUR_DAYS_KEPT):
         peak = _peak_near(s, day - back, hour)
         if peak >= 0:
-            peaks[known] = peak
             known += 1
+            third = min(third, max(second, peak))
+            second = min(second, max(first, peak))
+            first = min(first, peak)
     if known < HOUR_DAYS_MIN:
         return UNKNOWN
-    return float(np.sort(peaks[:known])[int(HOUR_SHARE * known)])
+    return third if int(HOUR_SHARE * known) == 2 else second
 
 
 @inner
-def roll_routine(s: Record, time_ms: int, block_samples_min: int) -> None:
+def _open_hour(s: Record, day: int, hour: int) -> None:
+    """Begin the peak of an hour; those of days that are no longer among the last eight are forgotten."""
+    ahead = (day - s.hour_day[hour]) % DAYS
+    if (s.hour_day[hour] - day) % DAYS >= HOUR_DAYS_KEPT:
+        for back in range(1, min(ahead, HOUR_DAYS_KEPT)):
+            s.hour_peak[hour, (day - back) % HOUR_DAYS_KEPT] = UNKNOWN
+        s.hour_day[hour] = day % DAYS
+    s.hour_peak[hour, day % HOUR_DAYS_KEPT] = UNKNOWN
+
+
+@inner
+def roll_routine(s: Record, time_ms: int, on_log_scale: bool) -> None:
     """Move on to the block and the hour of `time_ms`, before its sample is judged.
 
-    A block ends with its two hours, but not before it holds `block_samples_min` samples.
+    A block ends with its two hours, one of runs (on a log scale) not before it holds BLOCK_RUNS_MIN of them.
     """
     block, slot_hour = time_ms // BLOCK_MS, time_ms // HOUR_MS
-    if block != s.block and s.block_samples >= block_samples_min:
-        _close_block(s)
+    if block != s.block and (not on_log_scale or s.block_samples >= BLOCK_RUNS_MIN):
+        _close_block(s, on_log_scale)
         s.block = block
         s.block_samples = 0
     s.block_samples += 1
     if slot_hour != s.slot_hour:
         s.slot_hour = slot_hour
         day, hour = slot_hour // HOURS, slot_hour % HOURS
-        s.hour_day[hour, day % HOUR_DAYS_KEPT] = day
-        s.hour_peak[hour, day % HOUR_DAYS_KEPT] = UNKNOWN
+        _open_hour(s, day, hour)
         s.hour_routine = hour_routine(s, time_ms)
 
 

@@ -6,10 +6,10 @@ from detectors.compiled import inner
 from detectors.core.band import band, tightened
 from detectors.core.filters import Centres, filter_scale, learn_filter, profile, surprise, visits_max
 from detectors.core.layout import (
-    BLOCK_RUNS_MIN,
     FAST,
     HOUR_MS,
     HOURS,
+    LOOSE_SCORE,
     MAGNITUDE_GROWTH_MAX,
     MAGNITUDE_RATE,
     NOVELTY_BONUS,
@@ -23,6 +23,7 @@ from detectors.core.layout import (
 )
 from detectors.core.novelty import learn_novelty, novelty, start_novelty
 from detectors.core.routine import heaviness, hour_routine, learn_routine, roll_routine, start_routine
+from detectors.core.tail import count_loose, rare_surprise, tail_known, within_budget
 
 _EPOCH_WEEK_HOUR = 96
 """1970-01-01 was a Thursday: hour 96 of a week that starts on Sunday."""
@@ -75,36 +76,73 @@ def novelty_bonus(s: Record, x: float) -> float:
 
 
 @inner
-def _block_samples_min(on_log_scale: bool) -> int:
-    return BLOCK_RUNS_MIN if on_log_scale else 0
+def alarm_bound(
+    s: Record, hourly: float, threshold: float, allowed: float, interval_s: float, bonus: float
+) -> float:
+    """The surprise from which on a value alarms that novelty gives a bonus: its score and its rarity both have to do.
+
+    `allowed` are false alarms a day; 0 leaves rarity out, as does a series that has not been seen for long.
+    """
+    bound = surprise_bound(s, hourly, threshold, bonus)
+    if allowed > 0.0 and tail_known(s):
+        bound = max(bound, rare_surprise(s, allowed, interval_s, bonus * heaviness(s)))
+    return bound
 
 
 @inner
-def judge_core(
-    s: Record, time_ms: int, x: float, interval_s: float, on_log_scale: bool, threshold: float, asked: bool
-) -> tuple[float, float, float, float, float]:
-    """Score, expected, lower, upper and surprise of `x`; only the clock of the routine moves on.
+def _threshold_of(s: Record, threshold: float, allowed: float, age_ms: int) -> float:
+    """A series whose tail is known may alarm at a lower score while that keeps within its budget."""
+    if allowed > 0.0 and tail_known(s) and within_budget(s, allowed, age_ms):
+        return min(threshold, LOOSE_SCORE)
+    return threshold
 
-    A score at or above `threshold` means that `x` lies outside [lower, upper]; needs WARM_UP samples. The limits of a
-    lower score are worked out only if they are `asked` for, else they are NaN.
+
+@inner
+def judge_core(  # noqa: PLR0913  a kernel takes no objects
+    s: Record,
+    time_ms: int,
+    x: float,
+    interval_s: float,
+    on_log_scale: bool,
+    threshold: float,
+    allowed: float,
+    age_ms: int,
+    asked: bool,
+) -> tuple[float, bool, float, float, float, float]:
+    """Score of `x`, whether it alarms, expected, lower, upper and surprise.
+
+    The clock of the routine and the count of alarms move on. It alarms with a score at or above `threshold` that is rare enough for the `allowed` false alarms a day (see
+    `alarm_bound`), and lies outside [lower, upper] then; needs WARM_UP samples. The limits of one that does not are worked
+    out only if they are `asked` for, else they are NaN.
     """
-    roll_routine(s, time_ms, _block_samples_min(on_log_scale))
+    roll_routine(s, time_ms, on_log_scale)
     centres = centres_at(s, time_ms, interval_s, on_log_scale)
     surprised = surprise(x, centres)
     bonus = novelty_bonus(s, x)
     score = ROUTINE_SCORE + (surprised - max(s.routine, s.hour_routine)) / heaviness(s) + bonus
-    if score < threshold and not asked:
-        return max(score, 0.0), math.nan, math.nan, math.nan, surprised
-    bound = surprise_bound(s, s.hour_routine, threshold, bonus)
+    low = min(threshold, LOOSE_SCORE) if allowed > 0.0 else threshold
+    if score < low and not asked:
+        return max(score, 0.0), False, math.nan, math.nan, math.nan, surprised
+    least = _threshold_of(s, threshold, allowed, age_ms)
+    bound = alarm_bound(s, s.hour_routine, least, allowed, interval_s, bonus)
+    alarms = surprised >= bound and score >= least
+    if allowed > 0.0 and score >= low and tail_known(s):
+        count_loose(s, time_ms, surprised >= rare_surprise(s, allowed, interval_s, bonus * heaviness(s)))
     limits = band(centres, bound)
-    if score >= threshold:
+    if alarms:
         limits = tightened(x, limits, centres, bound)
-    return max(score, 0.0), limits[0], limits[1], limits[2], surprised
+    return max(score, 0.0), alarms, limits[0], limits[1], limits[2], surprised
 
 
 @inner
 def core_limits(
-    s: Record, time_ms: int, interval_s: float, on_log_scale: bool, threshold: float
+    s: Record,
+    time_ms: int,
+    interval_s: float,
+    on_log_scale: bool,
+    threshold: float,
+    allowed: float,
+    age_ms: int,
 ) -> tuple[float, float, float]:
     """Expected, lower and upper at `time_ms`, for values within and beyond the range seen so far. Changes nothing.
 
@@ -112,8 +150,11 @@ def core_limits(
     """
     centres = centres_at(s, time_ms, interval_s, on_log_scale)
     hourly = s.hour_routine if time_ms // HOUR_MS == s.slot_hour else hour_routine(s, time_ms)
-    expected, lower, upper = band(centres, surprise_bound(s, hourly, threshold, 0.0))
-    _, lower_beyond, upper_beyond = band(centres, surprise_bound(s, hourly, threshold, novelty_bonus_max(s)))
+    threshold = _threshold_of(s, threshold, allowed, age_ms)
+    bound = alarm_bound(s, hourly, threshold, allowed, interval_s, 0.0)
+    bound_beyond = alarm_bound(s, hourly, threshold, allowed, interval_s, novelty_bonus_max(s))
+    expected, lower, upper = band(centres, bound)
+    _, lower_beyond, upper_beyond = band(centres, bound_beyond)
     beyond = NOVELTY_FULL * (s.greatest - s.least)
     lower = max(lower, min(lower_beyond, s.least - beyond))
     upper = min(upper, max(upper_beyond, s.greatest + beyond))
@@ -131,14 +172,14 @@ def learn_core(
         start_routine(s, time_ms)
         start_novelty(s, x)
     if s.n < WARM_UP:
-        roll_routine(s, time_ms, _block_samples_min(on_log_scale))
+        roll_routine(s, time_ms, on_log_scale)
     hour, week_hour = hours_of(time_ms)
     usual = s.magnitude + filter_scale(s, SLOW, on_log_scale)
     for k in (FAST, SLOW):
         learn_filter(s, k, x, hour, week_hour, interval_s, filter_scale(s, k, on_log_scale))
-    cap = visits_max(interval_s)
-    s.day_visits[hour] = min(s.day_visits[hour] + 1.0, cap)
-    s.week_visits[week_hour] = min(s.week_visits[week_hour] + 1.0, cap)
+    most = visits_max(interval_s)
+    s.day_visits[hour] = min(s.day_visits[hour] + 1.0, most)
+    s.week_visits[week_hour] = min(s.week_visits[week_hour] + 1.0, most)
     learn_novelty(s, x)
     learn_routine(s, surprised)
     magnitude = abs(x) if s.n < WARM_UP else min(abs(x), MAGNITUDE_GROWTH_MAX * usual)

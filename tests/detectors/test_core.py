@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.core.layout import DEEP, WARM_UP, Records
+from detectors.core.layout import DEEP, LOOSE_SCORE, WARM_UP, Records
 from detectors.numeric import Kind, NumericBank
 from detectors.numeric_kernels import judge_many
+from detectors.numeric_layout import YOUNG_SAMPLES
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
-TOLERANCE = 1e-9
+TOLERANCE = 2e-5
+"""The plain version keeps its profiles and peaks in double precision: on the NAB series the most is 4e-6."""
 ROOT = Path(__file__).parents[2]
 RECORDED = sorted((ROOT / "tests" / "fixtures" / "nab").glob("*.csv"))
 SHARED = ROOT.parent / "shared"
@@ -75,7 +77,7 @@ def test_scores_are_those_of_the_plain_version_itself(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-def test_a_sample_is_anomalous_exactly_when_its_score_reaches_the_threshold_and_then_lies_outside_the_band(
+def test_for_two_weeks_a_sample_is_anomalous_exactly_when_its_score_reaches_the_threshold_and_always_lies_outside_the_band_then(
     path: Path,
 ) -> None:
     times_ms, values, _ = columns(path)
@@ -83,7 +85,9 @@ def test_a_sample_is_anomalous_exactly_when_its_score_reaches_the_threshold_and_
     said, values = judge_all(times_ms, values)[grown], values[grown]
     outside = (values < said["lower"]) | (values > said["upper"])
     assert said["anomalous"].any()
-    assert (said["anomalous"] == (said["score"] >= 4.4)).all()
+    young = times_ms[grown] < times_ms[0] + 14 * DAY_MS
+    assert (said["anomalous"] == (said["score"] >= 4.4))[young].all()
+    assert (said["score"][said["anomalous"]] >= LOOSE_SCORE).all()
     assert outside[said["anomalous"]].all()
     assert (said["lower"] <= said["expected"]).all()
     assert (said["expected"] <= said["upper"]).all()
@@ -240,3 +244,35 @@ def test_beyond_the_range_seen_so_far_a_value_at_the_limits_is_anomalous() -> No
     upper = bank.limits(slot, 400 * HOUR_MS).upper
     assert durations.max() < upper < 2 * durations.max()
     assert bank.judge(slot, 400 * HOUR_MS, upper * 1.001).anomalous
+
+
+def test_the_state_of_a_series_is_at_most_four_kibibytes() -> None:
+    assert NumericBank.bytes_light + NumericBank.bytes_deep <= 4096
+    assert NumericBank.bytes_light + NumericBank.bytes_young <= 1024
+
+
+def test_a_series_of_few_samples_takes_at_most_a_kibibyte_and_gives_it_back_for_the_scorers_state() -> None:
+    bank = NumericBank()
+    slots = [bank.add() for _ in range(1000)]
+    for minute in range(YOUNG_SAMPLES):
+        bank.judge_many(slots, np.full(1000, minute * MINUTE_MS), np.arange(1000.0))
+    assert bank.size_bytes <= 1001 * 1024 + NumericBank.bytes_deep
+    for minute in range(YOUNG_SAMPLES, WARM_UP + 1):
+        bank.judge_many(slots, np.full(1000, minute * MINUTE_MS), np.arange(1000.0))
+    young = bank.size_bytes
+    more = [bank.add() for _ in range(1000)]
+    bank.judge_many(more, np.zeros(1000), np.arange(1000.0))
+    assert bank.size_bytes == young + 1000 * NumericBank.bytes_light
+
+
+def test_the_ring_of_peaks_is_kept_in_order() -> None:
+    times, values = noisy_day(days=20)
+    bank = NumericBank()
+    slot = bank.add()
+    bank.judge_many(np.full(len(values), slot), times, values)
+    core = bank.arrays.deep[bank.arrays.light[slot]["deep"]]
+    assert sorted(core["ring_order"].tolist()) == list(range(len(core["ring"])))
+    assert (np.diff(core["ring"][core["ring_order"]]) >= 0).all()
+    assert core["routine"] == pytest.approx(
+        (42 * np.quantile(core["ring"].astype(float), 0.66) + 4 * 3) / 46, rel=1e-6
+    )

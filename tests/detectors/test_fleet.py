@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from detectors.budget import ALPHA_MAX, chance_of_p_value, chance_of_score, threshold_for
+from detectors.budget import ALPHA_MAX, chance_of_p_value, p_value_of_score, threshold_for
 from detectors.core.layout import DAY_MS, Record
 from detectors.fleet import allowance, capacity_per_day, count_capacity, expected_per_day
 from detectors.follower_layout import FLEET
@@ -83,7 +83,8 @@ def test_a_verdict_at_the_border_of_its_series_has_the_capacity_as_its_chance():
     assert chance_of_p_value(budget / 24, interval_s) == pytest.approx(capacity_per_day(budget, interval_s))
     assert capacity_per_day(budget, 86_400.0) == pytest.approx(ALPHA_MAX)
     for per_day in (1 / 365, 1 / 30, 1 / 7):
-        assert chance_of_score(threshold_for(per_day), 0.0) == pytest.approx(per_day)
+        p_value = p_value_of_score(threshold_for(per_day), 60.0)
+        assert chance_of_p_value(p_value, 60.0) == pytest.approx(per_day)
 
 
 FAULT_DAY, DAYS = 36, 44
