@@ -7,7 +7,7 @@ has to see it.
 import math
 
 from detectors.budget import chance_of_p_value
-from detectors.compiled import pasted
+from detectors.compiled import inner, pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import NUMERIC, SERIES, TOO_LONG, VALUE, Arrays
@@ -31,7 +31,7 @@ def _slot(a: Arrays, follower: int, part: int) -> int:
     return f.slots[part] - 1
 
 
-@pasted
+@inner
 def judge_part(  # noqa: PLR0913  a kernel takes no objects
     a: Arrays,
     follower: int,
@@ -70,7 +70,7 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
     place_finding(finding, 1, sources[1], offsets[1])
 
 
-@pasted
+@inner
 def upper_limit(a: Arrays, f: Record, part: int, time_ms: int) -> float:
     """The greatest value that is ordinary at `time_ms`, and at least half above the expected; negative: not known.
 
@@ -86,7 +86,7 @@ def upper_limit(a: Arrays, f: Record, part: int, time_ms: int) -> float:
     return UNKNOWN if math.isnan(upper) else max(upper, TOO_LONG_FACTOR_MIN * expected)
 
 
-@pasted
+@inner
 def report_too_long(
     a: Arrays, follower: int, part: int, time_ms: int, start_ms: int, source: int, offset: int
 ) -> None:

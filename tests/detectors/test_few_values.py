@@ -161,3 +161,36 @@ def test_heavy_tails_by_the_minute_do_not_alarm_before_the_core_knows_them() -> 
     assert alarms(values, MINUTE_MS).sum() <= 20
     values[:, 60] = 300
     assert alarms(values, MINUTE_MS)[:, 60].mean() > 0.9
+
+
+def heavy(noise: str, shape: tuple[int, int], seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return 100 + 5 * (rng.standard_t(3, shape) if noise == "t3" else rng.laplace(size=shape))
+
+
+@pytest.mark.parametrize(("noise", "most"), [("t3", 0.2), ("laplace", 0.25)])
+def test_heavy_tails_by_the_hour_alarm_in_few_series_before_the_core_knows_them(
+    noise: str, most: float
+) -> None:
+    values = heavy(noise, (200, 95), 11)
+    assert alarms(values, 60 * MINUTE_MS).sum() <= most * 200
+
+
+def test_a_series_with_heavy_tails_widens_its_limits_and_a_normal_one_does_not() -> None:
+    shape = (150, 95)
+    values = np.concatenate([heavy("t3", shape, 12), 100 + 5 * np.random.default_rng(13).normal(size=shape)])
+    bank = NumericBank()
+    slots = np.array([bank.add() for _ in values])
+    for i in range(95):
+        said = bank.judge_many(slots, np.full(300, i * DAY_MS), values[:, i])
+    evidence = bank.arrays.light["heavy"][slots]
+    assert np.mean(evidence[:150] > 2) > 0.8
+    assert np.mean(evidence[150:] < 0) > 0.8
+    width = said["upper"] - said["lower"]
+    assert np.isnan(width).sum() == 0
+
+
+def test_an_incident_of_two_values_is_no_proof_of_heavy_tails() -> None:
+    days = noisy(200, 40, 14)
+    days[:, [18, 19, 30]] = 0
+    assert alarms(days)[:, 30].mean() > 0.8
