@@ -15,7 +15,7 @@ noise is heavier than a t.
 
 Tails: few values do not show them, so each value is judged by a mixture, p = (1 - w) p(t) + w p3(1.42 t), of that t and of
 Student's t with 3 degrees of freedom (1.42: the deviation of such noise once clipped, on its own scale). w starts at 0.1, beside
-like series at 0.02, and moves by Bayes' rule with the ratio of the two densities at each value; one value speaks at most as
+like series at 0.02, and moves by Bayes' rule with the ratio of the two densities at each value from the ninth on, in the values' own deviations; one value speaks at most as
 one 3 deviations out, so that a short outage does not count as a heavy tail. The small p-values of counts are
 taken to be as far out as n in n + 50 of their logarithm says.
 
@@ -39,8 +39,10 @@ SHARE = 0.65
 HEAVY, HEAVY_AMONG_LIKE = 0.1, 0.02
 """How likely tails are heavy before the first value."""
 HEAVY_FREEDOM, HEAVY_WIDTH = 3.0, 1.42
-TELLING, TOLD_MAX = 3.0, 6.0
-"""Deviations beyond which a value says no more of tails, and the most that all together say."""
+TELLING_RUNS, TELLING, TOLD_MAX = 8, 3.0, 6.0
+"""Values before one says anything of tails, deviations beyond which it says no more, and the most that all together say."""
+ALPHA_MIN = 1e-4
+"""A hundred values make no more than one false alarm in a hundred series so."""
 TRUSTED = 0.0015
 COUNTS_DOUBTED = 50.0
 """Few counts say little of tails beyond this p-value."""
@@ -101,7 +103,8 @@ def _spread(s: Record) -> float:
 @inner
 def alpha_of(s: Record) -> float:
     """The p-value at which a value alarms."""
-    return SHARE * alpha_for(s.false_alarms_per_day, s.interval_s)
+    alpha = SHARE * alpha_for(s.false_alarms_per_day, s.interval_s)
+    return alpha if s.scale == COUNTED else max(alpha, ALPHA_MIN)
 
 
 @inner
@@ -151,10 +154,10 @@ def _reach(s: Record, alpha: float) -> float:
 
 
 @inner
-def _learn_tail(s: Record, t: float) -> None:
-    """Weigh the two tails by what a value that is `t` deviations out says of them."""
+def _learn_tail(s: Record, t: float, freedom: float) -> None:
+    """Weigh the two tails by what a value says of them that is `t` of the values' own deviations out: no prior's."""
     t = min(abs(t), TELLING)
-    said = log_density(HEAVY_WIDTH * t, HEAVY_FREEDOM) + math.log(HEAVY_WIDTH) - log_density(t, _freedom(s))
+    said = log_density(HEAVY_WIDTH * t, HEAVY_FREEDOM) + math.log(HEAVY_WIDTH) - log_density(t, freedom)
     s.heavy = clip(s.heavy + said, TOLD_MAX)
 
 
@@ -186,9 +189,10 @@ def learn_value(s: Record, x: float) -> None:
     elif s.scale == COUNTED:
         learn_count(s, x)
     else:
-        runs, spread, off = min(s.runs, MEMORY), _spread(s), to_scale(s, x) - s.mean
-        _learn_tail(s, off / spread)
-        ordinary = clip(off, CLIP * spread)
+        runs, off = min(s.runs, MEMORY), to_scale(s, x) - s.mean
+        if runs >= TELLING_RUNS and s.squares > 0.0:
+            _learn_tail(s, off / math.sqrt(s.squares / (runs - 1.0) * (1.0 + 1.0 / runs)), runs - 1.0)
+        ordinary = clip(off, CLIP * _spread(s))
         s.mean += ordinary / (runs + 1)
         s.squares += ordinary**2 * runs / (runs + 1)
         if s.runs >= MEMORY:

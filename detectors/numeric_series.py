@@ -31,7 +31,7 @@ def _slot(a: Arrays, follower: int, part: int) -> int:
     return f.slots[part] - 1
 
 
-@inner
+@pasted
 def judge_part(  # noqa: PLR0913  a kernel takes no objects
     a: Arrays,
     follower: int,
@@ -46,6 +46,20 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
 
     `sources` and `offsets` say where the one or two records behind it lie (source -1: nowhere).
     """
+    places = int(sources[0]), int(sources[1]), int(offsets[0]), int(offsets[1])  # one width, compiled once
+    _judge_part(a, int(follower), int(part), int(time_ms), float(value), int(start_ms), places)
+
+
+@inner
+def _judge_part(
+    a: Arrays,
+    follower: int,
+    part: int,
+    time_ms: int,
+    value: float,
+    start_ms: int,
+    places: tuple[int, int, int, int],
+) -> None:
     slot = _slot(a, follower, part)
     s = a.bank.light[slot]
     last_ms = s.last_ms if s.n > 0 else -1
@@ -66,8 +80,8 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
     finding.asked, finding.interval_s = s.asked, said[7]
     if said[9]:
         finding.chance_per_day, finding.allowed_per_day, finding.muted = chance, allowed, is_muted(s)
-    place_finding(finding, 0, sources[0], offsets[0])
-    place_finding(finding, 1, sources[1], offsets[1])
+    place_finding(finding, 0, places[0], places[2])
+    place_finding(finding, 1, places[1], places[3])
 
 
 @inner
