@@ -121,7 +121,7 @@ def p_value_of_few(s: Record, x: float) -> float:
     if s.scale == COUNTED:
         p_value = p_value_of_count(s, x)
         return p_value if p_value >= TRUSTED else TRUSTED * (p_value / TRUSTED) ** _count_trust(s)
-    return _p_value_at(s, (to_scale(s, x) - s.mean) / _spread(s))
+    return _p_value_at(s, (to_scale(s, x) - s.mean) / _spread(s), _freedom(s))
 
 
 @inner
@@ -132,21 +132,21 @@ def _heavy_share(s: Record) -> float:
 
 
 @inner
-def _p_value_at(s: Record, t: float) -> float:
+def _p_value_at(s: Record, t: float, freedom: float) -> float:
     share = _heavy_share(s)
-    light, heavy = p_value_of(s, t, _freedom(s)), p_value_of(s, HEAVY_WIDTH * t, HEAVY_FREEDOM)
+    light, heavy = p_value_of(s, t, freedom), p_value_of(s, HEAVY_WIDTH * t, HEAVY_FREEDOM)
     return (1.0 - share) * light + share * heavy
 
 
 @inner
-def _reach(s: Record, alpha: float) -> float:
+def reach_of_tails(s: Record, alpha: float, freedom: float) -> float:
     """The t whose p-value is `alpha`, by bisection between what the two tails of the mixture say."""
-    light, heavy = reach_at(s, alpha, _freedom(s)), reach_at(s, alpha, HEAVY_FREEDOM) / HEAVY_WIDTH
+    light, heavy = reach_at(s, alpha, freedom), reach_at(s, alpha, HEAVY_FREEDOM) / HEAVY_WIDTH
     low, high = min(light, heavy), max(light, heavy)
     sign = -1.0 if s.direction == DOWN else 1.0
     for _ in range(REACH_STEPS):
         middle = 0.5 * (low + high)
-        if _p_value_at(s, sign * middle) > alpha:
+        if _p_value_at(s, sign * middle, freedom) > alpha:
             low = middle
         else:
             high = middle
@@ -175,7 +175,7 @@ def value_limits(s: Record) -> tuple[float, float, float]:
         beyond = min(alpha / TRUSTED, 1.0)
         believed = TRUSTED * max(beyond ** (1.0 / _count_trust(s)), 1e-200) if beyond < 1.0 else alpha
         return count_limits(s, believed)
-    reach = _reach(s, alpha) * _spread(s)
+    reach = reach_of_tails(s, alpha, _freedom(s)) * _spread(s)
     return from_scale(s, s.mean), from_scale(s, s.mean - reach), from_scale(s, s.mean + reach)
 
 
