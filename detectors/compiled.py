@@ -43,6 +43,9 @@ def pasted(function: Callable[P, R]) -> Callable[P, R]:
 
     An array that is passed on is counted as in use, which takes two locked instructions, and a shard has a score of them;
     a record is passed as its address.
+
+    Every call compiles the text once more, and the time that takes grows faster than the text: what is long and called from
+    several places, or seldom, is `inner` with arrays that the entry has `borrowed`, which are not counted.
     """
     return cast("Callable[P, R]", njit(function, error_model="numpy", inline="always"))
 

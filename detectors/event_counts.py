@@ -4,7 +4,7 @@ Events are counted in fixed windows of event time, and each window's count is ju
 hold ten events or more on average: below that, and for windows without any event, freshness says more than a count can.
 """
 
-from detectors.compiled import pasted
+from detectors.compiled import inner, pasted
 from detectors.core.layout import Record
 from detectors.follower_layout import EVENTS, TIMERS, Arrays
 from detectors.numeric_series import judge_part
@@ -48,7 +48,7 @@ def set_window_timer(a: Arrays, follower: int, window_ms: int) -> None:
         a.counters[TIMERS] = push_timer(a.timers, a.counters[TIMERS], end_ms, follower, WINDOW_END, w.window)
 
 
-@pasted
+@inner
 def _close(a: Arrays, follower: int, next_window: int, window_ms: int) -> None:
     """Judge the open window's count; `next_window` is the next one that may hold events."""
     w = a.followers[follower].window

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.ahead import look_ahead
-from detectors.compiled import borrowed, entry, pasted
+from detectors.compiled import borrowed, entry, inner, pasted
 from detectors.core.layout import Record, Records
 from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
 from detectors.fleet import pass_time
@@ -29,7 +29,9 @@ def fold(a: Arrays, rows: Records, start: int, timers_ms: int, window_ms: int) -
     for i in range(start, len(rows)):
         look_ahead(a, rows, i)
         row = rows[i]
-        if not _run_timers(a, row.order_ms, window_ms) or not has_room(a):
+        if _timers_are_due(a, row.order_ms) and not _run_timers(a, row.order_ms, window_ms):
+            return i
+        if not has_room(a):
             return i
         pass_time(a, row.order_ms)
         _apply(a, row, window_ms)
@@ -53,9 +55,14 @@ def _apply(a: Arrays, row: Record, window_ms: int) -> None:
 
 
 @pasted
+def _timers_are_due(a: Arrays, until_ms: int) -> bool:
+    return a.counters[TIMERS] > 0 and a.timers[0].due_ms <= until_ms
+
+
+@inner
 def _run_timers(a: Arrays, until_ms: int, window_ms: int) -> bool:
     """Run every timer that is due at or before `until_ms`; False when there was no room for what they find."""
-    while a.counters[TIMERS] > 0 and a.timers[0].due_ms <= until_ms:
+    while _timers_are_due(a, until_ms):
         if not has_room(a):
             return False
         timer = a.timers[0]

@@ -6,7 +6,7 @@ An arrival moves `due_ms`, mostly on; a timer that runs out before it is set ane
 that is set (NO_TIMER: none), any other one is a leftover. It is no part of the state: after a restart the timer is set for `due_ms`.
 """
 
-from detectors.compiled import pasted
+from detectors.compiled import inner, pasted
 from detectors.core.layout import Record
 from detectors.day_rules import NO_RULE
 from detectors.findings import NOWHERE, new_finding, place_finding
@@ -70,7 +70,7 @@ def silence_expired(a: Arrays, follower: int, due_ms: int) -> None:
             _report(a, follower, OVERDUE, due_ms, state.source if state.arrivals else NOWHERE, state.offset)
 
 
-@pasted
+@inner
 def _report(a: Arrays, follower: int, what: int, time_ms: int, source: int, offset: int) -> None:
     state = a.followers[follower].arrivals
     cadence = state.cadence

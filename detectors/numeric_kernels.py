@@ -17,7 +17,7 @@ from detectors.core.layout import VALUE_MAX, WARM_UP, Record, Records
 from detectors.core.scorer import core_limits, judge_core, learn_core, slow_centre
 from detectors.core.tail import block_days, tail_known, tail_rate
 from detectors.counts import stays_counted
-from detectors.few_values import alpha_of, is_near, learn_value, p_value_of_few, value_limits
+from detectors.few_values import alpha_of, is_near, learn_value, p_value_of_few, reach_of_tails, value_limits
 from detectors.local_time import local_ms
 from detectors.numeric_layout import (
     COUNTED,
@@ -60,6 +60,8 @@ from detectors.small_sample import (
 _INTERVAL_START_S = 60.0
 _INTERVAL_RATE = 0.01
 _DAY_S = 86_400.0
+_SELDOM_S = 3000.0
+"""Values at least so far apart are seldom: their two-hour peaks are of two or three."""
 _CORE_FREEDOM = 200.0
 """Degrees of freedom of the core's slow scale, which remembers some 1,500 samples."""
 
@@ -134,6 +136,22 @@ def _judge_few_values(s: Record, x: float, asked: bool) -> Verdict:
 
 
 @inner
+def _widened_while_young(
+    s: Record, core: Record, local: int, lower: float, upper: float
+) -> tuple[float, float]:
+    """The core's limits of values that are seldom, while its peaks are few: at least as wide as the budget asks for.
+
+    The core's threshold alone alarms every other day on hourly noise. How heavy the tails
+    are is what the first values said.
+    """
+    if s.interval_s < _SELDOM_S or tail_known(core):
+        return lower, upper
+    centre, scale = slow_centre(core, local, s.interval_s, False)
+    reach = reach_of_tails(s, alpha_of(s), _CORE_FREEDOM) * scale
+    return min(lower, centre - reach), max(upper, centre + reach)
+
+
+@inner
 def _judge_value(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> Verdict:
     if _few_values(s, core):
         return _judge_few_values(s, x, asked)
@@ -144,6 +162,7 @@ def _judge_value(s: Record, core: Record, time_ms: int, local: int, x: float, as
     )
     if not alarms and not asked:
         return _unasked(score, surprised)
+    lower, upper = _widened_while_young(s, core, local, lower, upper)
     lower, upper = _edges_for(s, expected, lower, upper)
     p_value = _p_value_of_value(s, core, score, surprised)
     return score, expected, lower, upper, p_value, alarms and _outside(x, lower, upper), surprised
@@ -377,6 +396,8 @@ def _limits_of(s: Record, core: Record, time_ms: int, local: int) -> tuple[float
         if s.kind == RUNS:
             lower, upper = _widened(s, core, local, lower, upper)
             expected = from_log_scale(expected)
+        else:
+            lower, upper = _widened_while_young(s, core, local, lower, upper)
     elif s.runs >= FIRST:
         expected, lower, upper = run_limits(s)
     else:

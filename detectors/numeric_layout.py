@@ -50,6 +50,7 @@ LIGHT = np.dtype(
         ("interval_s", "<f8"),
         ("mean", "<f8"),
         ("squares", "<f8"),
+        ("heavy", "<f4"),
         ("prior_weight", "<f4"),
         ("prior_spread", "<f4"),
         ("first", "<f8", (FIRST,)),
@@ -59,7 +60,8 @@ LIGHT = np.dtype(
 
 `n` counts all samples, `runs` those that the head for few has learned, INTEREST see `interest`. `zone` is the number of its time
 zone in the bank's table (`local_time`). `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
-it crossed its limits; `needed` of the last `among` must have. `prior_weight` values of a relative spread `prior_spread` count
+it crossed its limits; `needed` of the last `among` must have. `heavy` is how the first values speak for heavy tails (logarithm
+of odds, see `few_values`). `prior_weight` values of a relative spread `prior_spread` count
 as known before the first one (weight 0: as of any series). `deep` is the place of the scorer's state: 0, where nothing is
 ever learned, until the series has one, or minus the place of its YOUNG record. In a free slot `first_ms` is 1 + the next free
 slot (0: none), in a free DEEP record `block` is the next free place.

@@ -7,7 +7,7 @@ has to see it.
 import math
 
 from detectors.budget import chance_of_p_value
-from detectors.compiled import pasted
+from detectors.compiled import inner, pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import NUMERIC, SERIES, TOO_LONG, VALUE, Arrays
@@ -46,6 +46,20 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
 
     `sources` and `offsets` say where the one or two records behind it lie (source -1: nowhere).
     """
+    places = int(sources[0]), int(sources[1]), int(offsets[0]), int(offsets[1])  # one width, compiled once
+    _judge_part(a, int(follower), int(part), int(time_ms), float(value), int(start_ms), places)
+
+
+@inner
+def _judge_part(
+    a: Arrays,
+    follower: int,
+    part: int,
+    time_ms: int,
+    value: float,
+    start_ms: int,
+    places: tuple[int, int, int, int],
+) -> None:
     slot = _slot(a, follower, part)
     s = a.bank.light[slot]
     last_ms = s.last_ms if s.n > 0 else -1
@@ -66,11 +80,11 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
     finding.asked, finding.interval_s = s.asked, said[7]
     if said[9]:
         finding.chance_per_day, finding.allowed_per_day, finding.muted = chance, allowed, is_muted(s)
-    place_finding(finding, 0, sources[0], offsets[0])
-    place_finding(finding, 1, sources[1], offsets[1])
+    place_finding(finding, 0, places[0], places[2])
+    place_finding(finding, 1, places[1], places[3])
 
 
-@pasted
+@inner
 def upper_limit(a: Arrays, f: Record, part: int, time_ms: int) -> float:
     """The greatest value that is ordinary at `time_ms`, and at least half above the expected; negative: not known.
 
@@ -86,7 +100,7 @@ def upper_limit(a: Arrays, f: Record, part: int, time_ms: int) -> float:
     return UNKNOWN if math.isnan(upper) else max(upper, TOO_LONG_FACTOR_MIN * expected)
 
 
-@pasted
+@inner
 def report_too_long(
     a: Arrays, follower: int, part: int, time_ms: int, start_ms: int, source: int, offset: int
 ) -> None:

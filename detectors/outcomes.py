@@ -1,7 +1,7 @@
 """One series of yes/no outcomes of a follower: whether its runs failed, were reported twice, or its rows came late."""
 
 from detectors.budget import chance_of_p_value, coarse_alpha, coarse_place
-from detectors.compiled import pasted
+from detectors.compiled import inner, pasted
 from detectors.core.layout import Record
 from detectors.findings import new_finding, place_finding
 from detectors.follower_layout import OUTCOME, Arrays
@@ -31,7 +31,7 @@ def judge_outcome(  # noqa: PLR0913  a kernel takes no objects
     o.last_ms = time_ms
 
 
-@pasted
+@inner
 def _judge(  # noqa: PLR0913  a kernel takes no objects
     a: Arrays,
     follower: int,

@@ -7,7 +7,7 @@ else. At most 256 runs are open at a time; the oldest gives way. Run 0 stands fo
 
 import math
 
-from detectors.compiled import pasted
+from detectors.compiled import inner, pasted
 from detectors.core.layout import Record
 from detectors.event_counts import count_event
 from detectors.follower_layout import BYTES, DUPLICATES, FAILURES, LATENCY, ROWS, TIMERS, Arrays
@@ -94,7 +94,7 @@ def run_takes_too_long(a: Arrays, follower: int, run_id: int, due_ms: int) -> No
         report_too_long(a, follower, LATENCY, due_ms, run.time_ms, run.source, run.offset)
 
 
-@pasted
+@inner
 def _start_after_end(a: Arrays, follower: int, row: Record) -> None:
     """The start came behind the end, from another partition or late: now the run's duration is known."""
     f = a.followers[follower]

@@ -55,9 +55,10 @@ def upper_tail(t: float, df: float) -> float:
 
 
 @inner
-def _density(t: float, df: float) -> float:
+def log_density(t: float, df: float) -> float:
+    """Logarithm of the density of Student's t at `t`."""
     front = math.lgamma(0.5 * (df + 1.0)) - math.lgamma(0.5 * df) - 0.5 * math.log(df * math.pi)
-    return math.exp(front - 0.5 * (df + 1.0) * math.log1p(t * t / df))
+    return front - 0.5 * (df + 1.0) * math.log1p(t * t / df)
 
 
 @inner
@@ -70,7 +71,7 @@ def upper_quantile(tail: float, df: float) -> float:
             low = t
         else:
             high = t
-        following = t + share * math.log(share / tail) / _density(t, df)
+        following = t + share * math.log(share / tail) / math.exp(log_density(t, df))
         if not low <= following <= high:
             following = 0.5 * (low + high) if high < math.inf else 2.0 * t
         if abs(following - t) <= 1e-12 * (1.0 + t):
