@@ -10,7 +10,7 @@ gamma gaps, from a minute to a day on average) are told at most 0.2 times in a s
 In a crowd, from 2 + usual on, what comes within half the usual gap of a run that was learned teaches the cadence nothing: else an hourly pipeline is
 overdue every few minutes after a backfill; so it is with the samples of a metric, of which nothing else is said here. But it does for 256 runs, or two days, at most: then that is how often it runs now.
 
-One episode a crowd, of the number of run events. Runs count by the time at which they came. Cost: a few nanoseconds a run, 72 bytes a follower.
+One episode a crowd, of the number of run events. Runs count by the time at which they came; of late ones lateness tells, and only it. Cost: a few nanoseconds a run, 72 bytes a follower.
 """
 
 from detectors.compiled import inner, pasted
@@ -39,7 +39,8 @@ def note_crowd(a: Arrays, follower: int, row: Record, time_ms: int) -> bool:
         return True
     _pour(c, time_ms, typical_ms)
     limit = TOLD_FROM + TOLD_USUAL * c.usual
-    too_many = c.beyond > limit and f.arrivals.cadence.learned >= RUNS_MIN
+    late = row.order_ms > row.time_ms
+    too_many = not late and c.beyond > limit and f.arrivals.cadence.learned >= RUNS_MIN
     watched = f.kind == RUN_EVENTS and a.tuned[f.tuned[EVENTS]].direction != DOWN
     if watched and (too_many or c.interest_ms > 0):
         _report(a, follower, row, time_ms, too_many, limit)
