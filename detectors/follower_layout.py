@@ -50,6 +50,21 @@ ARRIVALS = np.dtype(
 )
 """The arrivals of one label set's runs or samples; `due_ms` is -1 while no timer is set, source and offset are the last one's."""
 
+CROWD = np.dtype(
+    [
+        *INTEREST,
+        ("last_ms", "<i8"),
+        ("since_ms", "<i8"),
+        ("beyond", "<f4"),
+        ("peak", "<f4"),
+        ("usual", "<f4"),
+        ("count", "<i4"),
+        ("unlearned", "<i4"),
+    ]
+)
+"""Runs beyond the usual number, see `crowds`: the `count` runs from `since_ms` to `last_ms` are a crowd of `beyond`, at its `peak` so many;
+`usual` is what crowds of the series come to, `unlearned` the runs that taught its cadence nothing."""
+
 WINDOW = np.dtype(
     [
         ("window", "<i8"),
@@ -82,6 +97,7 @@ FOLLOWER = np.dtype(
         ("duplicates", OUTCOMES),
         ("lateness", OUTCOMES),
         ("arrivals", ARRIVALS),
+        ("crowd", CROWD),
         ("window", WINDOW),
     ]
 )
@@ -124,8 +140,8 @@ ROW = np.dtype(
 """A row that waits to be applied at `order_ms`. `value` is a run's duration in ms or the sample; `error` the serial number of
 the error text that came along, 0 if there is none."""
 
-NUMERIC, TOO_LONG, OVERDUE, ARRIVED, OUTCOME, SCORED, MOVED = 1, 2, 3, 4, 5, 6, 7
-"""What was found; the last two by a model of the user's."""
+NUMERIC, TOO_LONG, OVERDUE, ARRIVED, OUTCOME, SCORED, MOVED, CROWDED = 1, 2, 3, 4, 5, 6, 7, 8
+"""What was found; SCORED and MOVED by a model of the user's."""
 
 GRID = 256
 FLEET = np.dtype(
@@ -245,6 +261,7 @@ def lent(a: Arrays) -> Arrays:
 
 __all__ = [
     "ARRIVALS",
+    "CROWD",
     "ENDED",
     "FINDING",
     "FLEET",

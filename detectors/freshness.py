@@ -8,6 +8,7 @@ that is set (NO_TIMER: none), any other one is a leftover. It is no part of the 
 
 from detectors.compiled import inner, pasted
 from detectors.core.layout import Record
+from detectors.crowds import note_crowd
 from detectors.day_rules import NO_RULE
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import ARRIVED, FRESHNESS, OVERDUE, RUN_EVENTS, TIMERS, Arrays
@@ -27,19 +28,25 @@ OVERDUE_SEVERITY = 1.0
 
 @pasted
 def note_arrival(a: Arrays, follower: int, row: Record) -> None:
-    """Learn an arrival, and end a silence if there was one."""
+    """Learn an arrival, and end a silence if there was one.
+
+    A late row has come when it was applied, whatever its time says: of a slow clock lateness tells, and only it.
+    """
     state = a.followers[follower].arrivals
-    last_ms = state.cadence.last_ms
-    if state.arrivals > 0 and row.time_ms > last_ms and ends(state, row.time_ms, True):
-        _report(a, follower, ARRIVED, row.time_ms, row.source, row.offset)
+    time_ms = max(row.time_ms, row.order_ms)
+    if state.arrivals > 0 and time_ms > state.cadence.last_ms and ends(state, time_ms, True):
+        _report(a, follower, ARRIVED, time_ms, row.source, row.offset)
     if state.arrivals == 0:
-        state.first_ms = row.time_ms
+        state.first_ms = time_ms
     state.arrivals += 1
     state.source, state.offset = row.source, row.offset
+    if not note_crowd(a, follower, row, time_ms):
+        state.cadence.last_ms = max(state.cadence.last_ms, time_ms)
+        return
     tuned = a.tuned[a.followers[follower].tuned[FRESHNESS]]
     rate = min(tuned.false_alarms_per_day, a.fleet[0].allowed_per_day)
-    due_ms = arrive(state.cadence, a.bank.zones[tuned.zone], row.time_ms, rate, a.scratch)
-    is_old = a.followers[follower].kind == RUN_EVENTS or row.time_ms - state.first_ms >= VALUE_AGE_MS
+    due_ms = arrive(state.cadence, a.bank.zones[tuned.zone], time_ms, rate, a.scratch)
+    is_old = a.followers[follower].kind == RUN_EVENTS or time_ms - state.first_ms >= VALUE_AGE_MS
     if due_ms >= 0 and is_old:
         state.due_ms = due_ms
         if a.silence_ms[follower] == NO_TIMER or due_ms < a.silence_ms[follower]:

@@ -10,7 +10,7 @@ from detectors.compiled import pasted
 from detectors.core.layout import Record
 from detectors.follower_layout import LATENESS, Arrays
 from detectors.outcomes import judge_outcome
-from detectors.rates import RECENT_MAX, learn
+from detectors.rates import RECENT_MAX, SELDOM, learn
 
 
 @pasted
@@ -22,7 +22,7 @@ def judge_lateness(a: Arrays, follower: int, row: Record) -> None:
         if f.lateness.rate.count == 0:
             f.lateness.first_ms = row.order_ms
         f.lateness.seen += 1
-        learn(f.lateness.rate, late, False)
+        learn(f.lateness.rate, late, False, SELDOM)
     else:
         interval_ms = float(f.arrivals.cadence.typical_ms)
         judge_outcome(a, follower, LATENESS, f.lateness, row, row.order_ms, late, interval_ms)

@@ -4,9 +4,24 @@ from detectors.budget import chance_of_p_value, coarse_alpha, coarse_place
 from detectors.compiled import inner, pasted
 from detectors.core.layout import Record
 from detectors.findings import new_finding, place_finding
-from detectors.follower_layout import OUTCOME, Arrays
+from detectors.follower_layout import DUPLICATES, LATENESS, OUTCOME, Arrays
 from detectors.interest import awaited, is_muted, wanted
-from detectors.rates import expected_share, judged, learn, learned, upper_share
+from detectors.rates import (
+    HARDLY_EVER,
+    SELDOM,
+    SOMETIMES,
+    expected_share,
+    judged,
+    learn,
+    learned,
+    upper_share,
+)
+
+
+@inner
+def prior_no_of(part: int) -> float:
+    """How rare a yes is of a series that had none yet: runs fail now and then, are reported twice hardly ever."""
+    return HARDLY_EVER if part == DUPLICATES else SELDOM if part == LATENESS else SOMETIMES
 
 
 @pasted
@@ -27,7 +42,7 @@ def judge_outcome(  # noqa: PLR0913  a kernel takes no objects
     if outcome or o.rate.recent or awaited(o, time_ms):
         _judge(a, follower, part, o, row, time_ms, outcome, interval_ms)
     else:
-        learn(o.rate, False, False)
+        learn(o.rate, False, False, prior_no_of(part))
     o.last_ms = time_ms
 
 
@@ -44,13 +59,13 @@ def _judge(  # noqa: PLR0913  a kernel takes no objects
 ) -> None:
     tuned = a.tuned[a.followers[follower].tuned[part]]
     alpha = coarse_alpha(coarse_place(tuned.false_alarms_per_day, interval_ms))
-    unlikely, p_value, span, count = judged(o.rate, outcome, alpha)
+    unlikely, p_value, span, count = judged(o.rate, outcome, alpha, prior_no_of(part))
     anomalous = unlikely and o.seen >= tuned.min_volume
     if anomalous or awaited(o, time_ms):
         chance = chance_of_p_value(p_value, interval_ms / 1000.0) if interval_ms > 0 else 0.0
-        upper = upper_share(o.rate, span, alpha)
+        upper = upper_share(o.rate, span, alpha, prior_no_of(part))
         _report(a, follower, part, o, row, time_ms, count / span, upper, p_value, anomalous, chance)
-    learn(o.rate, outcome, unlikely)
+    learn(o.rate, outcome, unlikely, prior_no_of(part))
 
 
 @pasted
@@ -67,7 +82,7 @@ def _report(  # noqa: PLR0913  a kernel takes no objects
     anomalous: bool,
     chance: float,
 ) -> None:
-    expected = expected_share(o.rate)
+    expected = expected_share(o.rate, prior_no_of(part))
     severity = observed / max(upper, expected)
     allowed = a.fleet[0].allowed_per_day
     if wanted(o, time_ms, anomalous, severity, chance <= allowed):

@@ -18,6 +18,7 @@ from detectors.verdicts import Baseline, Change, Direction, FleetShare, Reason, 
 CADENCE, RHYTHMIC, SCHEDULE = "cadence", "rhythm", "schedule"
 RATE = "beta_binomial_rate"
 TOO_LONG = "running_too_long"
+CROWD = "leaky_bucket"
 WARM_RATE, WARM_CADENCE, WARM_SCHEDULE = 100, 32, 8
 _BY_MODEL = (layout.SCORED, layout.MOVED)
 _RATE_REASONS = {
@@ -122,6 +123,9 @@ def _said(finding: Any, *, of_runs: bool) -> _Said:
         case layout.TOO_LONG:
             baseline = _baseline(finding, "upper_limit", warming=bool(finding["method"]))
             return _Said(TOO_LONG, baseline, Reason.RUNNING_TOO_LONG, Change.POINT, up)
+        case layout.CROWDED:
+            reason = Reason.TOO_MANY_RUNS if up else Reason.ORDINARY
+            return _Said(CROWD, _baseline(finding, CROWD, warming=False), reason, Change.POINT, up)
         case layout.OUTCOME:
             baseline = _baseline(finding, RATE, warming=finding["n"] < WARM_RATE)
             reason = _RATE_REASONS[int(finding["part"])] if up else Reason.ORDINARY

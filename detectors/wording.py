@@ -70,6 +70,7 @@ _SAYINGS = {
     Reason.TOO_MANY_FAILURES: "failed: {observed} of its latest runs up to {when}{usual}",
     Reason.TOO_MANY_DUPLICATES: "reported runs twice: {observed} of the latest up to {when}{usual}",
     Reason.TOO_MANY_LATE: "comes late: {observed} of its latest records up to {when}{usual}",
+    Reason.TOO_MANY_RUNS: "ran {times} times from {since} to {when}, where about {usual_times} is usual",
     Reason.SCHEMA_CHANGED: "changed its schema at {when}: {schema}",
     Reason.UNUSUAL: "was at {observed} at {when}, unusual to {detector}{usual}",
     Reason.LEVEL_MOVED: "has moved from about {expected} to {observed} by {when}",
@@ -93,6 +94,8 @@ def _predicate(verdict: Verdict) -> str:
         "schema": _schema(verdict.schema_change) if verdict.schema_change else "in a way that is not known",
         "detector": verdict.detector,
         "error": verdict.error,
+        "times": f"{verdict.observed or 0:.0f}",
+        "usual_times": f"{verdict.expected or 0:.0f}",
     }
     return " " + said.format_map(words)
 

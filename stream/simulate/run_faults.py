@@ -338,7 +338,7 @@ def clock_skew(site: Site, rng: np.random.Generator) -> Change | None:
     detail = (
         f"events of {count} runs are {abs(off_ms) // MINUTE_MS} min {'ahead' if off_ms > 0 else 'behind'}"
     )
-    signals = ("freshness", "volume")
+    signals = ("freshness", "volume", "lateness")
     return site.change(count, skewed, site.label(Kind.CLOCK_SKEW, signals, last_told(runs), detail))
 
 

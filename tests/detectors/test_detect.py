@@ -395,3 +395,15 @@ def test_a_publisher_whose_clock_falls_behind_comes_late_and_one_late_record_is_
     assert alerts[0].labels["pipeline"] == "orders"
     assert alerts[0].starts_at > "2026-05-30T14"
     assert "orders comes late" in alerts[0].summary
+
+
+def test_of_a_slow_clock_lateness_tells_and_not_freshness_for_every_run() -> None:
+    behind_ms = 46 * 60_000
+    events = []
+    for n in range(400):
+        time_ms = START_MS + n * HOUR_MS
+        events.append(Event(time_ms - 1000, "clock", value=1.0))
+        at_ms = time_ms - (behind_ms if 300 <= n < 320 else 0)
+        events.append(Event(at_ms, "orders", run=f"run-{n}", duration_ms=1000.0))
+    opened = [it for it in alerts_of(events) if it.state is State.FIRING and it.sequence == 1]
+    assert [it.kind for it in opened] == ["lateness"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import betabinom
 
-from detectors.rates import RECENT_MAX, Rate, beta_binomial_tail
+from detectors.rates import HARDLY_EVER, RECENT_MAX, SELDOM, Rate, beta_binomial_tail
 
 ALPHA = 0.001
 
@@ -51,3 +51,35 @@ def test_the_judged_outcomes_are_not_in_their_own_baseline() -> None:
     for _ in range(RECENT_MAX):
         rate.judge(True, ALPHA)
     assert rate.yes == 0
+
+
+DAILY, HOURLY = 0.0027, 1 / 30 / 24
+
+
+def test_one_report_too_many_is_found_where_there_never_was_one() -> None:
+    rate = Rate(HARDLY_EVER)
+    said = [rate.judge(number == 40, DAILY).anomalous for number in range(60)]
+    assert said.index(True) == 40
+    assert not any(said[40 + RECENT_MAX - 12 :])
+
+
+def test_two_late_records_in_a_row_are_found_where_there_never_was_one_and_one_is_not() -> None:
+    rate = Rate(SELDOM)
+    said = [rate.judge(number in (100, 300, 301), HOURLY).anomalous for number in range(400)]
+    assert said.index(True) == 301
+
+
+def test_a_series_that_repeats_itself_from_the_beginning_is_no_incident() -> None:
+    rate = Rate(HARDLY_EVER)
+    assert not any(rate.judge(number % 2 == 1, DAILY).anomalous for number in range(500))
+
+
+def test_a_repeat_each_week_of_hourly_runs_is_told_rarely() -> None:
+    rng = random.Random(7)
+    rate = Rate(HARDLY_EVER)
+    flagged, opened = False, 0
+    for _ in range(24 * 7 * 52):
+        anomalous = rate.judge(rng.random() < 1 / 168, HOURLY).anomalous
+        opened += anomalous and not flagged
+        flagged = anomalous
+    assert opened <= 12
