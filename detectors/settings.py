@@ -18,7 +18,6 @@ Direction = Literal["up", "down", "both"]
 Severity = Literal["critical", "error", "warning", "info"]
 
 FALSE_ALARMS_PER_DAY = 1 / 30
-FLEET_FALSE_ALARMS_PER_DAY = 5 / 7
 MIN_EFFECT = 0.20
 UTC = "UTC"
 
@@ -123,7 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     series_max: int = 100_000
     shards: int = 1
     """Samples partitions, over which the series spread evenly: each gets its share of the fleet's budget."""
-    fleet_false_alarms_per_day: float | None = FLEET_FALSE_ALARMS_PER_DAY
+    fleet_false_alarms_per_day: float | None = None
     """Ceiling on the false alarms of all series together; None: there is none."""
     defaults: Tuning = Tuning()
     signals: Mapping[str, Tuning] = msgspec.field(default_factory=lambda: SIGNAL_DEFAULTS)

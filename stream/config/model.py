@@ -24,7 +24,13 @@ from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals
-from stream.config.units import PERIODS_MS, DurationMs, FalseAlarmCeiling, PositiveDurationMs, Rate
+from stream.config.units import (
+    NO_CEILING,
+    DurationMs,
+    FalseAlarmCeiling,
+    PositiveDurationMs,
+    Rate,
+)
 from stream.formats.limits import Limits as IngestLimits
 
 TOPIC_PATTERN = "^[a-zA-Z0-9._-]+$"
@@ -96,7 +102,7 @@ class Alerts(Section):
     """Append-only log of every state transition of every episode."""
     state_topic: TopicName = Field(default_factory=lambda data: f"{data['topic']}.state")
     """Compacted topic with the latest state of each open alert; `<topic>.state` unless written."""
-    fleet_false_alarms: FalseAlarmCeiling = Rate(5, PERIODS_MS["week"])
+    fleet_false_alarms: FalseAlarmCeiling = NO_CEILING
     """Ceiling on the false alarms of all series together, or none."""
 
 

@@ -67,7 +67,8 @@ def test_what_a_file_says_reaches_the_settings(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("written", "per_day"), [("", 5 / 7), ("1 per 30d", 1 / 30), ("none", None), ("2 per day", 2)]
+    ("written", "per_day"),
+    [("", None), ("5 per week", 5 / 7), ("1 per 30d", 1 / 30), ("none", None), ("2 per day", 2)],
 )
 def test_the_ceiling_of_the_fleet_reaches_the_settings_with_the_shards_that_share_it(
     tmp_path: Path, written: str, per_day: float | None
