@@ -11,7 +11,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from detectors.budget import THRESHOLD_YOUNG_MIN, alpha_for, p_value_of_score, score_of_p_value, young_markup
+from detectors.budget import (
+    ALPHA_MAX,
+    THRESHOLD_YOUNG_MIN,
+    alpha_for,
+    p_value_of_score,
+    score_of_p_value,
+    young_markup,
+)
 from detectors.compiled import entry, inner, pasted
 from detectors.core.layout import VALUE_MAX, WARM_UP, Record, Records
 from detectors.core.scorer import core_limits, judge_core, learn_core, slow_centre
@@ -139,7 +146,7 @@ def _judge_few_values(s: Record, x: float, asked: bool) -> Verdict:
 def _widened_while_young(
     s: Record, core: Record, local: int, lower: float, upper: float
 ) -> tuple[float, float]:
-    """The core's limits of values that are seldom, while its peaks are few: at least as wide as the budget asks for.
+    """The core's limits of values that are seldom, while its peaks are few: at least those of `ALPHA_MAX`.
 
     The core's threshold alone alarms every other day on hourly noise. How heavy the tails
     are is what the first values said.
@@ -147,7 +154,7 @@ def _widened_while_young(
     if s.interval_s < _SELDOM_S or tail_known(core):
         return lower, upper
     centre, scale = slow_centre(core, local, s.interval_s, False)
-    reach = reach_of_tails(s, alpha_of(s), _CORE_FREEDOM) * scale
+    reach = reach_of_tails(s, ALPHA_MAX, _CORE_FREEDOM) * scale
     return min(lower, centre - reach), max(upper, centre + reach)
 
 

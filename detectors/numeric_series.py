@@ -31,6 +31,12 @@ def _slot(a: Arrays, follower: int, part: int) -> int:
     return f.slots[part] - 1
 
 
+@inner
+def _wide(number: int) -> int:
+    """In 64 bits, whatever field it comes from, so that what takes it is compiled once."""
+    return number + 0
+
+
 @pasted
 def judge_part(  # noqa: PLR0913  a kernel takes no objects
     a: Arrays,
@@ -46,8 +52,8 @@ def judge_part(  # noqa: PLR0913  a kernel takes no objects
 
     `sources` and `offsets` say where the one or two records behind it lie (source -1: nowhere).
     """
-    places = int(sources[0]), int(sources[1]), int(offsets[0]), int(offsets[1])  # one width, compiled once
-    _judge_part(a, int(follower), int(part), int(time_ms), float(value), int(start_ms), places)
+    places = _wide(sources[0]), _wide(sources[1]), _wide(offsets[0]), _wide(offsets[1])
+    _judge_part(a, _wide(follower), _wide(part), _wide(time_ms), float(value), _wide(start_ms), places)
 
 
 @inner
