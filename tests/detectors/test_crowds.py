@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from detectors.alerts import Alert, State
+from detectors.wording import time_text
 from tests.detectors.scripted_log import Event, Pipeline, whole
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -74,3 +75,15 @@ def test_a_pipeline_that_runs_more_often_for_good_is_learned_anew() -> None:
     assert said[0] == "too_many_runs"
     assert said[-1] == "run_overdue"
     assert len(said) <= 3
+
+
+def test_a_crowd_is_over_with_the_next_ordinary_run() -> None:
+    times = regular(DAY, 60)
+    backfill = [times[39] + MINUTE + number * 15_000 for number in range(30)]
+    events = [
+        Event(START_MS + time_ms, "orders", run=f"run-{number}", duration_ms=1000.0)
+        for number, time_ms in enumerate(sorted(times + backfill))
+    ]
+    alerts = [it for it in Pipeline().run(whole([events])) if it.series.signal == "volume"]
+    assert alerts[-1].state is State.RESOLVED
+    assert alerts[-1].updated_at < time_text(START_MS + times[40] + MINUTE)

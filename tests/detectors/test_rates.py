@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom
 
@@ -12,6 +12,7 @@ from detectors.rates import HARDLY_EVER, RECENT_MAX, SELDOM, Rate, beta_binomial
 ALPHA = 0.001
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 32), extra=st.integers(0, 20), a=st.floats(0.5, 50), b=st.floats(1, 500))
 def test_the_tail_is_that_of_the_beta_binomial_distribution(
     count: int, extra: int, a: float, b: float
