@@ -5,7 +5,7 @@ and the usual gap T, beyond = max(0, beyond - 1.25 g / T) + 1, and from g = 0.9 
 the mean one, reach 3 or 4 now and then. So the crowds that a series is used to are learned: when the bucket runs empty, usual = max(0.995 usual, peak), of the
 peak 1.25 usual + 0.5 at most, so that one backfill teaches little. It is one run too many when the bucket is above 4 + 2 usual, which for
 a regular series is the sixth run beside the ordinary ones, once eight runs are known. Simulated, runs at random (exponential, log-normal and
-gamma gaps, from a minute to a day on average) are told less than 0.1 times in a series-week.
+gamma gaps, from a minute to a day on average) are told at most 0.12 times in a series-week.
 
 In a crowd, from 1 + 2 usual on, what comes within half the usual gap of a run that was learned teaches the cadence nothing: else an hourly pipeline is
 overdue every few minutes after a backfill; so it is with the samples of a metric, of which nothing else is said here. But it does for 256 runs, or two days, at most: then that is how often it runs now.
