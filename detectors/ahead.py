@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from detectors.compiled import pasted
 from detectors.core.layout import DEEP, HOUR_DAYS_KEPT, HOURS, WEEK_HOURS, Records
 from detectors.core.scorer import hours_of
-from detectors.follower_layout import ENDED_CHUNK, ENDED_MAX, EVENTS, MEASURES, Arrays
+from detectors.follower_layout import ENDED_CHUNK, ENDED_MAX, EVENTS, MEASURES, VALUE, Arrays
 from detectors.memory import fetch_head, fetch_line, fetch_record
 
 STEP: Final = 6
@@ -55,8 +55,14 @@ def _fetch_parts(a: Arrays, follower: int) -> None:
 @pasted
 def _fetch_scorers(a: Arrays, follower: int, time_ms: int) -> None:
     f = a.followers[follower]
+    if f.kind != VALUE:
+        for part in range(EVENTS):
+            model = a.bank.light[f.slots[part] - 1].deep if f.slots[part] > 0 else 0
+            if model > 0:
+                fetch_record(a.bank.models, model)
+        return
     hour, week_hour = hours_of(time_ms)
-    for part in range(EVENTS):
+    for part in range(1):
         deep = a.bank.light[f.slots[part] - 1].deep if f.slots[part] > 0 else 0
         if deep > 0:
             fetch_head(a.bank.deep, deep)

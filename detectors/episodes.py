@@ -36,6 +36,7 @@ class Transition(StrEnum):
 
     OPENED = "opened"
     WORSENED = "worsened"
+    CONTINUED = "continued"
     RESOLVED = "resolved"
 
 

@@ -3,11 +3,12 @@
 What it detects: a value out of line with those before it, from the sixth to the hundredth.
 
 Scale: a series with a negative value among its first five is taken as it is; one of whole numbers with a small mean as counts
-(see `counts`); any other by the signed square root, which suits noise that grows with the level as well as noise that
+(see `few_counts`); any other by the signed square root, which suits noise that grows with the level as well as noise that
 does not, and sees a drop to a fifth at 20 % noise. Logarithms would see more drops, and alarm twice as often as allowed on
 normal noise of 20 %.
 
-Formula: that of `small_sample`, with mean m, squares Q and n values on that scale, and a prior of `weight` values with a
+Formula: the predictive distribution of a normal mean with a conjugate prior on the variance (Gelman et al., Bayesian Data
+Analysis, 3rd ed., 3.3), with mean m, squares Q and n values on that scale, and a prior of `weight` values with a
 standard deviation of `spread` times the level, or the median deviation of the first five if that is more:
 s^2 = (weight spread'^2 + Q) / (weight + n - 1); t = (y - m) / (s sqrt(1 + 1/n)) on weight + n - 1 degrees of freedom. Like series
 may set weight and spread. A value alarms at 0.65 of the budget's alpha: on the root scale the low side of normal
@@ -27,10 +28,18 @@ import math
 from detectors.budget import alpha_for
 from detectors.compiled import inner
 from detectors.core.filters import clip
-from detectors.core.layout import CLIP, Record
-from detectors.counts import MEAN_MAX, count_is_near, count_limits, is_count, learn_count, p_value_of_count
-from detectors.numeric_layout import AS_IT_IS, COUNTED, DOWN, FIRST, ROOT
-from detectors.small_sample import NEAR, median_of_first, p_value_of, reach_at
+from detectors.core.layout import CLIP, Record, Records
+from detectors.few_counts import (
+    MEAN_MAX,
+    count_is_near,
+    count_limits,
+    is_count,
+    learn_count,
+    p_value_of_count,
+)
+from detectors.numeric_layout import AS_IT_IS, COUNTED, DOWN, FIRST, ROOT, YOUNG_SAMPLES
+from detectors.pools import is_known, join, leave, pool_of_values, prior_of, whole_log
+from detectors.predictive_t import NEAR, median_of_first, p_value_of, reach_at
 from detectors.student_t import log_density
 
 MEMORY = 100
@@ -47,6 +56,8 @@ TRUSTED = 0.0015
 COUNTS_DOUBTED = 50.0
 """Few counts say little of tails beyond this p-value."""
 REACH_STEPS = 30
+POOL_NOISE = 2.0 / YOUNG_SAMPLES
+"""Variance of the logarithm of what one of the like series says, for want of samples."""
 NORMAL_MEDIAN = 1.4826
 """From the median deviation of normal noise to its standard deviation."""
 
@@ -235,3 +246,30 @@ def _choose_scale(s: Record) -> None:
     s.squares = 0.0
     for x in s.first:
         s.squares += clip(to_scale(s, x) - s.mean, bound) ** 2
+
+
+@inner
+def take_prior(s: Record, pools: Records) -> None:
+    """Once the first values are known, let like series say how widely this one varies, if there are any."""
+    if s.runs == FIRST and s.pool > 0 and s.prior_weight == 0.0 and s.scale == ROOT:
+        pool = pools[pool_of_values(s.pool)]
+        if is_known(pool):
+            weight, variance = prior_of(pool, POOL_NOISE)
+            s.prior_weight, s.prior_spread = weight, math.sqrt(variance)
+
+
+@inner
+def tell_values(s: Record, pools: Records) -> None:
+    """Tell like series how widely this one varies, as a share of its level."""
+    if s.pool > 0 and s.scale == ROOT and s.mean > 0.0:
+        leave_values(s, pools)
+        s.pooled = whole_log(s.squares / (s.runs - 1.0) / (0.5 * s.mean) ** 2)
+        join(pools[pool_of_values(s.pool)], s.pooled)
+
+
+@inner
+def leave_values(s: Record, pools: Records) -> None:
+    """Take out what this series said of values, if it did."""
+    if s.pooled != 0:
+        leave(pools[pool_of_values(s.pool)], s.pooled)
+        s.pooled = 0

@@ -84,6 +84,7 @@ FOLLOWER = np.dtype(
         ("id_high", "<i8"),
         ("seen_ms", "<i8"),
         ("kind", "<i4"),
+        ("pool", "<i4"),
         ("slots", "<i4", (MEASURES,)),
         ("tuned", "<i4", (PARTS,)),
         ("open_first", "<i4"),
@@ -101,8 +102,8 @@ FOLLOWER = np.dtype(
         ("window", WINDOW),
     ]
 )
-"""`slots` are 1 + the slots in the bank, `tuned` the settings of each part, `ended` places of ENDED chunks. In a free one
-`seen_ms` is 1 + the next free one."""
+"""`pool` says which values are like it (`pools`), `slots` are 1 + the slots in the bank, `tuned` the settings of each part, `ended`
+places of ENDED chunks. In a free one `seen_ms` is 1 + the next free one."""
 
 RUN = np.dtype(
     [
@@ -181,6 +182,8 @@ FINDING = np.dtype(
         ("method", "<i4"),
         ("days", "<i4"),
         ("anomalous", "<i4"),
+        ("pooled", "<i4"),
+        ("change", "<i4"),
         ("asked", "<i4"),
         ("muted", "<i4"),
         ("source", "<i4", (2,)),
@@ -240,6 +243,9 @@ def lent(a: Arrays) -> Arrays:
         borrowed(a.bank.young),
         borrowed(a.bank.young_dirty),
         borrowed(a.bank.zones),
+        borrowed(a.bank.models),
+        borrowed(a.bank.models_dirty),
+        borrowed(a.bank.pools),
     )
     return Arrays(
         bank,

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from xxhash import xxh3_64_intdigest
 
 from detectors import follower_layout as layout
 from detectors.cadence_layout import new_scratch
@@ -17,9 +18,10 @@ from detectors.follower_table import UNKNOWN, add, fill, find, give_up, retune
 from detectors.freshness import NO_TIMER
 from detectors.numeric import NumericBank
 from detectors.parts import Tunings
+from detectors.pools import NAMES
 from detectors.record_array import RecordArray
 from detectors.room import ENDED_EACH, RUNS_EACH, SLOTS_EACH, TIMERS_EACH
-from detectors.samples import Key, decode_key
+from detectors.samples import FollowerKind, Key, decode_key
 from detectors.settings import Model, Settings
 from detectors.timers import TIMER
 
@@ -180,8 +182,11 @@ class Followers:
         else:
             self._names[place] = name
         self._names_changed.add(place >> layout.FOLLOWER_BLOCK_BITS)
+        follower = self._followers.data[place]
+        if name and follower["kind"] == FollowerKind.VALUE:
+            follower["pool"] = _pool_of(self.key(place))
         if name and self._settings.rules:
-            self._followers.data[place]["tuned"] = self._tunings.of(self.key(place))
+            follower["tuned"] = self._tunings.of(self.key(place))
 
     def give_up_idle(self, now_ms: int, busy: npt.NDArray[np.int32]) -> list[int]:
         """Forget followers that have been idle up to `now_ms`, and are not `busy`; which ones, at most every ten minutes."""
@@ -299,6 +304,12 @@ class Followers:
             followers["tuned"][places] = self._by_kind[followers["kind"][places]]
         if retuned:
             retune(self.arrays, places)
+
+
+def _pool_of(key: Key) -> int:
+    """The number of what a series of values measures, from 1 on; 0 if that has no name."""
+    name = dict(key.labels).get("name", "")
+    return 1 + xxh3_64_intdigest(name.encode("utf-8", "surrogatepass")) % NAMES if name else 0
 
 
 def _words(idents: bytes) -> npt.NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """A bank of numeric series: settings and state of many series side by side, judged one sample or one batch at a time.
 
-The heads live in `small_sample` (few runs), `few_values`, `counts` (small ones) and `core` (everything else); the kernels that choose between them in
-`numeric_kernels`. Nothing here reads a clock or is random: the same samples in the same order give the same judgements,
+The heads live in `run_head` (runs), `few_values`, `few_counts` (small ones) and `core` (all other values); the kernels that choose
+between them in `numeric_kernels`. Nothing here reads a clock or is random: the same samples in the same order give the same judgements,
 however they are cut into batches.
 """
 
@@ -20,12 +20,15 @@ from detectors.budget import FALSE_ALARMS_PER_DAY, threshold_for
 from detectors.core.layout import DEEP, Records
 from detectors.local_time import ZONE, zone_record
 from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED, YOUNG
+from detectors.pools import POOL, POOLS
 from detectors.record_array import RecordArray
+from detectors.run_layout import RUN_MODEL
 from detectors.settings import AMONG_MAX, UTC, Persistence
 
-VERSION = 8
+VERSION = 10
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
+_TOPS = codes.LIGHT_TOP, codes.DEEP_TOP, codes.YOUNG_TOP, codes.MODEL_TOP
 EACH = Persistence(1, 1)
 """Every sample that crosses its limits is anomalous."""
 
@@ -36,7 +39,7 @@ class Kind(IntEnum):
     VALUES = codes.VALUES
     """Any number: the head for few values, or for small counts, then the core."""
     RUNS = codes.RUNS
-    """A positive quantity of each run (duration, rows, bytes), on a log scale: the t head, then the core."""
+    """A positive quantity of each run (duration, rows, bytes), on a log scale: `run_model`."""
 
 
 class Direction(IntEnum):
@@ -52,9 +55,10 @@ class Method(IntEnum):
 
     REFUSED = codes.REFUSED
     """Nobody: the value was NaN or infinite, and was not learned."""
-    SMALL_SAMPLE_T = codes.SMALL_SAMPLE_T
+    RUN_ROUTINE = codes.RUN_ROUTINE
     HUBER_ROUTINE = codes.HUBER_ROUTINE
     SMALL_COUNT = codes.SMALL_COUNT
+    SMALL_SAMPLE_T = codes.SMALL_SAMPLE_T
 
 
 class Judgement(NamedTuple):
@@ -82,6 +86,10 @@ class Judgement(NamedTuple):
     enough of late."""
     warming: bool
     """Fewer than 100 samples were known."""
+    pooled: bool
+    """Like series stood in for samples of its own."""
+    change: int
+    """What it says, a code of `numeric_layout`: 0 ordinary, 1 point, 2 shift, 3 drift, 4 a new level proposed, 5 accepted."""
 
 
 class Limits(NamedTuple):
@@ -95,8 +103,8 @@ class Limits(NamedTuple):
 class NumericBank:
     """Many numeric series, each in a slot, judged online.
 
-    A slot costs `bytes_light` bytes, and `bytes_deep` more once the core has begun to learn it: after 48 samples for
-    `Kind.VALUES`, which take `bytes_young` until then, after 50 samples for `Kind.RUNS`.
+    A slot costs `bytes_light` bytes. A series of `Kind.RUNS` costs `bytes_model` more from its first sample on, one of
+    `Kind.VALUES` `bytes_young` more for its first 48 samples, and then `bytes_deep` for the core.
 
     >>> bank = NumericBank()
     >>> slot = bank.add(Kind.RUNS)
@@ -107,20 +115,23 @@ class NumericBank:
 
     bytes_light = LIGHT.itemsize
     bytes_deep = DEEP.itemsize
+    bytes_model = RUN_MODEL.itemsize
     bytes_young = YOUNG.itemsize
 
     def __init__(self) -> None:
         self._light, self._deep, self._young = _new_light(), _new_deep(), _new_young()
+        self._models = _new_models()
+        self._pools: Records = np.zeros(POOLS, POOL)
         self._zone_names: list[str] = []
         self._zones: Records = np.zeros(0, ZONE)
         self.zone(UTC)
-        self._counters = np.array([0, 0, 1, 0, 1, 0], np.int64)
+        self._counters = np.array([0, 0, 1, 0, 1, 0, 1, 0], np.int64)
         self.reserve(1)
 
     @property
     def arrays(self) -> codes.Bank:
         """The arrays as kernels take them; they hold until more room is reserved or a zone is new."""
-        light, deep, young = self._light, self._deep, self._young
+        light, deep, young, models = self._parts()
         return codes.Bank(
             light.data,
             deep.data,
@@ -130,6 +141,9 @@ class NumericBank:
             young.data,
             young.dirty,
             self._zones,
+            models.data,
+            models.dirty,
+            self._pools,
         )
 
     def zone(self, name: str) -> int:
@@ -147,9 +161,10 @@ class NumericBank:
         """Make room for so many series more, and for the scorer's state of so many."""
         self._light.reserve(int(self._counters[codes.LIGHT_TOP]), slots)
         self._deep.reserve(int(self._counters[codes.DEEP_TOP]), slots)
+        self._models.reserve(int(self._counters[codes.MODEL_TOP]), slots)
         self._young.reserve(int(self._counters[codes.YOUNG_TOP]), slots)
 
-    def add(
+    def add(  # noqa: PLR0913  what a user may set, by name
         self,
         kind: Kind = Kind.VALUES,
         *,
@@ -159,8 +174,9 @@ class NumericBank:
         min_volume: float = 0.0,
         persistence: Persistence = EACH,
         time_zone: str = UTC,
+        pool: int = 0,
     ) -> int:
-        """Make room for a series and return its slot.
+        """Make room for a series and return its slot. Like series have the same `pool`, see `pools`.
 
         Raises:
             ValueError: the budget is not above 0, the least effect (a share of the expected value) or volume is negative,
@@ -175,7 +191,7 @@ class NumericBank:
             zone=self.zone(time_zone),
         )
         self.reserve(1)
-        return kernels.add(self.arrays, int(kind), settings)
+        return kernels.add(self.arrays, int(kind), pool, settings)
 
     def configure(
         self,
@@ -220,9 +236,9 @@ class NumericBank:
 
     @property
     def size_bytes(self) -> int:
-        """Memory in use by light and deep state."""
-        slots, deeps, youngs = self._tops()
-        return slots * self.bytes_light + deeps * self.bytes_deep + youngs * self.bytes_young
+        """Memory in use by the state of series."""
+        sizes = self.bytes_light, self.bytes_deep, self.bytes_young, self.bytes_model
+        return sum(top * size for top, size in zip(self._tops(), sizes, strict=True))
 
     def judge(self, slot: int, time_ms: int, value: float) -> Judgement:
         """Judge a sample, then learn it as far as it is ordinary. NaN and infinity are refused and change nothing.
@@ -296,31 +312,32 @@ class NumericBank:
             ValueError: a block is missing or damaged, or another version wrote it; the present state is kept.
         """
         try:
-            version, counters, zone_names = msgspec.msgpack.decode(
-                dumped[HEAD], type=tuple[int, list[int], list[str]]
+            version, counters, zone_names, pools = msgspec.msgpack.decode(
+                dumped[HEAD], type=tuple[int, list[int], list[str], bytes]
             )
         except (KeyError, msgspec.MsgspecError) as error:
             raise ValueError("the state of the numeric detectors has no readable head") from error
         if version != VERSION:
             raise ValueError(f"numeric detector state of version {version}; this release reads {VERSION}")
-        light, deep, young = _new_light(), _new_deep(), _new_young()
-        light.load(dumped, counters[codes.LIGHT_TOP])
-        deep.load(dumped, counters[codes.DEEP_TOP])
-        young.load(dumped, counters[codes.YOUNG_TOP])
+        light, deep, young, models = _new_light(), _new_deep(), _new_young(), _new_models()
+        for part, top in zip((light, deep, young, models), _TOPS, strict=True):
+            part.load(dumped, counters[top])
         numbers = np.array([self.zone(name) for name in zone_names])
         light.data["zone"] = numbers[light.data["zone"]]
-        self._light, self._deep, self._young = light, deep, young
+        self._light, self._deep, self._young, self._models = light, deep, young, models
+        self._pools[:] = np.frombuffer(pools, POOL)
         self._counters[:] = counters
 
-    def _parts(self) -> tuple[RecordArray, RecordArray, RecordArray]:
-        return self._light, self._deep, self._young
+    def _parts(self) -> tuple[RecordArray, RecordArray, RecordArray, RecordArray]:
+        return self._light, self._deep, self._young, self._models
 
-    def _tops(self) -> tuple[int, int, int]:
-        light, deep, young = self._counters[[codes.LIGHT_TOP, codes.DEEP_TOP, codes.YOUNG_TOP]].tolist()
-        return light, deep, young
+    def _tops(self) -> list[int]:
+        return [int(self._counters[top]) for top in _TOPS]
 
     def _head(self) -> bytes:
-        return msgspec.msgpack.encode((VERSION, self._counters.tolist(), self._zone_names))
+        return msgspec.msgpack.encode(
+            (VERSION, self._counters.tolist(), self._zone_names, self._pools.tobytes())
+        )
 
     def _require(self, slot: int) -> None:
         light = self._light.data
@@ -330,6 +347,10 @@ class NumericBank:
 
 def _new_light() -> RecordArray:
     return RecordArray("light", LIGHT, codes.LIGHT_BLOCK_BITS)
+
+
+def _new_models() -> RecordArray:
+    return RecordArray("run_model", RUN_MODEL, codes.MODEL_BLOCK_BITS)
 
 
 def _new_young() -> RecordArray:

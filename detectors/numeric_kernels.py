@@ -14,7 +14,6 @@ import numpy.typing as npt
 from detectors.budget import (
     ALPHA_MAX,
     THRESHOLD_YOUNG_MIN,
-    alpha_for,
     p_value_of_score,
     score_of_p_value,
     young_markup,
@@ -23,10 +22,21 @@ from detectors.compiled import entry, inner, pasted
 from detectors.core.layout import VALUE_MAX, WARM_UP, Record, Records
 from detectors.core.scorer import core_limits, judge_core, learn_core, slow_centre
 from detectors.core.tail import block_days, tail_known, tail_rate
-from detectors.counts import stays_counted
-from detectors.few_values import alpha_of, is_near, learn_value, p_value_of_few, reach_of_tails, value_limits
+from detectors.few_counts import stays_counted
+from detectors.few_values import (
+    alpha_of,
+    is_near,
+    learn_value,
+    leave_values,
+    p_value_of_few,
+    reach_of_tails,
+    take_prior,
+    tell_values,
+    value_limits,
+)
 from detectors.local_time import local_ms
 from detectors.numeric_layout import (
+    ACCEPTED,
     COUNTED,
     DEEP_BLOCK_BITS,
     DEEP_FREE,
@@ -38,13 +48,17 @@ from detectors.numeric_layout import (
     LIGHT_BLOCK_BITS,
     LIGHT_FREE,
     LIGHT_TOP,
+    MODEL_BLOCK_BITS,
+    MODEL_FREE,
+    MODEL_TOP,
+    ORDINARY,
+    POINT,
     REFUSED,
+    RUN_ROUTINE,
     RUNS,
-    RUNS_BEFORE_CORE,
     SMALL_COUNT,
     SMALL_SAMPLE_T,
     UP,
-    VALUES,
     YOUNG_BLOCK_BITS,
     YOUNG_FREE,
     YOUNG_SAMPLES,
@@ -53,19 +67,22 @@ from detectors.numeric_layout import (
     Row,
 )
 from detectors.persistence import note_crossing
-from detectors.small_sample import (
-    cannot_alarm,
+from detectors.pools import pool_of
+from detectors.run_head import (
     from_log_scale,
+    is_judged,
+    is_to_tell,
     judge_run,
     learn_run,
-    p_value_of,
-    reach_of,
+    leave_pool,
     run_limits,
-    to_log_scale,
+    tell_pool,
 )
 
 _INTERVAL_START_S = 60.0
 _INTERVAL_RATE = 0.01
+YOUNG_RUNS = 2
+"""Gaps that count in full: the pool of a new series depends on its pace."""
 _DAY_S = 86_400.0
 _SELDOM_S = 3000.0
 """Values at least so far apart are seldom: their two-hour peaks are of two or three."""
@@ -106,20 +123,6 @@ def _outside(x: float, lower: float, upper: float) -> bool:
 def _unasked(score: float, surprised: float) -> Verdict:
     """An ordinary sample of whose limits nobody asked."""
     return score, math.nan, math.nan, math.nan, math.nan, False, surprised
-
-
-@inner
-def _judge_few(s: Record, x: float, asked: bool) -> Verdict:
-    if s.runs < FIRST:
-        expected = from_log_scale(s.mean) if s.runs > 0 else math.nan
-        return 0.0, expected, math.nan, math.nan, math.nan, False, 0.0
-    y = to_log_scale(x)
-    if not asked and cannot_alarm(s, y):
-        return _unasked(0.0, 0.0)
-    p_value, expected, lower, upper = judge_run(s, y)
-    lower, upper = _edges_for(s, expected, lower, upper)
-    score = score_of_p_value(p_value, alpha_for(s.false_alarms_per_day, s.interval_s), s.threshold)
-    return score, expected, lower, upper, p_value, score >= s.threshold and _outside(x, lower, upper), 0.0
 
 
 @inner
@@ -185,40 +188,12 @@ def _p_value_of_value(s: Record, core: Record, score: float, surprised: float) -
 
 
 @inner
-def _widened(s: Record, core: Record, local: int, lower: float, upper: float) -> tuple[float, float]:
-    """The core's limits of a run, at least as wide as the budget asks for, and back on the scale of the runs."""
-    centre, scale = slow_centre(core, local, s.interval_s, True)
-    reach = reach_of(s, _CORE_FREEDOM) * scale
-    lower, upper = from_log_scale(min(lower, centre - reach)), from_log_scale(max(upper, centre + reach))
-    return lower, upper
-
-
-@inner
-def _judge_routine_run(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> Verdict:
-    y = to_log_scale(x)
-    threshold = _threshold_at(s, time_ms)
-    score, alarms, expected, lower, upper, surprised = judge_core(
-        core, local, y, s.interval_s, True, threshold, 0.0, 0, asked
-    )
-    if not alarms and not asked:
-        return _unasked(score, surprised)
-    centre, scale = slow_centre(core, local, s.interval_s, True)
-    p_value = p_value_of(s, (y - centre) / scale, _CORE_FREEDOM)
-    alpha = alpha_for(s.false_alarms_per_day, s.interval_s)
-    score = min(score, score_of_p_value(p_value, alpha, threshold))
-    lower, upper = _widened(s, core, local, lower, upper)
-    expected = from_log_scale(expected)
-    lower, upper = _edges_for(s, expected, lower, upper)
-    anomalous = score >= threshold and _outside(x, lower, upper)
-    return score, expected, lower, upper, p_value, anomalous, surprised
-
-
-@inner
-def _next_interval(interval_s: float, gap_ms: int, n: int) -> float:
-    """The usual time between samples after a gap, before which there were `n` samples."""
+def _next_interval(interval_s: float, gap_ms: int, n: int, young: bool) -> float:
+    """The usual time between samples after a gap, before which there were `n` samples; it counts in full if `young`."""
     if gap_ms <= 0:
         return interval_s
-    bounded = min(gap_ms / 1000.0, 10 * interval_s + 60)
+    gap_s = gap_ms / 1000.0
+    bounded = gap_s if young else min(gap_s, 10 * interval_s + 60)
     return interval_s + max(_INTERVAL_RATE, 1.0 / (n + 1)) * (bounded - interval_s)
 
 
@@ -228,7 +203,8 @@ def _note_time(s: Record, time_ms: int) -> None:
         s.first_ms = time_ms
         s.interval_s = _INTERVAL_START_S
     else:
-        s.interval_s = _next_interval(s.interval_s, time_ms - s.last_ms, s.n)
+        young = s.kind == RUNS and s.n <= YOUNG_RUNS
+        s.interval_s = _next_interval(s.interval_s, time_ms - s.last_ms, s.n, young)
     s.last_ms = time_ms
 
 
@@ -241,6 +217,17 @@ def _take_deep(bank: Bank) -> int:
         return free
     bank.counters[DEEP_TOP] += 1
     return bank.counters[DEEP_TOP] - 1
+
+
+@pasted
+def _take_model(bank: Bank) -> int:
+    free = bank.counters[MODEL_FREE]
+    if free > 0:
+        bank.counters[MODEL_FREE] = bank.models[free].n
+        bank.models[free].n = 0
+        return free
+    bank.counters[MODEL_TOP] += 1
+    return bank.counters[MODEL_TOP] - 1
 
 
 @pasted
@@ -279,7 +266,7 @@ def _seed(bank: Bank, s: Record, core: Record, young: Record) -> None:
     interval_s = _INTERVAL_START_S
     for i in range(YOUNG_SAMPLES):
         if i > 0:
-            interval_s = _next_interval(interval_s, young.time_ms[i] - young.time_ms[i - 1], i)
+            interval_s = _next_interval(interval_s, young.time_ms[i] - young.time_ms[i - 1], i, False)
         local = local_ms(bank.zones, s.zone, young.time_ms[i])
         learn_core(core, local, young.value[i], interval_s, False, 0.0)
 
@@ -297,45 +284,100 @@ def _earn_deep(bank: Bank, s: Record) -> None:
 @inner
 def _refused(s: Record) -> Row:
     nan = math.nan
-    return 0.0, nan, nan, nan, nan, s.n, s.first_ms, s.interval_s, REFUSED, False, s.n < WARM_UP
+    return (
+        0.0,
+        nan,
+        nan,
+        nan,
+        nan,
+        s.n,
+        s.first_ms,
+        s.interval_s,
+        REFUSED,
+        False,
+        s.n < WARM_UP,
+        False,
+        ORDINARY,
+    )
 
 
 @inner
 def _method_of(s: Record, core: Record) -> int:
-    if s.kind == VALUES and s.scale == COUNTED and _few_values(s, core):
+    if s.scale == COUNTED and _few_values(s, core):
         return SMALL_COUNT
     return SMALL_SAMPLE_T if core.n < WARM_UP else HUBER_ROUTINE
 
 
 @inner
-def _judged(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> tuple[Row, float]:
-    """The judgement of a sample that is not learned yet, and how surprising it is."""
-    n = s.n
-    _note_time(s, time_ms)
+def _value_row(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> tuple[Row, float]:
+    """The judgement of a value that is not learned yet, and how surprising it is."""
     method = _method_of(s, core)
-    if s.kind == VALUES:
-        said = _judge_value(s, core, time_ms, local, x, asked)
-    elif method == SMALL_SAMPLE_T:
-        said = _judge_few(s, x, asked)
-    else:
-        said = _judge_routine_run(s, core, time_ms, local, x, asked)
-    score, expected, lower, upper, p_value, anomalous, surprised = said
-    anomalous, warming = note_crossing(s, anomalous), n < WARM_UP
-    row = score, expected, lower, upper, p_value, n, s.first_ms, s.interval_s, method, anomalous, warming
-    return row, surprised
+    said = _judge_value(s, core, time_ms, local, x, asked)
+    score, expected, lower, upper, p_value, crosses, surprised = said
+    anomalous = note_crossing(s, crosses)
+    change = ORDINARY if not anomalous else POINT if x > expected else -POINT
+    row = score, expected, lower, upper, p_value, s.n, s.first_ms, s.interval_s, method
+    pooled, warming = s.prior_weight > 0.0 and method == SMALL_SAMPLE_T, s.n < WARM_UP
+    return (*row, anomalous, warming, pooled, change), surprised
 
 
 @inner
-def _learn(s: Record, core: Record, local: int, x: float, surprised: float) -> None:
-    on_log_scale = s.kind == RUNS
-    y = to_log_scale(x) if on_log_scale else x
-    if not on_log_scale and (core.n < WARM_UP or s.scale == COUNTED):
+def _run_row(s: Record, m: Record, pool: Record, time_ms: int, local: int, x: float, asked: bool) -> Row:
+    """What the model of runs says of a run, which it then learns."""
+    nan, pooled = math.nan, m.n < FIRST
+    score, expected, lower, upper, p_value, crosses, change = 0.0, nan, nan, nan, nan, False, ORDINARY
+    if is_judged(m, pool):
+        said = judge_run(s, m, time_ms, local, x, asked)
+        score, expected, lower, upper, p_value, crosses, change = said
+        lower, upper = _edges_for(s, expected, lower, upper)
+        crosses = crosses and not (abs(expected) < s.min_volume and abs(x) <= s.min_volume)
+    else:
+        pooled, expected = False, from_log_scale(m.level) if m.n > 0 else nan
+    anomalous = note_crossing(s, crosses)
+    if not anomalous and abs(change) != ACCEPTED:
+        change = ORDINARY
+    learn_run(s, m, pool, time_ms, local, x)
+    warming = s.n < WARM_UP
+    row = score, expected, lower, upper, p_value, s.n, s.first_ms, s.interval_s
+    return (*row, RUN_ROUTINE, anomalous, warming, pooled, change)
+
+
+@pasted
+def _value_sample(bank: Bank, s: Record, time_ms: int, x: float, asked: bool) -> Row:
+    """The head for few values or the core judges, then both learn."""
+    local = local_ms(bank.zones, s.zone, time_ms)
+    row, surprised = _value_row(s, bank.deep[max(s.deep, 0)], time_ms, local, x, asked)
+    if s.deep <= 0:
+        if s.n >= YOUNG_SAMPLES:
+            _earn_deep(bank, s)
+            tell_values(s, bank.pools)
+        else:
+            _keep_young(bank, s, time_ms, x)
+    place = max(s.deep, 0)
+    bank.deep_dirty[place >> DEEP_BLOCK_BITS] |= place > 0
+    core = bank.deep[place]
+    if core.n < WARM_UP or s.scale == COUNTED:
         learn_value(s, x)
-    elif on_log_scale and core.n < WARM_UP:
-        learn_run(s, y)
-    if s.deep > 0:
-        learn_core(core, local, y, s.interval_s, on_log_scale, surprised)
-    s.n += 1
+        take_prior(s, bank.pools)
+    if place > 0:
+        learn_core(core, local, x, s.interval_s, False, surprised)
+    return row
+
+
+@pasted
+def _run_sample(bank: Bank, s: Record, time_ms: int, x: float, asked: bool) -> Row:
+    """The model of runs judges, then learns, and tells its pool."""
+    local = local_ms(bank.zones, s.zone, time_ms)
+    if s.deep == 0:
+        s.deep = _take_model(bank)
+    bank.models_dirty[s.deep >> MODEL_BLOCK_BITS] = 1
+    m, place = bank.models[s.deep], pool_of(s.pool, s.interval_s)
+    row = _run_row(s, m, bank.pools[place], time_ms, local, x, asked)
+    if is_to_tell(m):
+        leave_pool(m, bank.pools[m.pool])
+        m.pool = place
+        tell_pool(m, bank.pools[place])
+    return row
 
 
 @pasted
@@ -346,16 +388,12 @@ def judge_sample(bank: Bank, slot: int, time_ms: int, value: float, asked: bool)
     if math.isfinite(value):
         bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
         x = min(max(value, -VALUE_MAX), VALUE_MAX)
-        local = local_ms(bank.zones, s.zone, time_ms)
-        said, surprised = _judged(s, bank.deep[max(s.deep, 0)], time_ms, local, x, asked)
-        if s.deep <= 0:
-            if s.n >= (YOUNG_SAMPLES if s.kind == VALUES else RUNS_BEFORE_CORE):
-                _earn_deep(bank, s)
-            elif s.kind == VALUES:
-                _keep_young(bank, s, time_ms, x)
-        place = max(s.deep, 0)
-        bank.deep_dirty[place >> DEEP_BLOCK_BITS] |= place > 0
-        _learn(s, bank.deep[place], local, x, surprised)
+        _note_time(s, time_ms)
+        if s.kind == RUNS:
+            said = _run_sample(bank, s, time_ms, x, asked)
+        else:
+            said = _value_sample(bank, s, time_ms, x, asked)
+        s.n += 1
     return said
 
 
@@ -386,29 +424,30 @@ def judge_many(
         j = out[i]
         j.score, j.expected, j.lower, j.upper, j.p_value, j.n = row[0], row[1], row[2], row[3], row[4], row[5]
         j.since_ms, j.interval_s, j.method, j.anomalous, j.warming = row[6], row[7], row[8], row[9], row[10]
+        j.pooled, j.change = row[11], row[12]
 
 
 @inner
-def _limits_of(s: Record, core: Record, time_ms: int, local: int) -> tuple[float, float, float]:
-    if s.kind == VALUES and _few_values(s, core):
-        if s.runs < FIRST:
-            return (s.mean if s.runs > 0 else math.nan), math.nan, math.nan
-        expected, lower, upper = value_limits(s)
-    elif core.n >= WARM_UP:
-        allowed = 0.0 if s.kind == RUNS else s.false_alarms_per_day
-        threshold = _threshold_at(s, time_ms) if s.kind == RUNS else _threshold_of_value(s, core, time_ms)
+def _value_limits(s: Record, core: Record, time_ms: int, local: int) -> tuple[float, float, float]:
+    if not _few_values(s, core):
+        threshold, age_ms = _threshold_of_value(s, core, time_ms), time_ms - s.first_ms
         expected, lower, upper = core_limits(
-            core, local, s.interval_s, s.kind == RUNS, threshold, allowed, time_ms - s.first_ms
+            core, local, s.interval_s, False, threshold, s.false_alarms_per_day, age_ms
         )
-        if s.kind == RUNS:
-            lower, upper = _widened(s, core, local, lower, upper)
-            expected = from_log_scale(expected)
-        else:
-            lower, upper = _widened_while_young(s, core, local, lower, upper)
+        lower, upper = _widened_while_young(s, core, local, lower, upper)
     elif s.runs >= FIRST:
-        expected, lower, upper = run_limits(s)
+        expected, lower, upper = value_limits(s)
     else:
-        return (from_log_scale(s.mean) if s.runs > 0 else math.nan), math.nan, math.nan
+        return (s.mean if s.runs > 0 else math.nan), math.nan, math.nan
+    lower, upper = _edges_for(s, expected, lower, upper)
+    return expected, lower, upper
+
+
+@inner
+def _run_limits(s: Record, m: Record, pool: Record, local: int) -> tuple[float, float, float]:
+    if m.reach == 0.0 or not is_judged(m, pool):
+        return (from_log_scale(m.level) if m.n > 0 else math.nan), math.nan, math.nan
+    expected, lower, upper = run_limits(s, m, local)
     lower, upper = _edges_for(s, expected, lower, upper)
     return expected, lower, upper
 
@@ -417,7 +456,12 @@ def _limits_of(s: Record, core: Record, time_ms: int, local: int) -> tuple[float
 def limits_at(bank: Bank, slot: int, time_ms: int) -> tuple[float, float, float]:
     """Expected, lower and upper of a slot at a time, NaN where nothing is known yet. Changes nothing."""
     s = bank.light[slot]
-    return _limits_of(s, bank.deep[max(s.deep, 0)], time_ms, local_ms(bank.zones, s.zone, time_ms))
+    local = local_ms(bank.zones, s.zone, time_ms)
+    if s.kind == RUNS:
+        said = _run_limits(s, bank.models[s.deep], bank.pools[pool_of(s.pool, s.interval_s)], local)
+    else:
+        said = _value_limits(s, bank.deep[max(s.deep, 0)], time_ms, local)
+    return said
 
 
 @entry
@@ -429,8 +473,8 @@ def limits(bank: Bank, slot: int, time_ms: int) -> tuple[float, float, float]:
 
 
 @pasted
-def take_slot(bank: Bank, kind: int, settings: Record) -> int:
-    """A slot for a series of a kind, with the settings of a LIGHT record or of one like it. The array has room."""
+def take_slot(bank: Bank, kind: int, pool: int, settings: Record) -> int:
+    """A slot for a series of a kind and of a kind of `pools`, with the settings of a LIGHT record or of one like it. The array has room."""
     free = bank.counters[LIGHT_FREE]
     if free > 0:
         slot = free - 1
@@ -439,7 +483,7 @@ def take_slot(bank: Bank, kind: int, settings: Record) -> int:
     else:
         slot = bank.counters[LIGHT_TOP]
         bank.counters[LIGHT_TOP] += 1
-    bank.light[slot].kind = kind
+    bank.light[slot].kind, bank.light[slot].pool = kind, pool
     tune(bank, slot, settings)
     return slot
 
@@ -459,7 +503,14 @@ def tune(bank: Bank, slot: int, settings: Record) -> None:
 def give_slot(bank: Bank, slot: int) -> None:
     """Forget a series; its slot may be given to another one."""
     s = bank.light[slot]
-    if s.deep > 0:
+    if s.deep > 0 and s.kind == RUNS:
+        leave_pool(bank.models[s.deep], bank.pools[bank.models[s.deep].pool])
+        model = bank.models[s.deep : s.deep + 1].view(np.uint8)
+        model[:] = 0
+        bank.models[s.deep].n = bank.counters[MODEL_FREE]
+        bank.counters[MODEL_FREE] = s.deep
+        bank.models_dirty[s.deep >> MODEL_BLOCK_BITS] = 1
+    elif s.deep > 0:
         deep = bank.deep[s.deep : s.deep + 1].view(np.uint8)
         deep[:] = 0
         bank.deep[s.deep].block = bank.counters[DEEP_FREE]
@@ -467,6 +518,7 @@ def give_slot(bank: Bank, slot: int) -> None:
         bank.deep_dirty[s.deep >> DEEP_BLOCK_BITS] = 1
     elif s.deep < 0:
         _give_young(bank, -s.deep)
+    leave_values(s, bank.pools)
     bank.light[slot : slot + 1].view(np.uint8)[:] = 0
     bank.light[slot].first_ms = bank.counters[LIGHT_FREE]
     bank.counters[LIGHT_FREE] = slot + 1
@@ -474,9 +526,9 @@ def give_slot(bank: Bank, slot: int) -> None:
 
 
 @entry
-def add(bank: Bank, kind: int, settings: Records) -> int:
+def add(bank: Bank, kind: int, pool: int, settings: Records) -> int:
     """`take_slot` with the settings of the first record."""
-    return take_slot(bank, kind, settings[0])
+    return take_slot(bank, kind, pool, settings[0])
 
 
 @entry

@@ -14,21 +14,21 @@ from detectors.interest import INTEREST
 
 FREE, VALUES, RUNS = 0, 1, 2
 BOTH, UP, DOWN = 0, 1, 2
-REFUSED, SMALL_SAMPLE_T, HUBER_ROUTINE, SMALL_COUNT = 0, 1, 2, 3
+REFUSED, RUN_ROUTINE, HUBER_ROUTINE, SMALL_COUNT, SMALL_SAMPLE_T = 0, 1, 2, 3, 4
+ORDINARY, POINT, SHIFT, DRIFT, PROPOSED, ACCEPTED = 0, 1, 2, 3, 4, 5
+"""What a sample says; negative when it is downwards."""
 
 AS_IT_IS, ROOT, COUNTED = 0, 1, 2
 """Scales on which the first values of a series are judged, see `few_values`."""
 
 FIRST = 5
-"""Runs before the first judgement."""
+"""Samples before the first judgement."""
 YOUNG_SAMPLES = 48
 """Values of a series that are kept as they are before it gets the scorer's state, which then learns them as if it had been there."""
-RUNS_BEFORE_CORE = 50
-"""Runs of a series before it gets the scorer's state. The scorer takes over once it has seen WARM_UP itself."""
 
 LIGHT = np.dtype(
     [
-        ("n", "<i8"),
+        ("n", "<i4"),
         ("runs", "<i4"),
         ("first_ms", "<i8"),
         ("last_ms", "<i8"),
@@ -54,17 +54,20 @@ LIGHT = np.dtype(
         ("prior_weight", "<f4"),
         ("prior_spread", "<f4"),
         ("first", "<f8", (FIRST,)),
+        ("pool", "<i2"),
+        ("pooled", "<i2"),
     ]
 )
 """Settings and few-samples state of one series.
 
-`n` counts all samples, `runs` those that the head for few has learned, INTEREST see `interest`. `zone` is the number of its time
-zone in the bank's table (`local_time`). `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
+`n` counts all samples, `runs` those that the head for few values has learned, INTEREST see `interest`. `zone` is the number of its
+time zone in the bank's table (`local_time`). `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
 it crossed its limits; `needed` of the last `among` must have. `heavy` is how the first values speak for heavy tails (logarithm
 of odds, see `few_values`). `prior_weight` values of a relative spread `prior_spread` count
-as known before the first one (weight 0: as of any series). `deep` is the place of the scorer's state: 0, where nothing is
+as known before the first one (weight 0: as of any series). `pool` says which series are like it and `pooled` what it has told them,
+see `pools`. `deep` is the place of its state, of a RUN_MODEL for runs and of the scorer's for values: 0, where nothing is
 ever learned, until the series has one, or minus the place of its YOUNG record. In a free slot `first_ms` is 1 + the next free
-slot (0: none), in a free DEEP record `block` is the next free place.
+slot (0: none), in a free DEEP record `block` and in a free RUN_MODEL `n` is the next free place.
 """
 
 TUNED = np.dtype(
@@ -85,10 +88,10 @@ TUNED = np.dtype(
 YOUNG = np.dtype([("time_ms", "<i8", (YOUNG_SAMPLES,)), ("value", "<f8", (YOUNG_SAMPLES,))])
 """The first values of a series. In a free record `time_ms[0]` is the next free place."""
 
-COUNTERS = 6
-LIGHT_TOP, LIGHT_FREE, DEEP_TOP, DEEP_FREE, YOUNG_TOP, YOUNG_FREE = 0, 1, 2, 3, 4, 5
+COUNTERS = 8
+LIGHT_TOP, LIGHT_FREE, DEEP_TOP, DEEP_FREE, YOUNG_TOP, YOUNG_FREE, MODEL_TOP, MODEL_FREE = range(COUNTERS)
 """A bank's counters: slots ever used, 1 + the first free one of those, DEEP records ever used, the first free one of those,
-and the same for YOUNG records."""
+and the same for YOUNG and RUN_MODEL records."""
 
 JUDGEMENT = np.dtype(
     [
@@ -103,16 +106,19 @@ JUDGEMENT = np.dtype(
         ("method", "<i4"),
         ("anomalous", "?"),
         ("warming", "?"),
+        ("pooled", "?"),
+        ("change", "<i4"),
     ]
 )
 """Judgements of `judge_many`: the fields of `numeric.Judgement`."""
 
-Row = tuple[float, float, float, float, float, int, int, float, int, bool, bool]
-"""Score, expected, lower, upper, p_value, n, since_ms, interval_s, method, anomalous, warming."""
+Row = tuple[float, float, float, float, float, int, int, float, int, bool, bool, bool, int]
+"""Score, expected, lower, upper, p_value, n, since_ms, interval_s, method, anomalous, warming, pooled, change."""
 
 LIGHT_BLOCK_BITS = 8
 DEEP_BLOCK_BITS = 5
 YOUNG_BLOCK_BITS = 7
+MODEL_BLOCK_BITS = 6
 """Records of a block, as a power of two: what changed in it is stored together."""
 
 
@@ -127,3 +133,6 @@ class Bank(NamedTuple):
     young: Records
     young_dirty: npt.NDArray[np.uint8]
     zones: Records
+    models: Records
+    models_dirty: npt.NDArray[np.uint8]
+    pools: Records

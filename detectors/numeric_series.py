@@ -10,10 +10,10 @@ from detectors.budget import chance_of_p_value
 from detectors.compiled import inner, pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
-from detectors.follower_layout import NUMERIC, SERIES, TOO_LONG, VALUE, Arrays
-from detectors.interest import awaited, begins_or_worsens, is_muted, wanted
+from detectors.follower_layout import MEASURES, NUMERIC, RUN_EVENTS, SERIES, TOO_LONG, VALUE, Arrays
+from detectors.interest import awaited, begins_or_worsens, ends, is_muted, wanted
 from detectors.numeric_kernels import judge_sample, limits_at, take_slot
-from detectors.numeric_layout import LIGHT_BLOCK_BITS, REFUSED, RUNS, VALUES
+from detectors.numeric_layout import ACCEPTED, LIGHT_BLOCK_BITS, PROPOSED, REFUSED, RUNS, VALUES
 from detectors.persistence import would_persist
 
 TOO_LONG_FACTOR_MIN = 1.5
@@ -26,7 +26,8 @@ def _slot(a: Arrays, follower: int, part: int) -> int:
     f = a.followers[follower]
     if f.slots[part] == 0:
         kind = VALUES if f.kind == VALUE else RUNS
-        f.slots[part] = 1 + take_slot(a.bank, kind, a.tuned[f.tuned[part]])
+        pool = f.pool if f.kind == VALUE else part if f.kind == RUN_EVENTS else MEASURES
+        f.slots[part] = 1 + take_slot(a.bank, kind, pool, a.tuned[f.tuned[part]])
         a.counters[SERIES] += 1
     return f.slots[part] - 1
 
@@ -35,6 +36,16 @@ def _slot(a: Arrays, follower: int, part: int) -> int:
 def _wide(number: int) -> int:
     """In 64 bits, whatever field it comes from, so that what takes it is compiled once."""
     return number + 0
+
+
+@inner
+def _told(s: Record, time_ms: int, anomalous: bool, severity: float, change: int, passes: bool) -> bool:
+    """Whether triage needs this finding. A new level ends an episode at once when accepted, and is told once when proposed."""
+    if abs(change) == ACCEPTED and s.interest_ms > 0:
+        return ends(s, time_ms, True)
+    if wanted(s, time_ms, anomalous, severity, passes):
+        return True
+    return abs(change) == PROPOSED and not is_muted(s)
 
 
 @pasted
@@ -76,13 +87,13 @@ def _judge_part(
     chance, allowed = math.inf, a.fleet[0].allowed_per_day
     if said[9]:
         chance = chance_of_p_value(said[4], said[7])
-    if not s.asked and not wanted(s, time_ms, said[9], said[0], chance <= allowed):
+    if not s.asked and not _told(s, time_ms, said[9], said[0], said[12], chance <= allowed):
         return
     finding = new_finding(a, NUMERIC, part, follower, time_ms, start_ms)
     finding.observed, finding.score, finding.expected = value, said[0], said[1]
     finding.lower, finding.upper, finding.p_value = said[2], said[3], said[4]
     finding.n, finding.since_ms, finding.last_ms = said[5], said[6], last_ms
-    finding.method, finding.anomalous = said[8], said[9]
+    finding.method, finding.anomalous, finding.pooled, finding.change = said[8], said[9], said[11], said[12]
     finding.asked, finding.interval_s = s.asked, said[7]
     if said[9]:
         finding.chance_per_day, finding.allowed_per_day, finding.muted = chance, allowed, is_muted(s)

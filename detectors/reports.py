@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from math import isfinite, isnan
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from detectors import follower_layout as layout
+from detectors import numeric_layout
 from detectors.cadence_layout import GAPS_MAX
 from detectors.followers import Followers
 from detectors.freshness import GAPS, RHYTHM
@@ -20,6 +23,14 @@ RATE = "beta_binomial_rate"
 TOO_LONG = "running_too_long"
 CROWD = "leaky_bucket"
 WARM_RATE, WARM_CADENCE, WARM_SCHEDULE = 100, 32, 8
+_CHANGES = {
+    numeric_layout.ORDINARY: (Reason.ORDINARY, Change.POINT),
+    numeric_layout.POINT: (Reason.ABOVE_RANGE, Change.POINT),
+    numeric_layout.SHIFT: (Reason.SHIFTED, Change.SHIFT),
+    numeric_layout.DRIFT: (Reason.DRIFTED, Change.DRIFT),
+    numeric_layout.PROPOSED: (Reason.BASELINE_SHIFT_PROPOSED, Change.SHIFT),
+    numeric_layout.ACCEPTED: (Reason.BASELINE_SHIFT_ACCEPTED, Change.SHIFT),
+}
 _BY_MODEL = (layout.SCORED, layout.MOVED)
 _RATE_REASONS = {
     layout.FAILURES: Reason.TOO_MANY_FAILURES,
@@ -150,13 +161,14 @@ def _silence(finding: Any, up: Direction | None, *, of_runs: bool) -> _Said:
 
 
 def _numeric(finding: Any) -> _Said:
-    method = Method(int(finding["method"])).name.lower()
+    method, code = Method(int(finding["method"])).name.lower(), int(finding["change"])
     baseline = _baseline(finding, method, warming=bool(finding["n"] < WARM_RATE))
-    if not finding["anomalous"]:
-        return _Said(method, baseline, Reason.ORDINARY, Change.POINT, None)
-    above = finding["observed"] > finding["expected"]
-    reason = Reason.ABOVE_RANGE if above else Reason.BELOW_RANGE
-    return _Said(method, baseline, reason, Change.POINT, Direction.UP if above else Direction.DOWN)
+    baseline = replace(baseline, pooled=bool(finding["pooled"]))
+    direction = None if code == 0 else Direction.UP if code > 0 else Direction.DOWN
+    reason, change = _CHANGES[abs(code)]
+    if abs(code) == numeric_layout.POINT:
+        reason = Reason.ABOVE_RANGE if code > 0 else Reason.BELOW_RANGE
+    return _Said(method, baseline, reason, change, direction)
 
 
 def _modelled(finding: Any, model: str) -> _Said:

@@ -1,7 +1,7 @@
 """One series judged by a River model: what the model sees, what its scores mean, and what becomes of its mistakes.
 
 **What it sees.** One feature, `value`, or the value as its target where the model has one. Runs go on a log scale, as in
-`small_sample`. Then the value is standardised by the median and the spread (1.4826 MAD) of the series' first 50, which never
+`run_head`. Then the value is standardised by the median and the spread (1.4826 MAD) of the series' first 50, which never
 change: parameters such as Page-Hinkley's threshold are in units of that spread. Half-space trees without `limits` expect
 values from 0 to 1, and get the place of the value in the range of all that were learned.
 

@@ -2,7 +2,7 @@
 
 from detectors.compiled import pasted
 from detectors.follower_layout import ENDED_TOP, FINDINGS, RUNS_TOP, TIMERS, Arrays
-from detectors.numeric_layout import DEEP_TOP, LIGHT_TOP, YOUNG_TOP
+from detectors.numeric_layout import DEEP_TOP, LIGHT_TOP, MODEL_TOP, YOUNG_TOP
 
 FINDINGS_EACH = 8
 SLOTS_EACH = 4
@@ -19,6 +19,7 @@ def has_room(a: Arrays) -> bool:
         a.counters[FINDINGS] + FINDINGS_EACH <= len(a.findings)
         and a.bank.counters[LIGHT_TOP] + SLOTS_EACH <= len(a.bank.light)
         and a.bank.counters[DEEP_TOP] + SLOTS_EACH <= len(a.bank.deep)
+        and a.bank.counters[MODEL_TOP] + SLOTS_EACH <= len(a.bank.models)
         and a.bank.counters[YOUNG_TOP] + SLOTS_EACH <= len(a.bank.young)
         and a.counters[RUNS_TOP] + RUNS_EACH <= len(a.runs)
         and a.counters[ENDED_TOP] + ENDED_EACH <= len(a.ended)

@@ -21,7 +21,7 @@ from detectors.ledger import Ledger, load_ledger
 from detectors.series import content_id, series_text
 from detectors.settings import Settings
 from detectors.stage import Count
-from detectors.verdicts import AnomalyBatch, Verdict
+from detectors.verdicts import AnomalyBatch, Reason, Verdict
 from detectors.wording import recovery, summary, time_text
 
 FORMAT = 2
@@ -84,7 +84,9 @@ class Triage:
             known = episodes[part] = OpenEpisode(alert_id, verdict.time_ms, 0, Episode(), verdict)
         transition = known.episode.advance(verdict.time_ms, True, verdict.severity_score)
         if transition is None:
-            return []
+            if verdict.reason is not Reason.BASELINE_SHIFT_PROPOSED:
+                return []
+            return [self._tell(known, verdict, State.FIRING, Transition.CONTINUED, wall_ms)]
         if transition is Transition.OPENED:
             self.ledger.spend(verdict)
         known.worst = verdict

@@ -33,6 +33,10 @@ class Reason(StrEnum):
     WARMING = "warming"
     ABOVE_RANGE = "above_range"
     BELOW_RANGE = "below_range"
+    SHIFTED = "shifted"
+    DRIFTED = "drifted"
+    BASELINE_SHIFT_PROPOSED = "baseline_shift_proposed"
+    BASELINE_SHIFT_ACCEPTED = "baseline_shift_accepted"
     RUNNING_TOO_LONG = "running_too_long"
     RUN_OVERDUE = "run_overdue"
     RUN_ARRIVED = "run_arrived"
@@ -52,7 +56,7 @@ class Reason(StrEnum):
     @property
     def conclusive(self) -> bool:
         """Whether one such ordinary verdict ends an episode without a quiet time."""
-        return self in (Reason.RUN_ARRIVED, Reason.SERIES_BACK)
+        return self in (Reason.RUN_ARRIVED, Reason.SERIES_BACK, Reason.BASELINE_SHIFT_ACCEPTED)
 
     @property
     def of_health(self) -> bool:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from detectors.series import Labels
-from detectors.verdicts import Change, Reason, SchemaChange, Verdict
+from detectors.verdicts import Change, Direction, Reason, SchemaChange, Verdict
 
 _FIRST = ("pipeline", "task", "dataset", "name")
 _DURATIONS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
@@ -20,6 +20,8 @@ def recovery(verdict: Verdict, starts_at_ms: int) -> str:
     lasted = duration_text(max(0, verdict.time_ms - starts_at_ms))
     if verdict.reason is Reason.RUN_ARRIVED:
         return f"{subject(verdict.labels)} has run again, {lasted} after it was overdue"
+    if verdict.reason is Reason.BASELINE_SHIFT_ACCEPTED:
+        return f"{subject(verdict.labels)} has stayed at its new level for {lasted}, which is now what is expected{_now(verdict)}"
     if verdict.reason is Reason.SERIES_BACK:
         return f"{subject(verdict.labels)} is seen again, {lasted} after it was overdue"
     return f"{subject(verdict.labels)} is back in its usual range after {lasted}{_now(verdict)}"
@@ -67,6 +69,9 @@ _SAYINGS = {
     Reason.RUN_OVERDUE: "has not run since {since}: {due}",
     Reason.SERIES_SILENT: "has not been seen since {since}: {due}",
     Reason.RUNNING_TOO_LONG: "has been running for {observed} at {when}{usual}",
+    Reason.SHIFTED: "{lasting}: {observed} at {when}{usual}",
+    Reason.DRIFTED: "{lasting}: {observed} at {when}{usual}",
+    Reason.BASELINE_SHIFT_PROPOSED: "seems to have a new level: {observed} at {when}{usual}; it will be accepted if it stays",
     Reason.TOO_MANY_FAILURES: "failed: {observed} of its latest runs up to {when}{usual}",
     Reason.TOO_MANY_DUPLICATES: "reported runs twice: {observed} of the latest up to {when}{usual}",
     Reason.TOO_MANY_LATE: "comes late: {observed} of its latest records up to {when}{usual}",
@@ -90,6 +95,7 @@ def _predicate(verdict: Verdict) -> str:
         "when": _clock(verdict.time_ms),
         "since": _clock(verdict.window_start_ms),
         "usual": _usual(verdict),
+        "lasting": _lasting(verdict),
         "due": _due(verdict) if verdict.change is Change.SILENCE else "",
         "schema": _schema(verdict.schema_change) if verdict.schema_change else "in a way that is not known",
         "detector": verdict.detector,
@@ -113,6 +119,13 @@ def _due(verdict: Verdict) -> str:
     return (
         f"{one} was due between {from_} and {until}; {runs} {verdict.schedule} ({verdict.baseline.n} samples)"
     )
+
+
+def _lasting(verdict: Verdict) -> str:
+    verb = {"latency": "takes", "volume": "carries"}.get(verdict.signal, "is at")
+    more = "more" if verdict.direction is Direction.UP else "less"
+    form = "ever " if verdict.reason is Reason.DRIFTED else ""
+    return f"{verb} {form}{more} in run after run"
 
 
 def _usual(verdict: Verdict) -> str:

@@ -2,22 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 
-from detectors.compiled import inner
 from detectors.core.layout import WARM_UP
-from detectors.counts import at_least, at_most
 from detectors.numeric import Kind, Method, NumericBank
 
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
-
-
-@inner
-def tails(k: float, mean: float, variance: float) -> tuple[float, float]:
-    return at_least(k, mean, variance), at_most(k, mean, variance)
 
 
 def alarms(values: np.ndarray, every_ms: int = DAY_MS) -> np.ndarray:
@@ -78,16 +68,6 @@ def test_a_change_of_a_flat_series_alarms() -> None:
     values = np.full((3, 12), 7.5)
     values[:, 11] = [15.0, 0.0, 7.6]
     assert alarms(values)[:, 11].tolist() == [True, True, False]
-
-
-@settings(deadline=None)
-@given(k=st.integers(0, 60), mean=st.floats(0.01, 20), over=st.floats(1e-3, 30))
-def test_the_tails_of_counts_are_those_of_the_negative_binomial(k: int, mean: float, over: float) -> None:
-    variance = mean * (1 + over)
-    size, share = mean * mean / (variance - mean), mean / variance
-    above, below = tails(float(k), mean, variance)
-    assert above == pytest.approx(stats.nbinom.sf(k - 1, size, share), rel=1e-6, abs=1e-12)
-    assert below == pytest.approx(stats.nbinom.cdf(k, size, share), rel=1e-6, abs=1e-12)
 
 
 def test_small_counts_keep_a_count_model_and_ten_where_there_is_mostly_none_alarm() -> None:
@@ -202,3 +182,22 @@ def test_an_incident_of_two_values_is_no_proof_of_heavy_tails() -> None:
     days = noisy(200, 40, 14)
     days[:, [18, 19, 30]] = 0
     assert alarms(days)[:, 30].mean() > 0.8
+
+
+def test_series_of_one_name_learn_their_spread_from_one_another() -> None:
+    known = noisy(6, 49, 11, spread=0.05)
+    bank = NumericBank()
+    slots = [bank.add(pool=7) for _ in known]
+    for i in range(known.shape[1]):
+        bank.judge_many(slots, np.full(len(slots), i * DAY_MS), known[:, i])
+    like, other = bank.add(pool=7), bank.add(pool=8)
+    for i, value in enumerate(noisy(1, 6, 12, spread=0.05)[0]):
+        bank.judge(like, i * DAY_MS, float(value))
+        bank.judge(other, i * DAY_MS, float(value))
+    assert bank.judge(like, 6 * DAY_MS, 600.0).anomalous
+    assert not bank.judge(other, 6 * DAY_MS, 600.0).anomalous
+    assert bank.arrays.light[like]["prior_spread"] == pytest.approx(0.05, rel=0.25)
+    for slot in [*slots, like, other]:
+        bank.release(slot)
+    assert not bank.arrays.pools["members"].any()
+    assert not bank.arrays.pools["squares"].any()

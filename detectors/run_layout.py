@@ -1,0 +1,68 @@
+"""What is remembered of one series of runs: level, spread and tail, routines, and the heads for lasting changes."""
+
+import numpy as np
+
+from detectors.civil_days import WEEK_DAYS
+from detectors.core.layout import HOURS
+from detectors.month_classes import END_CLASSES
+from detectors.numeric_layout import FIRST
+
+TAILS = 3
+"""Candidate shapes of the noise, see `run_tails`."""
+BY_HOUR, BY_WEEKDAY, BY_START, BY_END = 0, 1, 2, 3
+ROUTINES = 4
+"""Kinds of routine, see `run_routines`."""
+CLASSES = HOURS + WEEK_DAYS + 2 * END_CLASSES
+STARTS = (0, HOURS, HOURS + WEEK_DAYS, HOURS + WEEK_DAYS + END_CLASSES)
+"""Where the classes of each kind of routine begin."""
+
+VISIT = np.dtype(
+    [("key", "<i8"), ("place", "<i4"), ("count", "<i4"), ("total", "<f4"), ("gain", "<f4")],
+)
+"""The day at hand, not yet learned as a routine: its number, class, runs, and what they said."""
+
+RUN_MODEL = np.dtype(
+    [
+        ("n", "<i8"),
+        ("level", "<f8"),
+        ("slope", "<f8"),
+        ("variance", "<f8", (TAILS,)),
+        ("evidence", "<f8", (TAILS,)),
+        ("first", "<f8", (FIRST,)),
+        ("prior_runs", "<f4"),
+        ("spread_runs", "<f4"),
+        ("strange", "<f4"),
+        ("fraction", "<f4"),
+        ("zero_share", "<f4"),
+        ("zero_spells", "<f4"),
+        ("zero_run", "<i4"),
+        ("bar", "<f4", (2,)),
+        ("reach", "<f8"),
+        ("reach_alpha", "<f4"),
+        ("reach_n", "<i4"),
+        ("offset", "<f4", (CLASSES,)),
+        ("visits", "<f4", (CLASSES,)),
+        ("routine", "<f8", (ROUTINES,)),
+        ("visit", VISIT, (ROUTINES,)),
+        ("hour_total", "<f4", (HOURS,)),
+        ("hour_count", "<i2", (HOURS,)),
+        ("rise", "<f4", (2,)),
+        ("fall", "<f4", (2,)),
+        ("recent", "<f8"),
+        ("back", "<f8"),
+        ("rising_runs", "<i4"),
+        ("falling_runs", "<i4"),
+        ("shifted", "<i4"),
+        ("proposed", "<i2"),
+        ("missed", "<i2"),
+        ("new_since_ms", "<i8"),
+        ("new_runs", "<i4"),
+        ("new_mean", "<f8"),
+        ("new_late", "<f8"),
+        ("new_square", "<f8"),
+        ("pool", "<i4"),
+        ("pooled", "<i4"),
+    ]
+)
+"""State of one series of runs. The `first` ones are kept as they are: the level begins as their median, so one incident among them
+does not count. All zero bytes before its first run; in a free one `n` is the next free place."""

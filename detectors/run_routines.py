@@ -1,0 +1,243 @@
+"""Routines of runs: what hour of day, day of week, and the first and last days of a month add to the level.
+
+Every class (hour 3, Saturday, last business day, ...) has an offset on the log scale, the mean of the visits to it, each
+clipped; and so is each run within it, to what the day had been like. A visit is a day, however many runs it has, and is learned when it is over: a month's end cannot become its own
+excuse. Hours are learned without what their whole day has in common. Each kind of routine is believed as far as it pays: its log odds begin below even and gain, with every run, by
+how much likelier the run was with the offset than without (prequential evidence, Dawid, JRSS A 147, 1984), at most 6 a visit.
+
+While it is open whether a routine exists, both are ordinary: what the level alone expects, and what the routine does. So a
+peak at a month's end alarms the first time, the same peak a month later does not; and once the routine is believed, it alarms
+if the peak is missing. A class that has not been visited yet may lie elsewhere: the spread is wider there.
+"""
+
+import math
+
+from detectors.civil_days import day_of, weekday
+from detectors.compiled import inner
+from detectors.core.filters import clip
+from detectors.core.layout import DAY_MS, HOUR_MS, HOURS, Record
+from detectors.month_classes import (
+    BUSINESS_ONLY,
+    NONE,
+    WEEKEND_ONLY,
+    month_end_class,
+    month_start_class,
+)
+from detectors.run_layout import BY_HOUR, BY_START, BY_WEEKDAY, ROUTINES, STARTS
+
+ODDS_START = (-1.5, -1.5, -1.5, -1.5)
+ODDS_LEAST, ODDS_GREATEST = -3.0, 8.0
+BELIEVED, REJECTED = 3.5, -2.5
+"""Log odds above which only the routine is ordinary, and below which only the level is."""
+GAIN_MAX = 6.0
+SQUARE_MAX = 12.0
+SHRINK = (0.5, 0.25, 0.25, 0.25)
+SPANS_S = (3600.0, 86_400.0, 86_400.0, 86_400.0)
+OFTEN_S = 1200.0
+"""Runs that come more often have several in an hour."""
+VISITS_MAX = (17.0, 8.0, 6.0, 6.0)
+FIRST_VISITS = 2.0
+FIRST_CLIP = 3.5
+LATER_CLIP = 3.0
+TODAY_RUNS, TODAY_SHRINK = 4, 2.0
+HOURS_MIN = 4
+HOUR_NOISE = 0.1
+"""Share of the variance that all runs of one hour have in common."""
+SMOOTH = 2.0
+"""Scales of noise; a greater step within half an hour is one from hour to hour."""
+UNSEEN_VARIANCE = (0.04, 0.02, 0.0, 0.0)
+
+Range = tuple[float, float, float, float, float]
+"""What routines add: the likeliest, the least and the greatest that is ordinary, and variance: of offsets, and of new classes."""
+
+
+@inner
+def class_of(kind: int, local_ms: int) -> int:
+    """The place of the class of a time; -1 on a plain day of the month, which has none."""
+    if kind == BY_HOUR:
+        return STARTS[BY_HOUR] + local_ms // HOUR_MS % HOURS
+    if kind == BY_WEEKDAY:
+        return STARTS[BY_WEEKDAY] + weekday(day_of(local_ms))
+    of_month = month_start_class(local_ms) if kind == BY_START else month_end_class(local_ms)
+    return STARTS[kind] + of_month if of_month != NONE else NONE
+
+
+@inner
+def _known_class(m: Record, kind: int, place: int) -> int:
+    """The class, or while it has not been visited the other one of the same day of the month; NONE if neither was."""
+    if m.visits[place] > 0:
+        return place
+    of_month = place - STARTS[kind]
+    if kind < BY_START or of_month == BUSINESS_ONLY:
+        return NONE
+    other = STARTS[kind] + WEEKEND_ONLY - of_month
+    return other if m.visits[other] > 0 else NONE
+
+
+@inner
+def weight_of(m: Record, kind: int) -> float:
+    """How far a kind of routine is believed, 0 to 1."""
+    return 1.0 / (1.0 + math.exp(-m.routine[kind]))
+
+
+@inner
+def offset_at(m: Record, kind: int, place: int) -> float:
+    """What a class adds, shrunk to nothing while it has had few visits."""
+    visits = m.visits[place]
+    if m.routine[kind] > BELIEVED:
+        return float(m.offset[place])
+    return float(m.offset[place] * visits / (visits + SHRINK[kind]))
+
+
+@inner
+def _between_hours(m: Record, local_ms: int, place: int) -> float:
+    """The offset on the straight line between the middles of this hour and of the nearest one."""
+    share = (local_ms % HOUR_MS) / HOUR_MS - 0.5
+    neighbour = STARTS[BY_HOUR] + (place - STARTS[BY_HOUR] + (1 if share > 0.0 else -1)) % HOURS
+    here = offset_at(m, BY_HOUR, place)
+    if m.visits[neighbour] == 0:
+        return here
+    return here + abs(share) * (offset_at(m, BY_HOUR, neighbour) - here)
+
+
+@inner
+def routine_range(m: Record, local_ms: int, spread: float, interval_s: float) -> Range:
+    """See `Range`."""
+    likely = least = greatest = variance = new = 0.0
+    for kind in range(ROUTINES):
+        place = class_of(kind, local_ms)
+        if place < 0 or m.routine[kind] < REJECTED:
+            continue
+        place = _known_class(m, kind, place)
+        if place < 0:
+            new += UNSEEN_VARIANCE[kind]
+            continue
+        visits = m.visits[place]
+        variance += spread * spread / (visits * max(1.0, SPANS_S[kind] / interval_s))
+        offset = offset_at(m, kind, place)
+        here = other = float(m.offset[place])
+        if kind == BY_HOUR and interval_s < OFTEN_S:
+            other = _between_hours(m, local_ms, place)
+            if abs(other - here) < SMOOTH * spread:
+                offset = here = other
+        likely += weight_of(m, kind) * offset
+        least += min(here, other)
+        greatest += max(here, other)
+        if m.routine[kind] < BELIEVED or (kind >= BY_START and visits < FIRST_VISITS):
+            least = min(least, least - min(here, other))
+            greatest = max(greatest, greatest - max(here, other))
+    return likely, least, greatest, variance, new
+
+
+@inner
+def start_routines(m: Record) -> None:
+    """Begin with what is believed of any series."""
+    for kind in range(ROUTINES):
+        m.routine[kind] = ODDS_START[kind]
+
+
+@inner
+def learn_routines(m: Record, local_ms: int, residual: float, likely: float, spread: float) -> bool:
+    """Learn `residual`, a run without its level; `likely` is what routines were thought to add. True: one is believed now."""
+    found, day = False, 1 + local_ms // DAY_MS
+    for kind in range(ROUTINES):
+        visit = m.visit[kind]
+        if visit.key != day:
+            found = _end_day(m, kind, spread) or found
+            visit.key = day
+        place = class_of(kind, local_ms)
+        visit.place = place
+        if place < 0:
+            continue
+        known = _known_class(m, kind, place)
+        offset = offset_at(m, kind, known) if known >= 0 else 0.0
+        rest = residual - likely + (weight_of(m, kind) * offset if m.routine[kind] >= REJECTED else 0.0)
+        if kind != BY_HOUR and visit.count >= TODAY_RUNS:
+            mean = visit.total / visit.count
+            rest = mean + clip(rest - mean, LATER_CLIP * spread)
+        visit.count += 1
+        visit.total += rest
+        if kind == BY_HOUR:
+            m.hour_total[place] += rest
+            m.hour_count[place] += 1
+        elif known >= 0:
+            without = min((rest / spread) ** 2, SQUARE_MAX)
+            visit.gain += 0.5 * (without - min(((rest - offset) / spread) ** 2, SQUARE_MAX))
+    return found
+
+
+@inner
+def today(m: Record) -> float:
+    """What the runs of this day have in common beyond what was expected; 0 while they are few."""
+    day = m.visit[BY_WEEKDAY]
+    if day.count < TODAY_RUNS or day.place < 0:
+        return 0.0
+    expected = (
+        weight_of(m, BY_WEEKDAY) * offset_at(m, BY_WEEKDAY, day.place) if m.visits[day.place] > 0 else 0.0
+    )
+    return (day.total / day.count - expected) * day.count / (day.count + TODAY_SHRINK)
+
+
+@inner
+def _end_day(m: Record, kind: int, spread: float) -> bool:
+    """Learn the day that is over; whether the routine is believed since."""
+    visit = m.visit[kind]
+    if visit.count == 0:
+        return False
+    before = m.routine[kind]
+    if kind == BY_HOUR:
+        visit.gain = _learn_hours(m, spread)
+    else:
+        _learn_class(m, kind, visit.place, visit.total / visit.count, spread)
+    m.routine[kind] = min(max(before + clip(visit.gain, GAIN_MAX), ODDS_LEAST), ODDS_GREATEST)
+    if kind < BY_START:
+        _centre(m, kind)
+    visit.count, visit.total, visit.gain = 0, 0.0, 0.0
+    return before < BELIEVED <= m.routine[kind]
+
+
+@inner
+def _learn_class(m: Record, kind: int, place: int, mean: float, spread: float) -> None:
+    visits = m.visits[place]
+    bound = FIRST_CLIP if visits < FIRST_VISITS else LATER_CLIP * spread
+    m.offset[place] += clip(mean - m.offset[place], bound) / (visits + 1.0)
+    m.visits[place] = min(visits + 1.0, VISITS_MAX[kind])
+
+
+@inner
+def _learn_hours(m: Record, spread: float) -> float:
+    """Learn the hours of a day, without what the whole day had in common: that is no matter of hours. Returns the gain."""
+    common, known = 0.0, 0
+    for place in range(HOURS):
+        if m.hour_count[place] > 0 and m.visits[place] > 0:
+            common += m.hour_total[place] / m.hour_count[place] - m.offset[place]
+            known += 1
+    common = common / known if known >= HOURS_MIN else 0.0
+    gain = 0.0
+    for place in range(HOURS):
+        if m.hour_count[place] > 0:
+            mean = m.hour_total[place] / m.hour_count[place] - common
+            if m.visits[place] > 0:
+                scale = spread * math.sqrt(1.0 / m.hour_count[place] + HOUR_NOISE)
+                without = min((mean / scale) ** 2, SQUARE_MAX)
+                gain += 0.5 * (
+                    without - min(((mean - offset_at(m, BY_HOUR, place)) / scale) ** 2, SQUARE_MAX)
+                )
+            _learn_class(m, BY_HOUR, place, mean, spread)
+        m.hour_total[place], m.hour_count[place] = 0.0, 0
+    return gain
+
+
+@inner
+def _centre(m: Record, kind: int) -> None:
+    """Have the level take over what all classes of a kind have in common."""
+    total, known = 0.0, 0
+    for place in range(STARTS[kind], STARTS[kind + 1]):
+        if m.visits[place] > 0:
+            total += m.offset[place]
+            known += 1
+    common = total / known
+    for place in range(STARTS[kind], STARTS[kind + 1]):
+        if m.visits[place] > 0:
+            m.offset[place] -= common
+    m.level += weight_of(m, kind) * common

@@ -1,0 +1,86 @@
+"""Lasting changes: one-sided CUSUMs on standardised residuals, for what no single run shows.
+
+S = max(0, S + u - k) with u the residual in standard deviations, clipped to 3 so that single runs of heavy tails do not
+add up, against a reference that moves slowly (Page, Biometrika 41, 1954). Two of them on each side: k = 0.5 finds a shift of one
+deviation or a drift, k = 1.5 a shift of three within two or three runs, which is what "two of the last three" is for
+elsewhere. Thresholds come from a share of the budget by
+Siegmund's approximation, mean runs to a false alarm = (exp(2 k b) - 1 - 2 k b) / (2 k^2) with b = h + 1.166 (Siegmund,
+Sequential Analysis, 1985, 2.6).
+
+The level that residuals refer to is itself uncertain, so k is larger while few runs are known.
+"""
+
+import math
+
+from detectors.compiled import inner
+from detectors.core.filters import clip
+from detectors.core.layout import Record
+
+STEPS = (0.5, 1.5)
+SLOW, QUICK = 0, 1
+U_MAX = (3.0, 2.6)
+OVERSHOOT = 1.166
+YOUNG = 1.0
+"""Added to k: this over the root of the runs known."""
+ABOVE_MAX = 0.9
+"""A CUSUM rises this far above its threshold and no more: what has lasted long ends as soon as what has lasted briefly."""
+RECENT_RUNS = 24
+"""The size of a change is the mean of so many runs, or of those since its CUSUM left 0."""
+UNREST_MEAN, UNREST_DEVIATION = -1.27, 2.22
+"""Of log u^2 for normal noise; heavy tails have a lower mean."""
+RECENT_CLIP = 8.0
+
+
+@inner
+def cusum_threshold(step: float, runs: float) -> float:
+    """The h at which a CUSUM with this k alarms falsely once in so many runs."""
+    b = 2.0
+    for _ in range(12):
+        grown = 2.0 * step * b
+        b = math.log(max(2.0 * step * step * runs, 1e-9) + 1.0 + grown) / (2.0 * step)
+    return max(b - OVERSHOOT, 0.5)
+
+
+@inner
+def set_bars(m: Record, runs: float) -> None:
+    """Have each CUSUM alarm falsely once in so many runs."""
+    m.bar[SLOW], m.bar[QUICK] = cusum_threshold(STEPS[SLOW], runs), cusum_threshold(STEPS[QUICK], runs)
+
+
+@inner
+def follow_shift(m: Record, u: float, known: float) -> None:
+    """Take in one residual, in deviations."""
+    young = YOUNG / math.sqrt(known)
+    for k in range(2):
+        less = STEPS[k] + young
+        bounded, top = clip(u, U_MAX[k]), m.bar[k] + ABOVE_MAX
+        m.rise[k] = min(max(0.0, m.rise[k] + bounded - less), top)
+        m.fall[k] = min(max(0.0, m.fall[k] - bounded - less), top)
+    m.rising_runs = m.rising_runs + 1 if m.rise[SLOW] > 0.0 else 0
+    m.falling_runs = m.falling_runs + 1 if m.fall[SLOW] > 0.0 else 0
+    runs = m.rising_runs if m.rise[SLOW] > m.fall[SLOW] else m.falling_runs
+    m.recent += (clip(u, RECENT_CLIP) - m.recent) / min(max(runs, 1), RECENT_RUNS)
+
+
+@inner
+def excess_up(m: Record) -> float:
+    """How far the furthest upward CUSUM is beyond its threshold, 0 at the threshold."""
+    return max(m.rise[SLOW] - m.bar[SLOW], m.rise[QUICK] - m.bar[QUICK])
+
+
+@inner
+def excess_down(m: Record) -> float:
+    """The same downwards."""
+    return max(m.fall[SLOW] - m.bar[SLOW], m.fall[QUICK] - m.bar[QUICK])
+
+
+@inner
+def rising_or_falling(m: Record) -> bool:
+    """Whether a lasting change may be under way: then the level waits."""
+    return max(m.rise[SLOW], m.fall[SLOW]) > 0.5 * m.bar[SLOW]
+
+
+@inner
+def forget_shift(m: Record) -> None:
+    """Begin anew."""
+    m.rise[SLOW] = m.rise[QUICK] = m.fall[SLOW] = m.fall[QUICK] = m.recent = 0.0

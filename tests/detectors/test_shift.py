@@ -1,0 +1,53 @@
+"""Lasting changes: thresholds that hold what they promise."""
+
+import numpy as np
+import pytest
+
+from detectors.run_layout import RUN_MODEL
+from detectors.shift import (
+    STEPS,
+    cusum_threshold,
+    excess_down,
+    excess_up,
+    follow_shift,
+    forget_shift,
+    set_bars,
+)
+
+
+def run_length(step: float, bar: float, rng: np.random.Generator) -> int:
+    s, runs = 0.0, 0
+    while s < bar:
+        s, runs = max(0.0, s + rng.standard_normal() - step), runs + 1
+    return runs
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_siegmunds_threshold_alarms_as_rarely_as_it_says(step: float) -> None:
+    rng, wanted = np.random.default_rng(1), 300.0
+    bar = cusum_threshold(step, wanted)
+    mean = np.mean([run_length(step, bar, rng) for _ in range(400)])
+    assert 0.75 * wanted < mean < 1.35 * wanted
+
+
+def test_thresholds_grow_with_the_runs_between_false_alarms() -> None:
+    bars = [cusum_threshold(0.5, runs) for runs in (10.0, 100.0, 1e3, 1e4, 1e6)]
+    assert bars == sorted(bars)
+    assert bars[-1] < 20
+
+
+@pytest.mark.parametrize(("by", "within"), [(1.0, 25), (2.0, 9), (4.0, 4)])
+def test_a_shift_is_found_within_few_runs_on_its_side_only(by: float, within: int) -> None:
+    model = np.zeros(1, RUN_MODEL)
+    rng, delays = np.random.default_rng(2), []
+    for _ in range(50):
+        forget_shift(model[0])
+        set_bars(model[0], 1000.0)
+        for run in range(200):
+            follow_shift(model[0], rng.standard_normal() + by, 100.0)
+            if excess_up(model[0]) >= 0:
+                delays.append(run)
+                break
+    assert len(delays) == 50
+    assert np.median(delays) <= within
+    assert excess_down(model[0]) < 0
