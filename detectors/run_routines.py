@@ -108,10 +108,11 @@ def routine_range(m: Record, local_ms: int, spread: float, interval_s: float) ->
         place = class_of(kind, local_ms)
         if place < 0 or m.routine[kind] < REJECTED:
             continue
-        place = _known_class(m, kind, place)
-        if place < 0:
-            new += UNSEEN_VARIANCE[kind]
+        known = _known_class(m, kind, place)
+        if known < 0:
+            new += UNSEEN_VARIANCE[kind] / (1.0 + _runs_of_today(m, kind, place, local_ms))
             continue
+        place = known
         visits = m.visits[place]
         variance += spread * spread / (visits * max(1.0, SPANS_S[kind] / interval_s))
         offset = offset_at(m, kind, place)
@@ -127,6 +128,17 @@ def routine_range(m: Record, local_ms: int, spread: float, interval_s: float) ->
             least = min(least, least - min(here, other))
             greatest = max(greatest, greatest - max(here, other))
     return likely, least, greatest, variance, new
+
+
+@inner
+def _runs_of_today(m: Record, kind: int, place: int, local_ms: int) -> int:
+    """Runs of the day at hand in a class: they are in the level already."""
+    visit = m.visit[kind]
+    if visit.key != 1 + local_ms // DAY_MS:
+        return 0
+    if kind == BY_HOUR:
+        return int(m.hour_count[place])
+    return int(visit.count) if visit.place == place else 0
 
 
 @inner
