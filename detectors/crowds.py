@@ -20,6 +20,8 @@ from detectors.follower_layout import CROWDED, EVENTS, RUN_EVENTS, Arrays
 from detectors.interest import wanted
 from detectors.numeric_layout import DOWN
 
+PACE_MS_MIN = 60_000
+"""Runs that usually come more often are counted in windows (`event_counts`)."""
 DRAIN = 1.25
 OVER = 0.9
 """After so many usual gaps without a run a crowd is over."""
@@ -37,7 +39,7 @@ def note_crowd(a: Arrays, follower: int, row: Record, time_ms: int) -> bool:
     """Judge whether what came at `time_ms` is one run too many; returns whether it is to teach the cadence."""
     f = a.followers[follower]
     c, typical_ms = f.crowd, float(f.arrivals.cadence.typical_ms)
-    if typical_ms <= 0:
+    if typical_ms < PACE_MS_MIN:
         return True
     _pour(c, time_ms, typical_ms)
     limit = TOLD_FROM + TOLD_USUAL * c.usual

@@ -43,18 +43,12 @@ _NO_ROWS: Final[Records] = np.zeros(0, ROW)
 
 
 class Detect:
-    """One shard: every series whose labels hash to one samples partition.
+    """One shard: every series whose labels hash to one samples partition."""
 
-    `shards` is how many share the fleet's budget, those of the settings unless given.
-    """
-
-    def __init__(
-        self, settings: Settings, shard: int, triage_partitions: int, shards: int | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, shard: int, triage_partitions: int) -> None:
         self._settings, self._index, self._triage_partitions = settings, shard, triage_partitions
-        self._shards = settings.shards if shards is None else shards
         self.covered_offset = -1
-        self._followers = Followers(settings, self._shards)
+        self._followers = Followers(settings)
         self._declared = DeclaredSchemas()
         self._modelled = Modelled(shard)
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
@@ -367,7 +361,7 @@ class Detect:
         self._watermarks.load(watermarks)
         sources, self._error_serial, self._errors = rest
         self._sources = [(topic, partition) for topic, partition in sources]
-        self._followers = Followers(self._settings, self._shards)
+        self._followers = Followers(self._settings)
         self._followers.load(chunks, retuned=config_hash != self._settings.config_hash)
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
         self._declared = DeclaredSchemas()

@@ -83,7 +83,10 @@ def count_capacity(fleet: Record, per_day: float) -> None:
 
 @pasted
 def pass_time(a: Arrays, now_ms: int) -> None:
-    """It is `now_ms`, the time of the row or timer at hand; the fleet is counted if that is due."""
+    """It is `now_ms`, the time of the row at hand; the fleet is counted if that is due.
+
+    A timer that runs out is no such instant: of those that were set anew meanwhile a worker that was started again knows nothing.
+    """
     a.counters[NOW_MS] = now_ms
     if now_ms >= a.fleet[0].due_ms:
         _count(a, now_ms)

@@ -8,7 +8,7 @@ from detectors.compiled import borrowed, entry, inner, pasted
 from detectors.core.layout import Record, Records
 from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
 from detectors.fleet import pass_time
-from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, RUN_EVENTS, TIMERS, Arrays, lent
+from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, NOW_MS, RUN_EVENTS, TIMERS, Arrays, lent
 from detectors.freshness import SILENCE, note_arrival, set_silence_timer, silence_expired
 from detectors.lateness import judge_lateness
 from detectors.numeric_series import NOWHERE, judge_part
@@ -68,7 +68,7 @@ def _run_timers(a: Arrays, until_ms: int, window_ms: int) -> bool:
         timer = a.timers[0]
         due_ms, follower, purpose, token = timer.due_ms, timer.follower, timer.purpose, timer.token
         a.counters[TIMERS] = pop_timer(a.timers, a.counters[TIMERS])
-        pass_time(a, due_ms)
+        a.counters[NOW_MS] = due_ms
         a.followers_dirty[follower >> FOLLOWER_BLOCK_BITS] = 1
         if purpose == RUN_TOO_LONG:
             run_takes_too_long(a, follower, token, due_ms)

@@ -45,8 +45,8 @@ _NAMES: Final = "names"
 class Followers:
     """Every follower of a shard, by the ident of its key; a follower's place is its number in the arrays."""
 
-    def __init__(self, settings: Settings, shards: int = 1) -> None:
-        self._settings, self._shards = settings, shards
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._bank = NumericBank()
         self._followers = RecordArray("follower", FOLLOWER, layout.FOLLOWER_BLOCK_BITS)
         self._runs = RecordArray("runs", RUN, layout.RUN_BLOCK_BITS)
@@ -110,7 +110,7 @@ class Followers:
 
     def _budget_fleet(self, *, anew: bool) -> None:
         whole = self._settings.fleet_false_alarms_per_day
-        budgeted(self._fleet, None if whole is None else whole / self._shards, anew=anew)
+        budgeted(self._fleet, None if whole is None else whole / self._settings.shards, anew=anew)
 
     def key(self, place: int) -> Key:
         """The key that a follower was added for."""

@@ -24,7 +24,6 @@ from stream.formats import guess_format
 from stream.ingest import Ingest
 
 BATCH_RECORDS_MAX = 1000
-SHARD = 0
 
 
 class Place(NamedTuple):
@@ -77,15 +76,18 @@ def read_lines(lines: Iterable[bytes], formats: Mapping[str, str]) -> Iterator[R
 
 
 class Backtest:
-    """The three stages, back to back. `left` says how many records of each partition are still to come."""
+    """The three stages, back to back, with as many shards as the worker has: like series know of one another within a shard.
+
+    `ingest` spreads rows over `settings.shards`, and `left` says how many records of each partition are still to come.
+    """
 
     def __init__(self, settings: Settings, ingest: Ingest, left: Counter[Place], now_ms: int) -> None:
         self._settings, self._ingest, self._left, self._now_ms = settings, ingest, left, now_ms
-        self._detect = Detect(settings, SHARD, triage_partitions=1, shards=1)
+        self._shards = [Detect(settings, shard, triage_partitions=1) for shard in range(settings.shards)]
         self._triage = Triage(settings, Mode.BACKTEST)
         self._previous: dict[Place, int] = {}
         self._wall_ms = 0
-        self._samples = 0
+        self._samples = [0] * settings.shards
         self._anomalies = 0
         self.counts: Counter[Count] = Counter()
         self.dead_letters: list[Output] = []
@@ -137,16 +139,17 @@ class Backtest:
             if output.destination is Destination.DEAD_LETTERS:
                 self.dead_letters.append(output)
             elif output.value is not None:
-                yield from self._detect_and_triage(output.value)
+                yield from self._detect_and_triage(output.partition or 0, output.value)
 
-    def _detect_and_triage(self, payload: bytes) -> Iterator[Alert]:
-        anomalies = self._detect.step(self._samples, self._on_record_time(payload))
-        self._samples += 1
+    def _detect_and_triage(self, shard: int, payload: bytes) -> Iterator[Alert]:
+        detect = self._shards[shard]
+        anomalies = detect.step(self._samples[shard], self._on_record_time(payload))
+        self._samples[shard] += 1
         for output in anomalies:
             if output.value is not None:
                 yield from self._triage.step(self._anomalies, output.value)
                 self._anomalies += 1
-        self.counts.update(self._detect.take_counts())
+        self.counts.update(detect.take_counts())
         self.counts.update(self._triage.take_counts())
 
     def _on_record_time(self, payload: bytes) -> bytes:
@@ -159,7 +162,7 @@ class Backtest:
 
     def followed(self) -> list[Followed]:
         """What is known of every series at the end."""
-        return self._detect.followed()
+        return [series for shard in self._shards for series in shard.followed()]
 
     def ledger(self) -> Ledger:
         """What the alert budgets spent and muted."""
@@ -167,7 +170,10 @@ class Backtest:
 
     def gauges(self) -> dict[str, float]:
         """Sizes at the end: series, open runs, episodes."""
-        return {**self._detect.gauges(), **self._triage.gauges()}
+        sizes: Counter[str] = Counter()
+        for shard in self._shards:
+            sizes.update(shard.gauges())
+        return {**sizes, **self._triage.gauges()}
 
 
 class Contents(NamedTuple):

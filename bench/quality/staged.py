@@ -47,6 +47,8 @@ def alerts_of(first_pass: Iterable[Recorded], records: Iterable[Recorded]) -> It
     contents = survey(first_pass, formats())
     partitions = Counter(place.topic for place in contents.places)
     settings = config().settings()
-    ingest = Ingest(contents.formats, 1, partitions, config().limits_for_ingest(), settings.allowed_skew_ms)
+    ingest = Ingest(
+        contents.formats, settings.shards, partitions, config().limits_for_ingest(), settings.allowed_skew_ms
+    )
     last_ms = 2**53
     yield from Backtest(settings, ingest, contents.places, last_ms).run(records)

@@ -39,10 +39,11 @@ def _run(config: Config, recording: IO[bytes]) -> None:
     contents = survey(read_lines(recording, formats), formats)
     recording.seek(0)
     partitions = Counter(place.topic for place in contents.places)
+    settings = config.settings()
     ingest = Ingest(
-        contents.formats, 1, partitions, config.limits_for_ingest(), config.settings().allowed_skew_ms
+        contents.formats, settings.shards, partitions, config.limits_for_ingest(), settings.allowed_skew_ms
     )
-    test = Backtest(config.settings(), ingest, contents.places, int(time.time() * 1000))
+    test = Backtest(settings, ingest, contents.places, int(time.time() * 1000))
     states: Counter[str] = Counter()
     for alert in test.run(read_lines(recording, formats)):
         states[alert.state] += 1

@@ -56,7 +56,13 @@ def reference(deployment: Deployment, values: list[tuple[int, bytes]]) -> tuple[
     """Alerts and state of the same records, at the same positions, folded in one process."""
     topic, config = deployment.topic("events"), deployment.config
     records = [Recorded(Place(topic, partition), value, 0, -1) for partition, value in values]
-    ingest = Ingest({topic: "events"}, 1, {topic: PARTITIONS}, config.limits_for_ingest(), 300_000)
+    ingest = Ingest(
+        {topic: "events"},
+        config.topics.samples_partitions,
+        {topic: PARTITIONS},
+        config.limits_for_ingest(),
+        300_000,
+    )
     backtest = Backtest(
         config.settings(), ingest, survey(records, {topic: "events"}).places, int(time.time() * 1000)
     )
