@@ -48,7 +48,7 @@ def test_a_restart_does_not_change_when_a_run_is_overdue() -> None:
     for restarts in (False, True):
         process = worker()
         feed, minute = Feed(process, ONE), 0
-        for gap in (15, 1, 10, 10, 15, 1, 1, 1):
+        for gap in (15, 1, 10, 10, 15, 1, 1, 1, 10, 1, 10, 15, 1, 1, 1):
             minute += gap
             feed.run("orders", minute)
         if restarts:
