@@ -116,6 +116,7 @@ class StageAgent:
         self._thread = ThreadPoolExecutor(1, spec.name)
         self._planning = ThreadPoolExecutor(1, f"{spec.name}-snapshots")
         self._folding, self._storing = asyncio.Lock(), asyncio.Lock()
+        self._finished = False
         self._step_seconds = telemetry.step_seconds.labels(spec.name)
         membership.on_change(self.shards.clear)
 
@@ -140,7 +141,7 @@ class StageAgent:
         """Fold in consecutive records, with pauses in which the state may be stored; False when it was not to be."""
         while records.offsets:
             async with self._folding:
-                if self.shards.get(partition) is not shard:
+                if self._finished or self.shards.get(partition) is not shard:
                     return False
                 if not await self._in_order(shard, partition, records.offsets[0]):
                     return False
@@ -249,6 +250,12 @@ class StageAgent:
             deliveries = [delivery for shard in self.shards.values() for delivery in shard.deliveries]
         for delivery in deliveries:
             await delivery
+
+    async def finish(self) -> None:
+        """Fold in nothing more, and store all that was: what the next worker folds in again would be put out twice."""
+        async with self._folding:
+            self._finished = True
+        await self.store()
 
     async def store_for_ever(self, interval_s: float) -> None:
         """Store all shards at every interval, or less often where that would take more than a ninth of the time."""

@@ -190,7 +190,7 @@ class Worker:
             log.warning(
                 "drain.cut_short", after_s=DRAIN_S_MAX, reason="others still write, or there is a backlog"
             )
-        last_steps = [(f"store the state of {agent.name}", agent.store) for agent in self._stages]
+        last_steps = [(f"store the state of {agent.name}", agent.finish) for agent in self._stages]
         try:
             await in_time([*last_steps, ("commit what is stored", app.consumer.commit)], DRAIN_S_MAX)
         except Refused as refused:

@@ -243,6 +243,30 @@ def test_a_stage_is_not_settled_while_it_puts_out_what_its_position_says_is_done
         asyncio.run(scene(kafka))
 
 
+def test_a_finished_stage_folds_in_nothing_that_the_next_worker_would_put_out_again() -> None:
+    """A drain that was cut short stored its state, and went on with the backlog until it had left the group."""
+    events = [sample(offset) for offset in range(2)]
+
+    async def scene(kafka: MockKafka) -> None:
+        with new_outbox(kafka) as (outbox, failures):
+            spec = StageSpec("detect", SAMPLES, STATE, Alerting)
+            store = ShardStore(consumer_properties(kafka))
+            agent = StageAgent(
+                spec, store, membership(Place(SAMPLES, 0)), outbox, Telemetry("test"), no_rewind
+            )
+            await agent.consume(given(events[0]))
+            await agent.finish()
+            await agent.consume(given(events[1]))
+            await agent.store()
+            assert [event.acks for event in events] == [1, 0]
+            assert failures == []
+
+    with stage_cluster() as kafka:
+        asyncio.run(scene(kafka))
+        assert covered(kafka) == 0
+        assert len(stored(kafka, ALERTS)) == 1
+
+
 def test_ingest_acks_a_batch_only_when_its_samples_are_stored() -> None:
     async def scene(kafka: MockKafka, sources: Sources) -> None:
         with new_outbox(kafka) as (outbox, failures):
