@@ -1,7 +1,6 @@
 """The fleet's ceiling: enough is muted to keep to it, and nothing that chance hardly gives."""
 
 import math
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -189,6 +188,6 @@ def test_what_is_muted_does_not_depend_on_batches_interleaving_repeats_or_restar
         if crash_every and step % crash_every == 0:
             pipeline.crash()
     assert undisturbed.triage.ledger.latest_muted, "nothing was muted"
-    assert Counter(alert.kind for alert in undisturbed.alerts)["schema"], "what no chance gives passes"
+    assert any(alert.kind == "schema" for alert in undisturbed.alerts), "what no chance gives passes"
     assert told(pipeline.alerts) == told(undisturbed.alerts)
     assert pipeline.triage.ledger == undisturbed.triage.ledger
