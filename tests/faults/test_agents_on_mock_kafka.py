@@ -184,7 +184,7 @@ def test_a_stage_whose_alert_is_lost_never_acks() -> None:
     event = sample(0)
 
     async def scene(kafka: MockKafka) -> None:
-        with new_outbox(kafka, **{"delivery.timeout.ms": 1_000, "linger.ms": 0}) as (outbox, failures):
+        with new_outbox(kafka, **{"delivery.timeout.ms": 3_000, "linger.ms": 0}) as (outbox, failures):
             spec = StageSpec("detect", SAMPLES, STATE, Alerting)
             store = ShardStore(consumer_properties(kafka))
             agent = StageAgent(
