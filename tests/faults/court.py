@@ -14,7 +14,7 @@ from stream.shard_store import ShardStore
 from tests.faults.judge import SOURCE, Judge, Verdict
 from tests.faults.story import Story
 from tests.faults.supervisor import Supervisor
-from tests.faults.topic_log import committed_offsets, read_log, uncommitted
+from tests.faults.topic_log import committed_offsets, ends, read_log, uncommitted
 from tests.integrations.deployment import PARTITIONS, Deployment, Worker
 
 READ_S: Final = 180.0
@@ -54,6 +54,10 @@ class Court:
                 loaded = store.load(config.detect_state_topic, config.samples_topic, shard).snapshot
                 found |= {} if loaded is None else {shard: loaded.covered_offset + 1}
         return found
+
+    def samples_published(self) -> int:
+        """Records that the samples topic has ever been given."""
+        return ends(self.deployment.bootstrap_servers, self.deployment.config.samples_topic)
 
     def committed_samples(self) -> int:
         """Records of the samples topic that are folded in, stored and committed."""

@@ -22,9 +22,11 @@ def test_a_worker_killed_at_random_moments_loses_doubles_and_changes_nothing(
     court.judge.publish(court.story.chapter(0))
     for number in range(1, rounds + 1):
         worker = court.deployment.start()
-        worker.wait_for("shard.loaded")
+        worker.wait_for("shard.loaded", STAGES)
+        before = court.samples_published()
         with court.judge.publishing(court.story.chapter(number), over_s=WORK_S):
-            time.sleep(court.chance.uniform(0.2, WORK_S))
+            wait_until(lambda before=before: court.samples_published() > before, "the worker is at work")
+            time.sleep(court.chance.uniform(0, WORK_S))
             killed(worker)
     verdict = court.conclude(court.supervise())
     again = read_again(court)

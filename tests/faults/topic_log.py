@@ -58,6 +58,19 @@ def committed_offsets(bootstrap_servers: str, group: str, topic: str) -> dict[in
     return {it.partition: max(0, it.offset) for it in told}
 
 
+def ends(bootstrap_servers: str, topic: str) -> int:
+    """The sum of the end offsets of a topic's partitions."""
+    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "judge", "log_level": 0})
+    try:
+        partitions = consumer.list_topics(topic, ANSWER_S_MAX).topics[topic].partitions
+        watermarks = [
+            consumer.get_watermark_offsets(TopicPartition(topic, it), ANSWER_S_MAX) for it in partitions
+        ]
+    finally:
+        consumer.close()
+    return sum(end for _, end in watermarks)
+
+
 def uncommitted(bootstrap_servers: str, group: str, topics: list[str]) -> int:
     """Records of these topics, as a reader of committed ones sees them, that the group has not committed."""
     left = 0
