@@ -21,6 +21,7 @@ from detectors.core.layout import (
     PROFILE_SHRINK,
     SCALE_FLOOR,
     SCALE_RATES,
+    VISITS_KEPT,
     WARM_UP,
     WEEK_VISITS,
     Record,
@@ -51,8 +52,9 @@ def visits_max(interval_s: float) -> float:
 def profile(s: Record, k: int, hour: int, week_hour: int, interval_s: float) -> tuple[float, float, float]:
     """Seasonal parts of filter `k`: by hour of day, by hour of week, and the blend that is used."""
     prior_visits = WEEK_VISITS * 3600.0 / interval_s
-    day_visits = np.float64(s.day_visits[hour])
-    week_visits = np.float64(s.week_visits[week_hour])
+    most = visits_max(interval_s)
+    day_visits = min(np.float64(s.day_visits[hour]), most)
+    week_visits = min(np.float64(s.week_visits[week_hour]), most)
     by_day = np.float64(s.day_profile[k, hour]) * day_visits / (day_visits + PROFILE_SHRINK)
     by_week = (np.float64(s.week_profile[k, week_hour]) * week_visits + prior_visits * by_day) / (
         week_visits + prior_visits
@@ -72,8 +74,8 @@ def filter_scale(s: Record, k: int, on_log_scale: bool) -> float:
 @inner
 def learn_filter(
     s: Record, k: int, x: float, hour: int, week_hour: int, interval_s: float, scale: float
-) -> None:
-    """Learn `x` in filter `k`, as far as it is ordinary. `scale` is the filter's scale before `x`."""
+) -> float:
+    """Learn `x` in filter `k`, as far as it is ordinary, and return its residual. `scale` is the filter's before `x`."""
     by_day, by_week, blend = profile(s, k, hour, week_hour, interval_s)
     bound = CLIP * scale if s.n >= WARM_UP // 2 else 1e300
     share = 1.0 / (s.n + 1)
@@ -85,6 +87,7 @@ def learn_filter(
     s.level[k] += max(LEVEL_RATES[k], share) * ordinary
     s.scale[k] += max(SCALE_RATES[k], share) * (HALF_NORMAL * abs(ordinary) - s.scale[k])
     _learn_profile(s, k, x - s.level[k], hour, week_hour, interval_s, 3.0 * bound)
+    return float(residual - blend)
 
 
 @inner
@@ -97,6 +100,14 @@ def _learn_profile(
     week += clip(residual - week, bound) / min(s.week_visits[week_hour] + 1.0, most)
     s.day_profile[k, hour] = clip(day, PROFILE_MAX)
     s.week_profile[k, week_hour] = clip(week, PROFILE_MAX)
+
+
+@inner
+def learn_visit(s: Record, hour: int, week_hour: int, interval_s: float) -> None:
+    """Count a sample of an hour, as far as the memory of the profiles reaches."""
+    most = min(math.ceil(visits_max(interval_s)), VISITS_KEPT)
+    s.day_visits[hour] = min(np.int64(s.day_visits[hour]) + 1, most)
+    s.week_visits[week_hour] = min(np.int64(s.week_visits[week_hour]) + 1, most)
 
 
 @inner

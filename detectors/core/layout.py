@@ -29,6 +29,8 @@ HALF_NORMAL = 1.2533
 """sqrt(pi/2): mean absolute deviation to standard deviation."""
 PROFILE_SHRINK = 3.0
 PROFILE_DAYS = 17.0
+VISITS_KEPT = 65_535
+"""Samples of an hour are counted up to here: by 17 days of values that come less than a second apart."""
 WEEK_VISITS = 2.0
 PROFILE_ERROR_RATE = 1 / 2000
 MAGNITUDE_RATE = 1 / 500
@@ -48,6 +50,10 @@ LOOSE_SCORE = 3.4
 HOUR_DAYS_KEPT = 8
 HOUR_DAYS_MIN = 4
 HOUR_SHARE = 0.35
+WEEK_BLOCKS = 84
+"""Blocks of two hours of a week."""
+DAYS_OF_MONTH = 4
+"""Its first and last day and business day."""
 
 CELLS = 512
 NOVELTY_FULL = 0.06
@@ -80,6 +86,7 @@ DEEP = np.dtype(
         ("routine", "<f4"),
         ("tail", "<f4"),
         ("hour_routine", "<f4"),
+        ("week_routine", "<f4"),
         ("block_peak", "<f4"),
         ("block_peak_before", "<f4"),
         ("least", "<f8"),
@@ -93,18 +100,22 @@ DEEP = np.dtype(
         ("cells", "<u8", (CELLS // 64,)),
         ("ring", "<f4", (RING,)),
         ("ring_order", "u1", (RING,)),
-        ("day_visits", "<f4", (HOURS,)),
-        ("week_visits", "<f4", (WEEK_HOURS,)),
+        ("day_visits", "<u2", (HOURS,)),
+        ("week_visits", "<u2", (WEEK_HOURS,)),
         ("day_profile", "<f4", (2, HOURS)),
         ("week_profile", "<f4", (2, WEEK_HOURS)),
         ("hour_peak", "<f4", (HOURS, HOUR_DAYS_KEPT)),
         ("hour_day", "<u2", (HOURS,)),
+        ("hour_down", "u1", (HOURS,)),
+        ("week_peak", "u1", (WEEK_BLOCKS,)),
+        ("month_peak", "u1", (DAYS_OF_MONTH, 3)),
     ]
 )
 """State of one series. All zero bytes before its first sample, so untouched memory costs nothing.
 
 Filters, whose rounding would add up, are doubles. `ring_order` holds the places of the ring from its least
-peak to its greatest. `hour_peak` is that of the eight days up to `hour_day`, the last one with the hour (modulo DAYS).
+peak to its greatest. `hour_peak` is that of the eight days up to `hour_day`, the last one with the hour (modulo DAYS); `hour_down` has a bit for each of them that was downwards.
+`week_routine` is negative when it is downwards; `week_peak` and `month_peak` (of the present day, the last and the ones before) see `calendar_routine`.
 """
 
 Record = Any

@@ -3,7 +3,7 @@
 In general: a ring of one week of overlapping four-hour maxima. Its 66th percentile is the routine peak and its spread
 says how heavy the tail is; both are shrunk to the population. An incident would have to fill a third of the blocks to
 move them. At this hour: the third lowest or so of the last seven days' peaks within this hour and its neighbours, so
-that a nightly load stops alarming.
+that a nightly load stops alarming, and what comes once a week or month (`calendar_routine`).
 """
 
 import math
@@ -11,6 +11,13 @@ import math
 import numpy as np
 
 from detectors.compiled import inner
+from detectors.core.calendar_routine import (
+    begin_day,
+    keep_monthly,
+    keep_weekly,
+    monthly_routine,
+    weekly_routine,
+)
 from detectors.core.layout import (
     BLOCK_MS,
     BLOCK_RUNS_MIN,
@@ -111,9 +118,24 @@ def _peak_near(s: Record, day: int, hour: int) -> float:
 
 
 @inner
-def hour_routine(s: Record, time_ms: int) -> float:
-    """Routine peak around this hour of day over the seven days before, or UNKNOWN with fewer than four known."""
+def hour_routines(s: Record, time_ms: int) -> tuple[float, float]:
+    """Routine peaks around this hour: of the day and the month, or UNKNOWN; and of the week, negative if downwards."""
     day, hour = time_ms // DAY_MS, (time_ms // HOUR_MS) % HOURS
+    monthly = monthly_routine(s, day)
+    daily = _daily_routine(s, day, hour)
+    weekly = weekly_routine(s, day, hour, _peak_near(s, day - 7, hour))
+    return max(daily, monthly) if monthly > 0.0 else daily, weekly
+
+
+@inner
+def routine_of_side(hourly: float, weekly: float, down: bool) -> float:
+    """The routine peak of `hour_routines` for values on one side of what is expected."""
+    return max(hourly, -weekly if down else weekly)
+
+
+@inner
+def _daily_routine(s: Record, day: int, hour: int) -> float:
+    """Routine peak around this hour of day over the seven days before, or UNKNOWN with fewer than four known."""
     first = second = third = math.inf
     known = 0
     for back in range(1, HOUR_DAYS_KEPT):
@@ -130,13 +152,33 @@ def hour_routine(s: Record, time_ms: int) -> float:
 
 @inner
 def _open_hour(s: Record, day: int, hour: int) -> None:
-    """Begin the peak of an hour; those of days that are no longer among the last eight are forgotten."""
+    """Begin the peak of an hour; those of days that are no longer among the last eight are kept by the week."""
     ahead = (day - s.hour_day[hour]) % DAYS
     if (s.hour_day[hour] - day) % DAYS >= HOUR_DAYS_KEPT:
-        for back in range(1, min(ahead, HOUR_DAYS_KEPT)):
-            s.hour_peak[hour, (day - back) % HOUR_DAYS_KEPT] = UNKNOWN
+        for back in range(min(ahead, HOUR_DAYS_KEPT) - 1, -1, -1):
+            _leave_hour(s, day - back, hour, ahead - back)
         s.hour_day[hour] = day % DAYS
     s.hour_peak[hour, day % HOUR_DAYS_KEPT] = UNKNOWN
+
+
+@inner
+def _leave_hour(s: Record, day: int, hour: int, ahead: int) -> None:
+    """Have the week keep an hour of eight days before `day`, which is `ahead` days after the last one with the hour."""
+    place = day % HOUR_DAYS_KEPT
+    if ahead <= HOUR_DAYS_KEPT:
+        down = bool((np.int64(s.hour_down[hour]) >> place) & 1)
+        keep_weekly(s, day - HOUR_DAYS_KEPT, hour, s.hour_peak[hour, place], down)
+    s.hour_peak[hour, place] = UNKNOWN
+
+
+@inner
+def _leave_day(s: Record, day: int) -> None:
+    """Keep what the last hour was for the month, and begin a day."""
+    last_day, last_hour = s.slot_hour // HOURS, s.slot_hour % HOURS
+    if s.slot_hour != NEVER:
+        keep_monthly(s, last_day, s.hour_peak[last_hour, last_day % HOUR_DAYS_KEPT])
+    if day > last_day:
+        begin_day(s, day)
 
 
 @inner
@@ -152,17 +194,22 @@ def roll_routine(s: Record, time_ms: int, on_log_scale: bool) -> None:
         s.block_samples = 0
     s.block_samples += 1
     if slot_hour != s.slot_hour:
-        s.slot_hour = slot_hour
         day, hour = slot_hour // HOURS, slot_hour % HOURS
+        _leave_day(s, day)
+        s.slot_hour = slot_hour
         _open_hour(s, day, hour)
-        s.hour_routine = hour_routine(s, time_ms)
+        s.hour_routine, s.week_routine = hour_routines(s, time_ms)
 
 
 @inner
-def learn_routine(s: Record, surprise: float) -> None:
-    """Take `surprise` into the current block and hour."""
+def learn_routine(s: Record, surprise: float, down: bool) -> None:
+    """Take `surprise` by a value below or above what was expected into the current block and hour."""
     hour, kept = s.slot_hour % HOURS, (s.slot_hour // HOURS) % HOUR_DAYS_KEPT
-    s.hour_peak[hour, kept] = max(s.hour_peak[hour, kept], surprise)
+    if surprise > s.hour_peak[hour, kept]:
+        s.hour_peak[hour, kept] = surprise
+        bit = np.int64(1) << kept
+        others = np.int64(s.hour_down[hour]) & ~bit
+        s.hour_down[hour] = others + bit if down else others
     s.block_peak = max(s.block_peak, surprise)
 
 

@@ -4,7 +4,14 @@ import math
 
 from detectors.compiled import inner
 from detectors.core.band import band, tightened
-from detectors.core.filters import Centres, filter_scale, learn_filter, profile, surprise, visits_max
+from detectors.core.filters import (
+    Centres,
+    filter_scale,
+    learn_filter,
+    learn_visit,
+    profile,
+    surprise,
+)
 from detectors.core.layout import (
     FAST,
     HOUR_MS,
@@ -22,7 +29,14 @@ from detectors.core.layout import (
     Record,
 )
 from detectors.core.novelty import learn_novelty, novelty, start_novelty
-from detectors.core.routine import heaviness, hour_routine, learn_routine, roll_routine, start_routine
+from detectors.core.routine import (
+    heaviness,
+    hour_routines,
+    learn_routine,
+    roll_routine,
+    routine_of_side,
+    start_routine,
+)
 from detectors.core.tail import count_loose, rare_surprise, tail_known, within_budget
 
 _EPOCH_WEEK_HOUR = 96
@@ -119,12 +133,13 @@ def judge_core(  # noqa: PLR0913  a kernel takes no objects
     centres = centres_at(s, time_ms, interval_s, on_log_scale)
     surprised = surprise(x, centres)
     bonus = novelty_bonus(s, x)
-    score = ROUTINE_SCORE + (surprised - max(s.routine, s.hour_routine)) / heaviness(s) + bonus
+    hourly = routine_of_side(s.hour_routine, s.week_routine, x < centres[2])
+    score = ROUTINE_SCORE + (surprised - max(s.routine, hourly)) / heaviness(s) + bonus
     low = min(threshold, LOOSE_SCORE) if allowed > 0.0 else threshold
     if score < low and not asked:
         return max(score, 0.0), False, math.nan, math.nan, math.nan, surprised
     least = _threshold_of(s, threshold, allowed, age_ms)
-    bound = alarm_bound(s, s.hour_routine, least, allowed, interval_s, bonus)
+    bound = alarm_bound(s, hourly, least, allowed, interval_s, bonus)
     alarms = surprised >= bound and score >= least
     if allowed > 0.0 and score >= low and tail_known(s):
         count_loose(s, time_ms, surprised >= rare_surprise(s, allowed, interval_s, bonus * heaviness(s)))
@@ -149,15 +164,20 @@ def core_limits(
     A value that has been seen is judged without a novelty bonus, one well beyond the range with the full one.
     """
     centres = centres_at(s, time_ms, interval_s, on_log_scale)
-    hourly = s.hour_routine if time_ms // HOUR_MS == s.slot_hour else hour_routine(s, time_ms)
+    same_hour = time_ms // HOUR_MS == s.slot_hour
+    hourly, weekly = (s.hour_routine, s.week_routine) if same_hour else hour_routines(s, time_ms)
     threshold = _threshold_of(s, threshold, allowed, age_ms)
-    bound = alarm_bound(s, hourly, threshold, allowed, interval_s, 0.0)
-    bound_beyond = alarm_bound(s, hourly, threshold, allowed, interval_s, novelty_bonus_max(s))
-    expected, lower, upper = band(centres, bound)
-    _, lower_beyond, upper_beyond = band(centres, bound_beyond)
     beyond = NOVELTY_FULL * (s.greatest - s.least)
-    lower = max(lower, min(lower_beyond, s.least - beyond))
-    upper = min(upper, max(upper_beyond, s.greatest + beyond))
+    expected, lower, upper = centres[2], 0.0, 0.0
+    for down in (True, False):
+        side = routine_of_side(hourly, weekly, down)
+        bound = alarm_bound(s, side, threshold, allowed, interval_s, 0.0)
+        bound_beyond = alarm_bound(s, side, threshold, allowed, interval_s, novelty_bonus_max(s))
+        near, far = band(centres, bound), band(centres, bound_beyond)
+        if down:
+            lower = max(near[1], min(far[1], s.least - beyond))
+        else:
+            expected, upper = near[0], min(near[2], max(far[2], s.greatest + beyond))
     return expected, lower, upper
 
 
@@ -175,13 +195,12 @@ def learn_core(
         roll_routine(s, time_ms, on_log_scale)
     hour, week_hour = hours_of(time_ms)
     usual = s.magnitude + filter_scale(s, SLOW, on_log_scale)
+    residual = 0.0
     for k in (FAST, SLOW):
-        learn_filter(s, k, x, hour, week_hour, interval_s, filter_scale(s, k, on_log_scale))
-    most = visits_max(interval_s)
-    s.day_visits[hour] = min(s.day_visits[hour] + 1.0, most)
-    s.week_visits[week_hour] = min(s.week_visits[week_hour] + 1.0, most)
+        residual = learn_filter(s, k, x, hour, week_hour, interval_s, filter_scale(s, k, on_log_scale))
+    learn_visit(s, hour, week_hour, interval_s)
     learn_novelty(s, x)
-    learn_routine(s, surprised)
+    learn_routine(s, surprised, residual < 0.0)
     magnitude = abs(x) if s.n < WARM_UP else min(abs(x), MAGNITUDE_GROWTH_MAX * usual)
     s.magnitude += max(MAGNITUDE_RATE, 1.0 / (s.n + 1)) * (magnitude - s.magnitude)
     s.n += 1

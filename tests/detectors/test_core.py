@@ -19,6 +19,8 @@ from detectors.numeric_layout import YOUNG_SAMPLES
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+SEEN_MS = 14 * DAY_MS
+"""From then on routines of the week may lower a score, which the plain version does not know."""
 TOLERANCE = 2e-5
 """The plain version keeps its profiles and peaks in double precision: on the NAB series the most is 4e-6."""
 ROOT = Path(__file__).parents[2]
@@ -48,11 +50,20 @@ def noisy_day(days: int, every_ms: int = 5 * MINUTE_MS, seed: int = 1) -> tuple[
     return times, 100 + 20 * np.sin(2 * np.pi * times / DAY_MS) + noise
 
 
+def agree(got: np.ndarray, expected: np.ndarray, times_ms: np.ndarray) -> None:
+    """Scores are the same, but for those that the weekly routine lowers."""
+    judged = np.arange(len(got)) >= WARM_UP
+    young = judged & (times_ms < times_ms[0] + SEEN_MS)
+    assert got[young] == pytest.approx(expected[young], rel=TOLERANCE, abs=TOLERANCE)
+    same = np.isclose(got, expected, rtol=5e-3, atol=5e-3)
+    assert (same | (got < expected))[judged].all()
+    assert same[judged].mean() > 0.9
+
+
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_scores_are_those_recorded_from_the_plain_version(path: Path) -> None:
     times_ms, values, expected = columns(path)
-    got = judge_all(times_ms, values)["score"]
-    assert got[WARM_UP:] == pytest.approx(expected[WARM_UP:], rel=TOLERANCE, abs=TOLERANCE)
+    agree(judge_all(times_ms, values)["score"], expected, times_ms)
 
 
 def test_there_are_recorded_scores() -> None:
@@ -72,8 +83,7 @@ def test_scores_are_those_of_the_plain_version_itself(path: Path) -> None:
     times_ms, values, _ = columns(path)
     scorer = plain.Scorer()
     expected = [scorer.update(int(t) // 1000, float(x)) for t, x in zip(times_ms, values, strict=True)]
-    got = judge_all(times_ms, values)["score"]
-    assert got[WARM_UP:] == pytest.approx(np.array(expected)[WARM_UP:], rel=TOLERANCE, abs=TOLERANCE)
+    agree(judge_all(times_ms, values)["score"], np.array(expected), times_ms)
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)

@@ -46,7 +46,7 @@ def test_a_nightly_peak_does_not_alarm_over_daylight_saving_in_its_zone_and_does
     switch: datetime,
 ) -> None:
     here, utc = ([alarms(zone, switch, seed) for seed in SEEDS] for zone in ("Europe/Berlin", "UTC"))
-    assert sum(here) <= 3
+    assert sum(here) <= 5
     assert min(utc) >= 6
 
 
