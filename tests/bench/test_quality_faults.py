@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.quality.attribution import NOBODY, Alerts, Incident, Samples, false_each, found, gathered, owners
-from bench.quality.faults import Course, Size, incidents_of, run
+from bench.quality.fault_runs import Course, Size, incidents_of, run
 from bench.quality.per_run import PerRun
 from bench.quality.staged import RUNS, alerts, run_event
 from detectors.episodes import Episode, Transition
