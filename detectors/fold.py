@@ -4,11 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.ahead import look_ahead
-from detectors.compiled import borrowed, entry, inner, pasted
+from detectors.compiled import entry, inner, pasted
 from detectors.core.layout import Record, Records
 from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
 from detectors.fleet import pass_time
-from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, NOW_MS, RUN_EVENTS, TIMERS, Arrays, lent
+from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, NOW_MS, RUN_EVENTS, TIMERS, Arrays
 from detectors.freshness import SILENCE, note_arrival, set_silence_timer, silence_expired
 from detectors.lateness import judge_lateness
 from detectors.numeric_series import NOWHERE, judge_part
@@ -25,7 +25,6 @@ def fold(a: Arrays, rows: Records, start: int, timers_ms: int, window_ms: int) -
     Rows stand in the order in which they are applied. Returns where to go on once findings are taken and room is made,
     because there was none for more, or the number of rows plus one when all is done.
     """
-    a, rows = lent(a), borrowed(rows)
     for i in range(start, len(rows)):
         look_ahead(a, rows, i)
         row = rows[i]
@@ -82,7 +81,6 @@ def _run_timers(a: Arrays, until_ms: int, window_ms: int) -> bool:
 @entry
 def set_timers(a: Arrays, followers: npt.NDArray[np.int64], window_ms: int) -> None:
     """Set the timers that these followers' state asks for; there is room for them."""
-    a = lent(a)
     for follower in followers:
         f = a.followers[follower]
         set_silence_timer(a, follower)

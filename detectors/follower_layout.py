@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.cadence_layout import CADENCE
-from detectors.compiled import borrowed, inner
 from detectors.core.layout import Records
 from detectors.interest import INTEREST
 from detectors.numeric_layout import TUNED, Bank
@@ -231,40 +230,6 @@ class Arrays(NamedTuple):
     fleet: Records
 
 
-@inner
-def lent(a: Arrays) -> Arrays:
-    """The same arrays, `borrowed` for as long as an entry runs."""
-    bank = Bank(
-        borrowed(a.bank.light),
-        borrowed(a.bank.deep),
-        borrowed(a.bank.counters),
-        borrowed(a.bank.light_dirty),
-        borrowed(a.bank.deep_dirty),
-        borrowed(a.bank.young),
-        borrowed(a.bank.young_dirty),
-        borrowed(a.bank.zones),
-        borrowed(a.bank.models),
-        borrowed(a.bank.models_dirty),
-        borrowed(a.bank.pools),
-    )
-    return Arrays(
-        bank,
-        borrowed(a.followers),
-        borrowed(a.followers_dirty),
-        borrowed(a.runs),
-        borrowed(a.runs_dirty),
-        borrowed(a.ended),
-        borrowed(a.ended_dirty),
-        borrowed(a.timers),
-        borrowed(a.findings),
-        borrowed(a.counters),
-        borrowed(a.tuned),
-        borrowed(a.scratch),
-        borrowed(a.silence_ms),
-        borrowed(a.fleet),
-    )
-
-
 __all__ = [
     "ARRIVALS",
     "CROWD",
@@ -278,5 +243,4 @@ __all__ = [
     "TUNED",
     "WINDOW",
     "Arrays",
-    "lent",
 ]

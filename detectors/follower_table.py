@@ -21,7 +21,6 @@ from detectors.follower_layout import (
     SCHEMA,
     SERIES,
     Arrays,
-    lent,
 )
 from detectors.freshness import NO_TIMER
 from detectors.numeric_kernels import give_slot, tune
@@ -50,13 +49,10 @@ def _place_of(a: Arrays, table: Table, low: int, high: int) -> int:
 
 
 @entry
-def find(a: Arrays, table: Table, idents: Idents) -> npt.NDArray[np.int32]:
-    """The followers of these idents, UNKNOWN where there is none."""
-    a = lent(a)
-    found = np.empty(len(idents), np.int32)
+def find(a: Arrays, table: Table, idents: Idents, found: npt.NDArray[np.int32]) -> None:
+    """Enter into `found` the followers of these idents, UNKNOWN where there is none."""
     for i in range(len(idents)):
         found[i] = table[_place_of(a, table, idents[i, 0], idents[i, 1])] - 1
-    return found
 
 
 @entry
@@ -69,13 +65,12 @@ def add(  # noqa: PLR0913  a kernel takes no objects
     free: int,
     now_ms: int,
     found: npt.NDArray[np.int32],
-) -> npt.NDArray[np.int64]:
-    """Add followers for the UNKNOWN ones in `found`, as long as there are `free` ones; returns which keys they are for.
+    new: npt.NDArray[np.int64],
+) -> int:
+    """Add followers for the UNKNOWN ones in `found`, as long as there are `free` ones; enters into `new` which keys they are for.
 
-    `tuned` holds the settings' numbers of each part by kind; they count as seen `now_ms`. Arrays and table have room.
+    `tuned` holds the settings' numbers of each part by kind; they count as seen `now_ms`. Arrays and table have room. Returns how many.
     """
-    a = lent(a)
-    new = np.empty(len(idents), np.int64)
     count = 0
     for i in range(len(idents)):
         if found[i] != UNKNOWN:
@@ -90,7 +85,7 @@ def add(  # noqa: PLR0913  a kernel takes no objects
             new[count] = i
             count += 1
         found[i] = table[at] - 1
-    return new[:count]
+    return count
 
 
 @pasted
@@ -124,7 +119,6 @@ def _own_series(f: Record) -> int:
 @entry
 def fill(a: Arrays, table: Table) -> None:
     """Enter all followers into an empty table."""
-    a = lent(a)
     for place in range(a.counters[FOLLOWERS_TOP]):
         f = a.followers[place]
         if f.kind != FREE:
@@ -133,14 +127,17 @@ def fill(a: Arrays, table: Table) -> None:
 
 @entry
 def give_up(
-    a: Arrays, idle_since_ms: int, young_since_ms: int, young_n: int, kept: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.int64]:
+    a: Arrays,
+    idle_since_ms: int,
+    young_since_ms: int,
+    young_n: int,
+    kept: npt.NDArray[np.bool_],
+    given: npt.NDArray[np.int64],
+) -> int:
     """Forget every follower that had no row since `idle_since_ms`, those with fewer than `young_n` samples earlier.
 
-    Those that are `kept` stay. Returns the places of those given up; the table has to be filled anew.
+    Those that are `kept` stay. Enters the places of those given up into `given`, and returns how many; the table has to be filled anew.
     """
-    a = lent(a)
-    given = np.empty(a.counters[FOLLOWERS_TOP], np.int64)
     count = 0
     for place in range(a.counters[FOLLOWERS_TOP]):
         f = a.followers[place]
@@ -151,7 +148,7 @@ def give_up(
             _give(a, place)
             given[count] = place
             count += 1
-    return given[:count]
+    return count
 
 
 @pasted
@@ -183,7 +180,6 @@ def _give(a: Arrays, place: int) -> None:
 @entry
 def retune(a: Arrays, followers: npt.NDArray[np.int64]) -> None:
     """Give the numeric series of these followers the settings that they name now."""
-    a = lent(a)
     for place in followers:
         f = a.followers[place]
         for part in range(MEASURES):

@@ -139,7 +139,10 @@ class Followers:
 
     def find(self, idents: bytes) -> npt.NDArray[np.int32]:
         """The places of the followers of some keys by ident, UNKNOWN for those that have none."""
-        return find(self.arrays, self._table, _words(idents))
+        words = _words(idents)
+        found = np.empty(len(words), np.int32)
+        find(self.arrays, self._table, words, found)
+        return found
 
     def add(
         self, idents: bytes, kinds: bytes, now_ms: int, found: npt.NDArray[np.int32]
@@ -151,8 +154,9 @@ class Followers:
         unknown = int((found == UNKNOWN).sum())
         self._reserve_followers(unknown)
         room = max(0, self._settings.series_max - len(self))
-        kind_codes = np.frombuffer(kinds, np.uint8)
-        return add(self.arrays, self._table, _words(idents), kind_codes, self._by_kind, room, now_ms, found)
+        codes, new = np.frombuffer(kinds, np.uint8), np.empty(len(found), np.int64)
+        count = add(self.arrays, self._table, _words(idents), codes, self._by_kind, room, now_ms, found, new)
+        return new[:count]
 
     def name(self, places: npt.NDArray[np.int32], names: Sequence[bytes]) -> None:
         """Name followers by their keys in msgpack; settings by label apply from then on."""
@@ -196,7 +200,9 @@ class Followers:
         kept = np.zeros(self._used(layout.FOLLOWERS_TOP), np.bool_)
         kept[busy] = True
         idle_ms, young_ms = now_ms - IDLE_MS, now_ms - YOUNG_IDLE_MS
-        given: list[int] = give_up(self.arrays, idle_ms, young_ms, YOUNG_SAMPLES, kept).tolist()
+        places = np.empty(len(kept), np.int64)
+        count = give_up(self.arrays, idle_ms, young_ms, YOUNG_SAMPLES, kept, places)
+        given: list[int] = places[:count].tolist()
         for place in given:
             self._name(place, b"")
         self._fill_table(len(self._table))

@@ -1,7 +1,6 @@
 """Memory as kernels see it: reading it by address, and asking for it ahead of time.
 
-Whoever reads by address keeps the memory and stays within it; an address is passed on for nothing, an array is not (see
-`compiled.borrowed`).
+Whoever reads by address keeps the memory and stays within it.
 """
 
 from collections.abc import Callable

@@ -34,6 +34,7 @@ from detectors.few_values import (
     tell_values,
     value_limits,
 )
+from detectors.free_places import give_place, take_place
 from detectors.local_time import local_ms
 from detectors.numeric_layout import (
     ACCEPTED,
@@ -77,7 +78,10 @@ from detectors.run_head import (
     leave_pool,
     run_limits,
     tell_pool,
+    to_log_scale,
 )
+from detectors.run_routines import routine_range
+from detectors.run_tails import spread_of
 
 _INTERVAL_START_S = 60.0
 _INTERVAL_RATE = 0.01
@@ -209,43 +213,8 @@ def _note_time(s: Record, time_ms: int) -> None:
 
 
 @pasted
-def _take_deep(bank: Bank) -> int:
-    free = bank.counters[DEEP_FREE]
-    if free > 0:
-        bank.counters[DEEP_FREE] = bank.deep[free].block
-        bank.deep[free].block = 0
-        return free
-    bank.counters[DEEP_TOP] += 1
-    return bank.counters[DEEP_TOP] - 1
-
-
-@pasted
-def _take_model(bank: Bank) -> int:
-    free = bank.counters[MODEL_FREE]
-    if free > 0:
-        bank.counters[MODEL_FREE] = bank.models[free].n
-        bank.models[free].n = 0
-        return free
-    bank.counters[MODEL_TOP] += 1
-    return bank.counters[MODEL_TOP] - 1
-
-
-@pasted
-def _take_young(bank: Bank) -> int:
-    free = bank.counters[YOUNG_FREE]
-    if free > 0:
-        bank.counters[YOUNG_FREE] = bank.young[free].time_ms[0]
-        bank.young[free].time_ms[0] = 0
-        return free
-    bank.counters[YOUNG_TOP] += 1
-    return bank.counters[YOUNG_TOP] - 1
-
-
-@pasted
 def _give_young(bank: Bank, place: int) -> None:
-    bank.young[place : place + 1].view(np.uint8)[:] = 0
-    bank.young[place].time_ms[0] = bank.counters[YOUNG_FREE]
-    bank.counters[YOUNG_FREE] = place
+    give_place(bank.young, bank.counters, YOUNG_FREE, place)
     bank.young_dirty[place >> YOUNG_BLOCK_BITS] = 1
 
 
@@ -253,7 +222,7 @@ def _give_young(bank: Bank, place: int) -> None:
 def _keep_young(bank: Bank, s: Record, time_ms: int, x: float) -> None:
     """Keep one of the first values for the core, which does not learn yet."""
     if s.deep == 0:
-        s.deep = -_take_young(bank)
+        s.deep = -take_place(bank.young, bank.counters, YOUNG_TOP, YOUNG_FREE)
     young = bank.young[-s.deep]
     young.time_ms[s.n] = time_ms
     young.value[s.n] = x
@@ -275,7 +244,7 @@ def _seed(bank: Bank, s: Record, core: Record, young: Record) -> None:
 def _earn_deep(bank: Bank, s: Record) -> None:
     """Give a series the scorer's state."""
     young = -s.deep
-    s.deep = _take_deep(bank)
+    s.deep = take_place(bank.deep, bank.counters, DEEP_TOP, DEEP_FREE)
     if young > 0:
         _seed(bank, s, bank.deep[s.deep], bank.young[young])
         _give_young(bank, young)
@@ -324,10 +293,11 @@ def _value_row(s: Record, core: Record, time_ms: int, local: int, x: float, aske
 @inner
 def _run_row(s: Record, m: Record, pool: Record, time_ms: int, local: int, x: float, asked: bool) -> Row:
     """What the model of runs says of a run, which it then learns."""
-    nan, pooled = math.nan, m.n < FIRST
+    nan, pooled, y = math.nan, m.n < FIRST, to_log_scale(x)
+    routines = routine_range(m, local, spread_of(m, 0), s.interval_s)
     score, expected, lower, upper, p_value, crosses, change = 0.0, nan, nan, nan, nan, False, ORDINARY
     if is_judged(m, pool):
-        said = judge_run(s, m, time_ms, local, x, asked)
+        said = judge_run(s, m, time_ms, local, x, y, routines, asked)
         score, expected, lower, upper, p_value, crosses, change = said
         lower, upper = _edges_for(s, expected, lower, upper)
         crosses = crosses and not (abs(expected) < s.min_volume and abs(x) <= s.min_volume)
@@ -336,7 +306,7 @@ def _run_row(s: Record, m: Record, pool: Record, time_ms: int, local: int, x: fl
     anomalous = note_crossing(s, crosses)
     if not anomalous and abs(change) != ACCEPTED:
         change = ORDINARY
-    learn_run(s, m, pool, time_ms, local, x)
+    learn_run(s, m, pool, time_ms, local, x, y, routines)
     warming = s.n < WARM_UP
     row = score, expected, lower, upper, p_value, s.n, s.first_ms, s.interval_s
     return (*row, RUN_ROUTINE, anomalous, warming, pooled, change)
@@ -369,7 +339,7 @@ def _run_sample(bank: Bank, s: Record, time_ms: int, x: float, asked: bool) -> R
     """The model of runs judges, then learns, and tells its pool."""
     local = local_ms(bank.zones, s.zone, time_ms)
     if s.deep == 0:
-        s.deep = _take_model(bank)
+        s.deep = take_place(bank.models, bank.counters, MODEL_TOP, MODEL_FREE)
     bank.models_dirty[s.deep >> MODEL_BLOCK_BITS] = 1
     m, place = bank.models[s.deep], pool_of(s.pool, s.interval_s)
     row = _run_row(s, m, bank.pools[place], time_ms, local, x, asked)
@@ -505,16 +475,10 @@ def give_slot(bank: Bank, slot: int) -> None:
     s = bank.light[slot]
     if s.deep > 0 and s.kind == RUNS:
         leave_pool(bank.models[s.deep], bank.pools[bank.models[s.deep].pool])
-        model = bank.models[s.deep : s.deep + 1].view(np.uint8)
-        model[:] = 0
-        bank.models[s.deep].n = bank.counters[MODEL_FREE]
-        bank.counters[MODEL_FREE] = s.deep
+        give_place(bank.models, bank.counters, MODEL_FREE, s.deep)
         bank.models_dirty[s.deep >> MODEL_BLOCK_BITS] = 1
     elif s.deep > 0:
-        deep = bank.deep[s.deep : s.deep + 1].view(np.uint8)
-        deep[:] = 0
-        bank.deep[s.deep].block = bank.counters[DEEP_FREE]
-        bank.counters[DEEP_FREE] = s.deep
+        give_place(bank.deep, bank.counters, DEEP_FREE, s.deep)
         bank.deep_dirty[s.deep >> DEEP_BLOCK_BITS] = 1
     elif s.deep < 0:
         _give_young(bank, -s.deep)

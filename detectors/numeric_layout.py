@@ -67,7 +67,7 @@ of odds, see `few_values`). `prior_weight` values of a relative spread `prior_sp
 as known before the first one (weight 0: as of any series). `pool` says which series are like it and `pooled` what it has told them,
 see `pools`. `deep` is the place of its state, of a RUN_MODEL for runs and of the scorer's for values: 0, where nothing is
 ever learned, until the series has one, or minus the place of its YOUNG record. In a free slot `first_ms` is 1 + the next free
-slot (0: none), in a free DEEP record `block` and in a free RUN_MODEL `n` is the next free place.
+slot (0: none); of free DEEP, YOUNG and RUN_MODEL records see `free_places`.
 """
 
 TUNED = np.dtype(
@@ -86,7 +86,7 @@ TUNED = np.dtype(
 """What a user tunes of one series: the settings in LIGHT. `asked`: a model of the user's is asked about each sample."""
 
 YOUNG = np.dtype([("time_ms", "<i8", (YOUNG_SAMPLES,)), ("value", "<f8", (YOUNG_SAMPLES,))])
-"""The first values of a series. In a free record `time_ms[0]` is the next free place."""
+"""The first values of a series."""
 
 COUNTERS = 8
 LIGHT_TOP, LIGHT_FREE, DEEP_TOP, DEEP_FREE, YOUNG_TOP, YOUNG_FREE, MODEL_TOP, MODEL_FREE = range(COUNTERS)

@@ -32,7 +32,7 @@ TOGETHER, WIDTH_MAX = 0.1, 1 / 3
 LATE_MAX = 0.75
 LATE_MIN = 0.1
 """Shares of the period."""
-_PLACES = 1
+_TIMES, _PLACES = 0, 1
 
 
 @inner
@@ -43,8 +43,8 @@ def find_rhythm(c: Record, false_alarms_per_day: float, scratch: Scratch) -> Non
     for tried in PERIODS_MS:
         if abs(c.typical_ms - tried) <= NEAR * tried:
             period = tried
-    times = lay_out(c, scratch, RECENT)
-    n = len(times)
+    n = lay_out(c, scratch, RECENT)
+    times = scratch[_TIMES][:n]
     if period == 0 or n < ARRIVALS_MIN:
         return
     places = scratch[_PLACES][:n]

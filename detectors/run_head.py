@@ -32,6 +32,7 @@ from detectors.run_model import (
     standardised,
     zeros_are_usual,
 )
+from detectors.run_routines import Range, routine_range
 from detectors.run_tails import spread_of, tail_share
 from detectors.shift import follow_shift, forget_shift
 
@@ -74,7 +75,8 @@ def is_judged(m: Record, pool: Record) -> bool:
 @inner
 def run_limits(s: Record, m: Record, local: int) -> tuple[float, float, float]:
     """Expected, lower and upper of the next run; the reach is as of the last run, unless the budget is another."""
-    likely, least, greatest, scale, _ = predicted(m, local, s.interval_s)
+    routines = routine_range(m, local, spread_of(m, 0), s.interval_s)
+    likely, least, greatest, scale, _ = predicted(m, routines)
     expected = from_log_scale(likely)
     if is_count(m, likely):
         sides = 2.0 if s.direction == BOTH else 1.0
@@ -105,29 +107,43 @@ def _p_value(s: Record, m: Record, x: float, t: float, least: float, greatest: f
 
 
 @inner
-def judge_run(s: Record, m: Record, time_ms: int, local: int, x: float, asked: bool) -> RunVerdict:
-    """Judge a run that is not learned yet; lasting changes take it in."""
+def judge_run(  # noqa: PLR0913  a kernel takes no objects
+    s: Record, m: Record, time_ms: int, local: int, x: float, y: float, routines: Range, asked: bool
+) -> RunVerdict:
+    """Judge a run that is not learned yet, `y` on the log scale; lasting changes take it in.
+
+    `routines` is what routines add to it. Numbers of an ordinary run are only worked out if they are `asked` for.
+    """
     alpha = alpha_of(s.false_alarms_per_day, s.interval_s)
     if x == 0.0 and zeros_are_usual(m, alpha):
         _, expected, _, _, _, _, _ = _unknown(m)
         return 0.0, expected, math.nan, math.nan, math.nan, False, ORDINARY
     refresh_reach(m, alpha, s.direction)
-    likely, least, greatest, scale, new = predicted(m, local, s.interval_s)
-    y, spread = to_log_scale(x), spread_of(m, 0)
+    likely, least, greatest, scale, new = predicted(m, routines)
+    spread = spread_of(m, 0)
     t = standardised(y, least, greatest, scale)
     excess = -1.0
     if m.n >= FIRST and not new:
         follow_shift(m, t, known_of(m))
         excess = shift_state(m, t, s.direction, spread, s.min_effect, s.interval_s)
-    expected = from_log_scale(likely)
-    point = abs(t) >= m.reach and _counts(s.direction, t) and abs(x - expected) > s.min_effect * abs(expected)
-    if point and is_count(m, likely):
-        sides = 2.0 if s.direction == BOTH else 1.0
-        point = count_share(m, x, least if t < 0.0 else greatest, t < 0.0) < POINTS * alpha / sides
+    point = abs(t) >= m.reach and _counts(s.direction, t) and _is_point(s, m, x, t, likely, least, greatest)
     stage = NOTHING
     if m.n >= FIRST:
         stage = follow_new_level(m, time_ms, y - likely, spread, s.interval_s, point or m.shifted != 0)
-    return _said(s, m, local, x, t, least, greatest, point, excess, stage, asked)
+    if not (asked or point or m.shifted != 0 or stage != NOTHING):
+        return 0.0, math.nan, math.nan, math.nan, math.nan, False, ORDINARY
+    return _said(s, m, local, x, t, least, greatest, point, excess, stage)
+
+
+@inner
+def _is_point(s: Record, m: Record, x: float, t: float, likely: float, least: float, greatest: float) -> bool:
+    """Whether a run so far out is far enough from what was expected, and rare as a count if it is one."""
+    expected = from_log_scale(likely)
+    if abs(x - expected) <= s.min_effect * abs(expected):
+        return False
+    sides = 2.0 if s.direction == BOTH else 1.0
+    bar = POINTS * alpha_of(s.false_alarms_per_day, s.interval_s) / sides
+    return not is_count(m, likely) or count_share(m, x, least if t < 0.0 else greatest, t < 0.0) < bar
 
 
 @inner
@@ -142,7 +158,6 @@ def _said(  # noqa: PLR0913  a kernel takes no objects
     point: bool,
     excess: float,
     stage: int,
-    asked: bool,
 ) -> RunVerdict:
     change = _change(m, t, point, stage)
     anomalous = change != ORDINARY and abs(change) != ACCEPTED
@@ -153,8 +168,6 @@ def _said(  # noqa: PLR0913  a kernel takes no objects
         )
     else:
         score = min(score, math.nextafter(s.threshold, 0.0)) if stage == NOTHING else 0.0
-    if not (asked or anomalous or stage != NOTHING):
-        return score, math.nan, math.nan, math.nan, math.nan, False, ORDINARY
     expected, lower, upper = run_limits(s, m, local)
     p_value = _p_value(s, m, x, t, least, greatest)
     if point:
@@ -193,8 +206,10 @@ def accept(m: Record) -> None:
 
 
 @inner
-def learn_run(s: Record, m: Record, pool: Record, time_ms: int, local: int, x: float) -> None:
-    """Learn a run, and what pools are told of it."""
+def learn_run(  # noqa: PLR0913  a kernel takes no objects
+    s: Record, m: Record, pool: Record, time_ms: int, local: int, x: float, y: float, routines: Range
+) -> None:
+    """Learn a run, `y` on the log scale, to which routines were to add `routines`; and what pools are told of it."""
     zero, spells = x == 0.0, m.zero_spells
     note_fraction(m, x)
     note_zero(m, zero)
@@ -206,7 +221,7 @@ def learn_run(s: Record, m: Record, pool: Record, time_ms: int, local: int, x: f
     runs, variance = PRIOR_RUNS, PRIOR_VARIANCE
     if m.n < FIRST and is_known(pool):
         runs, variance = prior_of(pool, 2.0 / TELLS_POOL_EVERY)
-    learn(m, time_ms, local, to_log_scale(x), s.interval_s, runs, variance)
+    learn(m, time_ms, local, y, s.interval_s, runs, variance, routines)
 
 
 @inner
@@ -239,4 +254,5 @@ __all__ = [
     "leave_pool",
     "run_limits",
     "tell_pool",
+    "to_log_scale",
 ]

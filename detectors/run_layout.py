@@ -19,7 +19,7 @@ STARTS = (0, HOURS, HOURS + WEEK_DAYS, HOURS + WEEK_DAYS + END_CLASSES)
 VISIT = np.dtype(
     [("key", "<i8"), ("place", "<i4"), ("count", "<i4"), ("total", "<f4"), ("gain", "<f4")],
 )
-"""The day at hand, not yet learned as a routine: its number, class, runs, and what they said."""
+"""The day at hand, not yet learned as a routine: its key, class (of the latest hour by hours), runs, and what they said."""
 
 RUN_MODEL = np.dtype(
     [
@@ -65,4 +65,4 @@ RUN_MODEL = np.dtype(
     ]
 )
 """State of one series of runs. The `first` ones are kept as they are: the level begins as their median, so one incident among them
-does not count. All zero bytes before its first run; in a free one `n` is the next free place."""
+does not count. All zero bytes before its first run."""

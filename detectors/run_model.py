@@ -20,7 +20,7 @@ from detectors.counts import count_at_least, count_at_most, greatest_count, leas
 from detectors.new_level import forget_new_level
 from detectors.numeric_layout import BOTH, DOWN, FIRST, UP
 from detectors.run_layout import BY_WEEKDAY, CLASSES, ROUTINES
-from detectors.run_routines import learn_routines, routine_range, start_routines, today
+from detectors.run_routines import Range, learn_routines, routine_range, start_routines, today
 from detectors.run_tails import forget_tails, learn_tails, reach_for, spread_of, start_tails
 from detectors.shift import (
     excess_down,
@@ -92,10 +92,10 @@ def known_of(m: Record) -> float:
 
 
 @inner
-def predicted(m: Record, local_ms: int, interval_s: float) -> Prediction:
-    """The next run, once one is known."""
+def predicted(m: Record, routines: Range) -> Prediction:
+    """The next run, once one is known, with what routines add to it."""
     centre, unit = m.level + m.slope, spread_of(m, 0)
-    likely, least, greatest, variance, new = routine_range(m, local_ms, unit, interval_s)
+    likely, least, greatest, variance, new = routines
     scale = math.sqrt(unit * unit * (1.0 + 1.0 / min(m.n, MEMORY)) + variance + new)
     return centre + likely, centre + least, centre + greatest, scale, new > 0.0
 
@@ -174,7 +174,7 @@ def _median_of_first(m: Record) -> float:
 
 
 @inner
-def learn(
+def learn(  # noqa: PLR0913  a kernel takes no objects
     m: Record,
     time_ms: int,
     local_ms: int,
@@ -182,15 +182,16 @@ def learn(
     interval_s: float,
     prior_runs: float,
     prior_variance: float,
+    routines: Range,
 ) -> None:
-    """Learn a run, clipped."""
+    """Learn a run, clipped; `routines` is what they were to add, as far as one of the first runs does not begin anew."""
     if m.n < FIRST:
         start(m, y, prior_runs, prior_variance)
         likely, _, _, _, _ = routine_range(m, local_ms, spread_of(m, 0), interval_s)
         learn_routines(m, local_ms, y - m.level, likely, spread_of(m, 0))
         return
     spread = spread_of(m, 0)
-    likely, least, greatest, _, _ = routine_range(m, local_ms, spread, interval_s)
+    likely, least, greatest, _, _ = routines
     lasting = m.new_mean if m.new_runs >= LASTING_RUNS else 0.0
     residual = y - m.level - m.slope
     ordinary = clip(residual - likely, CLIP * spread)

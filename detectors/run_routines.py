@@ -63,6 +63,19 @@ def class_of(kind: int, local_ms: int) -> int:
 
 
 @inner
+def _day_key(local_ms: int) -> int:
+    """What stands for a day, never 0: 0 is no day yet."""
+    return 2 * (local_ms // DAY_MS) + 1
+
+
+@inner
+def _class_at(m: Record, kind: int, local_ms: int) -> int:
+    """`class_of`, which the day at hand knows already."""
+    day = m.visit[kind]
+    return day.place if kind != BY_HOUR and day.key == _day_key(local_ms) else class_of(kind, local_ms)
+
+
+@inner
 def _known_class(m: Record, kind: int, place: int) -> int:
     """The class, or while it has not been visited the other one of the same day of the month; NONE if neither was."""
     if m.visits[place] > 0:
@@ -105,8 +118,10 @@ def routine_range(m: Record, local_ms: int, spread: float, interval_s: float) ->
     """See `Range`."""
     likely = least = greatest = variance = new = 0.0
     for kind in range(ROUTINES):
-        place = class_of(kind, local_ms)
-        if place < 0 or m.routine[kind] < REJECTED:
+        if m.routine[kind] < REJECTED:
+            continue
+        place = _class_at(m, kind, local_ms)
+        if place < 0:
             continue
         known = _known_class(m, kind, place)
         if known < 0:
@@ -134,7 +149,7 @@ def routine_range(m: Record, local_ms: int, spread: float, interval_s: float) ->
 def _runs_of_today(m: Record, kind: int, place: int, local_ms: int) -> int:
     """Runs of the day at hand in a class: they are in the level already."""
     visit = m.visit[kind]
-    if visit.key != 1 + local_ms // DAY_MS:
+    if visit.key != _day_key(local_ms):
         return 0
     if kind == BY_HOUR:
         return int(m.hour_count[place])
@@ -151,13 +166,13 @@ def start_routines(m: Record) -> None:
 @inner
 def learn_routines(m: Record, local_ms: int, residual: float, likely: float, spread: float) -> bool:
     """Learn `residual`, a run without its level; `likely` is what routines were thought to add. True: one is believed now."""
-    found, day = False, 1 + local_ms // DAY_MS
+    found, day = False, _day_key(local_ms)
     for kind in range(ROUTINES):
         visit = m.visit[kind]
+        place = _class_at(m, kind, local_ms)
         if visit.key != day:
             found = _end_day(m, kind, spread) or found
             visit.key = day
-        place = class_of(kind, local_ms)
         visit.place = place
         if place < 0:
             continue

@@ -35,6 +35,8 @@ TAIL_CLIP = 5.0
 STRANGE = 3.0
 EVIDENCE_MEMORY = 600.0
 EVIDENCE_RANGE = 12.0
+REACH_START, REACH_MAX = (0.5, 4.0), 1e4
+GRID, CLOSE = 1e-3, 1e-4
 SPREAD_MIN = 0.02
 """On the log scale: differences of 2 % are noise."""
 
@@ -99,20 +101,55 @@ def tail_share(m: Record, distance: float, widening: float, known: float) -> flo
 
 @inner
 def reach_for(m: Record, tail: float, known: float) -> float:
-    """The distance, in scales of normal noise, that is exceeded with probability `tail`: by regula falsi on logarithms."""
-    unit = spread_of(m, 0)
-    low, high = 0.5, 4.0
+    """The distance, in scales of normal noise, that is exceeded with probability `tail`, rounded up on a grid of 0.1 %.
+
+    A tail costs a microsecond, so the crossing is found by secants (`_crossing`), and its place on the grid by bisection, for
+    which the tail is only asked again where it is not clear.
+    """
     target = math.log(tail)
-    at_high = math.log(tail_share(m, high * unit, 0.0, known)) - target
-    while at_high > 0.0 and high < 1e4:
+    crossing = _crossing(m, target, known)
+    low, high = REACH_START
+    while _is_exceeded(m, high, crossing, target, known) and high < REACH_MAX:
         low, high = high, 2.0 * high
-        at_high = math.log(tail_share(m, high * unit, 0.0, known)) - target
-    for _ in range(40):
+    while high - low >= GRID * low:
         middle = math.sqrt(low * high)
-        if high - low < 1e-3 * low:
-            break
-        if math.log(tail_share(m, middle * unit, 0.0, known)) > target:
+        if _is_exceeded(m, middle, crossing, target, known):
             low = middle
         else:
             high = middle
     return high
+
+
+@inner
+def _surplus(m: Record, distance: float, target: float, known: float) -> float:
+    """The logarithm of how much more often than `target`, a logarithm too, a distance in scales of normal noise is exceeded."""
+    return math.log(tail_share(m, distance * spread_of(m, 0), 0.0, known)) - target
+
+
+@inner
+def _is_exceeded(m: Record, distance: float, crossing: float, target: float, known: float) -> bool:
+    """Whether a distance is exceeded more often than `target`, the logarithm of a probability."""
+    if abs(distance - crossing) > 2.0 * CLOSE * crossing:
+        return distance < crossing
+    return _surplus(m, distance, target, known) > 0.0
+
+
+@inner
+def _crossing(m: Record, target: float, known: float) -> float:
+    """Where a distance is exceeded as often as `target` says, within `CLOSE`: by secants on logarithms, kept in a bracket."""
+    low, high = math.log(REACH_START[0]), math.log(2.0 * REACH_MAX)
+    at = math.log(min(max(m.reach, REACH_START[1]), REACH_MAX))
+    before = surplus_before = math.nan
+    while True:
+        surplus = _surplus(m, math.exp(at), target, known)
+        if surplus > 0.0:
+            low = at
+        else:
+            high = at
+        slope = 2.0 * (surplus + target) if math.isnan(before) else (surplus - surplus_before) / (at - before)
+        following = at - surplus / slope
+        if not low <= following <= high:
+            following = 0.5 * (low + high)
+        if abs(following - at) < CLOSE:
+            return math.exp(following)
+        before, surplus_before, at = at, surplus, following

@@ -37,8 +37,8 @@ Numbers = npt.NDArray[np.float64]
 
 
 @inner
-def lay_out(c: Record, scratch: Scratch, most: int) -> Numbers:
-    """The clock times of the latest arrivals, up to `most`, newest first."""
+def lay_out(c: Record, scratch: Scratch, most: int) -> int:
+    """Write down in the first row of `scratch` the clock times of the latest arrivals, up to `most`, newest first; returns how many."""
     times = scratch[_TIMES]
     times[0] = c.clock_ms
     n = 1
@@ -48,13 +48,13 @@ def lay_out(c: Record, scratch: Scratch, most: int) -> Numbers:
             break
         times[n] = before
         n += 1
-    return times[:n]
+    return n
 
 
 @inner
 def find_schedule(c: Record, false_alarms_per_day: float, scratch: Scratch) -> bool:
     """Work out from the arrivals when the next one is expected; False when they follow no schedule."""
-    times = lay_out(c, scratch, GAPS_MAX)
+    times = scratch[_TIMES][: lay_out(c, scratch, GAPS_MAX)]
     of = scratch[_SLOTS][: len(times)]
     centers = scratch[_OF_SLOTS][:SLOTS_MAX]
     slots = _cluster(times, of, centers, scratch)
@@ -200,7 +200,8 @@ def _expect(
             c.rule, c.rule_days = rule, named
     if chosen < 0 or outside > OUTSIDE_MAX * len(times):
         return False
-    distances = _distances(times, of, chosen, centers[chosen], scratch)
+    distances = scratch[_KEYS][: _distances(times, of, chosen, centers[chosen], scratch)]
+    sort_few(distances)
     early, late = margins(distances, expected - times[0], false_alarms_per_day)
     c.center_ms, c.early_ms, c.late_ms = int(expected), int(early), int(late)
     return late <= LATE_MS_MAX
@@ -220,11 +221,11 @@ def _hits(times: Numbers, of: Numbers, slot: int, center: float, scratch: Scratc
 
 
 @inner
-def _distances(times: Numbers, of: Numbers, slot: int, center: float, scratch: Scratch) -> Numbers:
+def _distances(times: Numbers, of: Numbers, slot: int, center: float, scratch: Scratch) -> int:
+    """How far the arrivals at a slot's time were from it; returns how many there are."""
     distances, count = scratch[_KEYS], 0
     for i in range(len(times)):
         if of[i] == slot:
             distances[count] = times[i] - center - _day(times[i], center) * DAY_MS
             count += 1
-    sort_few(distances[:count])
-    return distances[:count]
+    return count

@@ -15,7 +15,7 @@ from numba import from_dtype, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from detectors.compiled import borrowed, entry
+from detectors.compiled import entry
 from stream.formats.values import Values
 
 Ints = npt.NDArray[np.int64]
@@ -102,6 +102,7 @@ class Messages:
     def take(self, functions: Functions) -> list[Columns]:
         """The columns of each partition found, in that order. All messages are destroyed."""
         table = self._table[: self._rows]
+        ends = np.cumsum(table[:, _RECORDS:], axis=0)
         records, size = table[:, _RECORDS].sum(), table[:, _BYTES].sum()
         filled = _Filled(
             np.empty(records, np.int64),
@@ -110,9 +111,10 @@ class Messages:
             np.empty(records, np.bool_),
             np.empty(size, np.uint8),
         )
-        _take(self.pointers[: self._count], self._row, table, filled, *functions)
+        starts = ends - table[:, _RECORDS:]
+        _take(self.pointers[: self._count], self._row, starts, starts.copy(), filled, *functions)
         self._count = 0
-        return _parts(filled, np.cumsum(table[:, _RECORDS]).tolist(), np.cumsum(table[:, _BYTES]).tolist())
+        return _parts(filled, *ends.T.tolist())
 
 
 def _parts(filled: _Filled, lasts: list[int], stops: list[int]) -> list[Columns]:
@@ -179,7 +181,6 @@ copy_bytes = cast("Callable[[Any, int, int], None]", intrinsic(_copy))
 @entry
 def _sort(pointers: Ints, rows: Ints, table: Ints) -> int:
     """Note the row of each message in a table of partitions, and count there; how many rows it has."""
-    pointers, rows, table = borrowed(pointers), borrowed(rows), borrowed(table)
     found, row = 0, 0
     for i in range(len(pointers)):
         message = message_at(pointers[i])
@@ -203,24 +204,26 @@ def _sort(pointers: Ints, rows: Ints, table: Ints) -> int:
 
 
 @entry
-def _take(pointers: Ints, rows: Ints, table: Ints, out: _Filled, timestamp_of: int, destroy_by: int) -> None:
-    """Fill the columns, each partition's from where those before it end, and destroy the messages."""
-    pointers, rows = borrowed(pointers), borrowed(rows)
-    next_record, next_byte = np.zeros(len(table), np.int64), np.zeros(len(table), np.int64)
-    first_byte = np.zeros(len(table), np.int64)
-    for row in range(1, len(table)):
-        next_record[row] = next_record[row - 1] + table[row - 1, _RECORDS]
-        first_byte[row] = next_byte[row] = next_byte[row - 1] + table[row - 1, _BYTES]
+def _take(
+    pointers: Ints,
+    rows: Ints,
+    starts: Ints,
+    following: Ints,
+    out: _Filled,
+    timestamp_of: int,
+    destroy_by: int,
+) -> None:
+    """Fill the columns, and destroy the messages. Each partition's record and byte begin at `starts`; `following` begins as the same."""
     joined = np.int64(out.joined.ctypes.data)
     for i in range(len(pointers)):
         row = rows[i]
         if row != _REPORT:
-            message, at = message_at(pointers[i]), next_record[row]
-            copy_bytes(joined + next_byte[row], message.payload, message.len)
-            next_record[row] += 1
-            next_byte[row] += message.len
+            message, at = message_at(pointers[i]), following[row, 0]
+            copy_bytes(joined + following[row, 1], message.payload, message.len)
+            following[row, 0] += 1
+            following[row, 1] += message.len
             out.offsets[at] = message.offset
             out.timestamps_ms[at] = timestamp_ms(timestamp_of, pointers[i])
             out.tombstones[at] = message.payload == 0
-            out.ends[at] = next_byte[row] - first_byte[row]
+            out.ends[at] = following[row, 1] - starts[row, 1]
         destroy(destroy_by, pointers[i])

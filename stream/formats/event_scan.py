@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.compiled import borrowed, entry, inner
+from detectors.compiled import entry, inner
 from detectors.core.layout import Record, Records
 from detectors.memory import Address, byte_at
 from detectors.samples import RunState
@@ -87,8 +87,7 @@ def scan(joined: bytes | npt.NDArray[np.uint8], ends: Ints) -> Records:
 
 @entry
 def _scan(buffer: npt.NDArray[np.uint8], ends: Ints, out: Records) -> None:
-    address, out = buffer.ctypes.data, borrowed(out)
-    at = 0
+    address, at = buffer.ctypes.data, 0
     for i in range(len(ends)):
         out[i].duration_ms = out[i].rows = out[i].bytes = math.nan
         out[i].plain = _record(address, at, ends[i], out[i])

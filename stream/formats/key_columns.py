@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.compiled import borrowed, entry
+from detectors.compiled import entry
 from detectors.samples import Key, encode_key
 from detectors.series import shard_of
 
@@ -69,28 +69,22 @@ class KeyColumns(NamedTuple):
 
     def take(self, places: Ints) -> "KeyColumns":
         """The keys at some places."""
-        texts, ends = _texts(self.texts, self.ends, places)
+        starts = np.where(places > 0, self.ends[places - 1], 0)
+        ends = np.cumsum(self.ends[places] - starts)
+        texts = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
+        _copy(self.texts, starts, ends, texts)
         return KeyColumns(texts, ends, self.idents[places], self.kinds[places], self.shards[places])
 
 
 @entry
-def _texts(texts: Texts, ends: Ints, places: Ints) -> tuple[Texts, Ints]:
-    """The texts at some places, end to end, and where each ends."""
-    texts, ends = borrowed(texts), borrowed(ends)
-    found_ends = np.empty(len(places), np.int64)
-    size = 0
-    for i in range(len(places)):
-        place = places[i]
-        size += ends[place] - (ends[place - 1] if place > 0 else 0)
-        found_ends[i] = size
-    found = np.empty(size, np.uint8)
+def _copy(texts: Texts, starts: Ints, found_ends: Ints, found: Texts) -> None:
+    """Copy the texts that begin at `starts` end to end; the copies end at `found_ends`."""
     at = 0
-    for i in range(len(places)):
-        start = ends[places[i]] - (found_ends[i] - at)
-        for j in range(found_ends[i] - at):
-            found[at + j] = texts[start + j]
-        at = found_ends[i]
-    return found, found_ends
+    for i in range(len(starts)):
+        start = starts[i] - at
+        while at < found_ends[i]:
+            found[at] = texts[start + at]
+            at += 1
 
 
 class KeyChoice(NamedTuple):
@@ -123,15 +117,19 @@ def numbers_of(size: int) -> Numbers:
     return np.full(size, NONE, np.int32)
 
 
-@entry
 def numbered(places: Ints, numbers: Numbers) -> tuple[Ints, Ints]:
     """The distinct places in the order in which they come, and for each place its number among them.
 
     `numbers` comes from `numbers_of`, for places at least as great, and may be used again.
     """
-    places, numbers = borrowed(places), borrowed(numbers)
     distinct = np.empty(min(len(places), len(numbers)), np.int64)
     found = np.empty(len(places), np.int64)
+    count = _number(places, numbers, distinct, found)
+    return distinct[:count], found
+
+
+@entry
+def _number(places: Ints, numbers: Numbers, distinct: Ints, found: Ints) -> int:
     count = 0
     for i in range(len(places)):
         place = places[i]
@@ -142,4 +140,4 @@ def numbered(places: Ints, numbers: Numbers) -> tuple[Ints, Ints]:
         found[i] = numbers[place]
     for i in range(count):
         numbers[distinct[i]] = NONE
-    return distinct[:count], found
+    return count

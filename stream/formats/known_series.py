@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from detectors.compiled import borrowed, entry
+from detectors.compiled import entry
 from detectors.samples import Key
 from stream.formats.key_columns import KeyChoice, KeyColumns, numbered, numbers_of, placed
 
@@ -53,7 +53,9 @@ class KnownSeries:
 
     def find(self, idents: Idents) -> Places:
         """Where the keys of these idents are, UNKNOWN for those that are not."""
-        return _find(self._table, self._idents, idents)
+        found = np.empty(len(idents), np.int64)
+        _find(self._table, self._idents, idents, found)
+        return found
 
     def make_room(self, more: int) -> bool:
         """Before so many are added: forget all if they would be too many; whether that was so."""
@@ -104,9 +106,7 @@ def _longer(column: Column, size: int) -> Column:
 
 
 @entry
-def _find(table: Table, known: Idents, idents: Idents) -> Places:
-    table, known = borrowed(table), borrowed(known)
-    found = np.empty(len(idents), np.int64)
+def _find(table: Table, known: Idents, idents: Idents, found: Places) -> None:
     mask = len(table) - 1
     for i in range(len(idents)):
         at = idents[i, 0] & mask
@@ -116,7 +116,6 @@ def _find(table: Table, known: Idents, idents: Idents) -> Places:
                 break
             at = (at + 1) & mask
         found[i] = table[at] - 1
-    return found
 
 
 @entry
