@@ -3,11 +3,14 @@
 Rules, and why:
 
 - It opens with an anomalous sample.
-- It resolves with the first ordinary sample at least `QUIET_MS` after the last anomalous one, or with one that settles
+- It resolves with the first ordinary sample a quiet time after the last anomalous one, or with one that settles
   the matter (`conclusive`, such as the run that was missing). Only a sample resolves: missing data never does.
 - While it is open it has worsened when its severity exceeds the one last told by a step, which starts at
   `WORSENED_STEP` and doubles with each telling, and `WORSENED_GAP_MS` have passed since. So an incident that only goes
   on is told once, and one that grows k steps about log2(k) times more.
+
+The quiet time is `QUIET_MS`, or `QUIET_INTERVALS` usual intervals between samples where those are longer (hysteresis in time, as Nagios damps
+flapping): of a daily job the next good run is no recovery yet, the one after it is.
 
 One hour of quiet: within an incident the score sinks below the threshold now and then, as the fast filter follows. On
 the labelled NAB series in tests (29, mostly at five minutes) no quiet time at all gives 275 false alerts and loses 10
@@ -21,9 +24,17 @@ from enum import StrEnum
 import msgspec
 
 QUIET_MS = 3_600_000
+QUIET_INTERVALS = 1.5
+QUIET_MS_MAX = 3 * 86_400_000
 WORSENED_STEP = 1.0
 """In units of the severity; for the core's score, about as much as four times fewer false alarms."""
 WORSENED_GAP_MS = 1_800_000
+
+
+def quiet_ms_of(interval_ms: float) -> int:
+    """The quiet time of a series with a sample every `interval_ms`. Also compiled, see `interest`."""
+    wanted = QUIET_INTERVALS * interval_ms
+    return int(min(wanted, QUIET_MS_MAX)) if wanted > QUIET_MS else QUIET_MS
 
 
 def has_worsened(severity: float, time_ms: int, told_severity: float, told_ms: int, step: float) -> bool:
@@ -38,6 +49,8 @@ class Transition(StrEnum):
     WORSENED = "worsened"
     CONTINUED = "continued"
     RESOLVED = "resolved"
+    JOINED = "joined"
+    """Another series has joined the incident; no sample of its own changed this."""
 
 
 class Episode(msgspec.Struct, array_like=True):
@@ -60,15 +73,25 @@ class Episode(msgspec.Struct, array_like=True):
     step: float = WORSENED_STEP
 
     def advance(
-        self, time_ms: int, anomalous: bool, severity: float, *, conclusive: bool = False
+        self,
+        time_ms: int,
+        anomalous: bool,
+        severity: float,
+        *,
+        conclusive: bool = False,
+        quiet_ms: int = QUIET_MS,
     ) -> Transition | None:
-        """Take in one sample; larger `severity` is worse and only counts for anomalous ones."""
+        """Take in one sample; larger `severity` is worse and only counts for anomalous ones, `quiet_ms` for the others."""
         if anomalous:
             return self._anomalous(time_ms, severity)
-        if self.firing and (conclusive or time_ms - self.anomalous_ms >= QUIET_MS):
+        if self.is_over(time_ms, conclusive=conclusive, quiet_ms=quiet_ms):
             self.firing = False
             return Transition.RESOLVED
         return None
+
+    def is_over(self, time_ms: int, *, conclusive: bool = False, quiet_ms: int = QUIET_MS) -> bool:
+        """Whether an ordinary sample would end it."""
+        return self.firing and (conclusive or time_ms - self.anomalous_ms >= quiet_ms)
 
     def _anomalous(self, time_ms: int, severity: float) -> Transition | None:
         if not self.firing:

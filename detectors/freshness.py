@@ -73,7 +73,7 @@ def silence_expired(a: Arrays, follower: int, due_ms: int) -> None:
     elif state.due_ms == due_ms:
         state.due_ms = -1
         a.silence_ms[follower] = NO_TIMER
-        if begins_or_worsens(state, due_ms, OVERDUE_SEVERITY, True):
+        if begins_or_worsens(state, due_ms, OVERDUE_SEVERITY, True, 0.0):
             _report(a, follower, OVERDUE, due_ms, state.source if state.arrivals else NOWHERE, state.offset)
 
 

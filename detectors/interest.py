@@ -8,12 +8,13 @@ none until one passes, which begins the episode. What triage would pass over sta
 
 from detectors.compiled import inner
 from detectors.core.layout import Record
-from detectors.episodes import QUIET_MS, WORSENED_STEP, has_worsened
+from detectors.episodes import WORSENED_STEP, has_worsened, quiet_ms_of
 
 INTEREST = (("interest_ms", "<i8"), ("told_ms", "<i8"), ("told_severity", "<f8"), ("told_step", "<f8"))
 """The fields of whatever can have an episode. All zero while none is open."""
 
 _has_worsened = inner(has_worsened)
+_quiet_ms_of = inner(quiet_ms_of)
 
 
 @inner
@@ -39,14 +40,15 @@ def is_muted(s: Record) -> bool:
 
 
 @inner
-def begins_or_worsens(s: Record, time_ms: int, severity: float, passes: bool) -> bool:
+def begins_or_worsens(s: Record, time_ms: int, severity: float, passes: bool, interval_ms: float) -> bool:
     """Whether this anomalous finding begins an episode, muted or not, or makes one so much worse that it is told again.
 
-    `passes` says whether the fleet's ceiling lets it begin one; an episode that was told is told on.
+    `passes` says whether the fleet's ceiling lets it begin one; an episode that was told is told on. Findings usually come every
+    `interval_ms`.
     """
     first = s.interest_ms <= 0
     opened = first or s.told_step == 0
-    s.interest_ms = max(s.interest_ms, time_ms + QUIET_MS)
+    s.interest_ms = max(s.interest_ms, time_ms + _quiet_ms_of(interval_ms))
     if opened and not passes:
         if not first:
             return False
@@ -61,6 +63,10 @@ def begins_or_worsens(s: Record, time_ms: int, severity: float, passes: bool) ->
 
 
 @inner
-def wanted(s: Record, time_ms: int, anomalous: bool, severity: float, passes: bool) -> bool:
+def wanted(
+    s: Record, time_ms: int, anomalous: bool, severity: float, passes: bool, interval_ms: float
+) -> bool:
     """Whether triage needs this finding, which is conclusive in no case."""
-    return begins_or_worsens(s, time_ms, severity, passes) if anomalous else ends(s, time_ms, False)
+    if anomalous:
+        return begins_or_worsens(s, time_ms, severity, passes, interval_ms)
+    return ends(s, time_ms, False)

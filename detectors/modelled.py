@@ -14,7 +14,7 @@ import msgspec
 
 from detectors import follower_layout as layout
 from detectors.budget import alpha_for, score_of_p_value
-from detectors.episodes import QUIET_MS, Episode
+from detectors.episodes import Episode, quiet_ms_of
 from detectors.followers import Followers
 from detectors.numeric_layout import DOWN, RUNS, UP
 from detectors.parts import series_of
@@ -212,14 +212,16 @@ def _answered(finding: Any, answer: Answer, threshold: float) -> None:
 
 def _wanted(light: Any, finding: Any) -> bool:
     """`interest.wanted` in Python, on the same fields."""
-    open_ = bool(light["interest_ms"] > 0)
-    known = Episode(open_, int(light["interest_ms"]) - QUIET_MS)
+    open_, quiet_ms = bool(light["interest_ms"] > 0), quiet_ms_of(1000.0 * float(light["interval_s"]))
+    known = Episode(open_, int(light["interest_ms"]) - quiet_ms)
     if open_:
         known.told_ms, known.told_severity = int(light["told_ms"]), float(light["told_severity"])
         known.step = float(light["told_step"])
-    told = known.advance(int(finding["time_ms"]), bool(finding["anomalous"]), float(finding["score"]))
+    told = known.advance(
+        int(finding["time_ms"]), bool(finding["anomalous"]), float(finding["score"]), quiet_ms=quiet_ms
+    )
     if known.firing:
-        light["interest_ms"], light["told_ms"] = known.anomalous_ms + QUIET_MS, known.told_ms
+        light["interest_ms"], light["told_ms"] = known.anomalous_ms + quiet_ms, known.told_ms
         light["told_severity"], light["told_step"] = known.told_severity, known.step
     else:
         light["interest_ms"] = light["told_ms"] = 0

@@ -43,7 +43,7 @@ def _told(s: Record, time_ms: int, anomalous: bool, severity: float, change: int
     """Whether triage needs this finding. A new level ends an episode at once when accepted, and is told once when proposed."""
     if abs(change) == ACCEPTED and s.interest_ms > 0:
         return ends(s, time_ms, True)
-    if wanted(s, time_ms, anomalous, severity, passes):
+    if wanted(s, time_ms, anomalous, severity, passes, 1000.0 * s.interval_s):
         return True
     return abs(change) == PROPOSED and not is_muted(s)
 
@@ -126,7 +126,10 @@ def report_too_long(
     s = a.bank.light[slot]
     expected, _, _ = limits_at(a.bank, slot, time_ms)
     a.bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
-    if not would_persist(s) or (not s.asked and not begins_or_worsens(s, time_ms, TOO_LONG_SEVERITY, True)):
+    interval_ms = 1000.0 * s.interval_s
+    if not would_persist(s):
+        return
+    if not s.asked and not begins_or_worsens(s, time_ms, TOO_LONG_SEVERITY, True, interval_ms):
         return
     finding = new_finding(a, TOO_LONG, part, follower, time_ms, start_ms)
     finding.observed = finding.upper = float(time_ms - start_ms)

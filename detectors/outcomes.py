@@ -64,7 +64,9 @@ def _judge(  # noqa: PLR0913  a kernel takes no objects
     if anomalous or awaited(o, time_ms):
         chance = chance_of_p_value(p_value, interval_ms / 1000.0) if interval_ms > 0 else 0.0
         upper = upper_share(o.rate, span, alpha, prior_no_of(part))
-        _report(a, follower, part, o, row, time_ms, count / span, upper, p_value, anomalous, chance)
+        _report(
+            a, follower, part, o, row, time_ms, count / span, upper, p_value, anomalous, chance, interval_ms
+        )
     learn(o.rate, outcome, unlikely, prior_no_of(part))
 
 
@@ -81,11 +83,12 @@ def _report(  # noqa: PLR0913  a kernel takes no objects
     p_value: float,
     anomalous: bool,
     chance: float,
+    interval_ms: float,
 ) -> None:
     expected = expected_share(o.rate, prior_no_of(part))
     severity = observed / max(upper, expected)
     allowed = a.fleet[0].allowed_per_day
-    if wanted(o, time_ms, anomalous, severity, chance <= allowed):
+    if wanted(o, time_ms, anomalous, severity, chance <= allowed, interval_ms):
         finding = new_finding(a, OUTCOME, part, follower, time_ms, time_ms)
         finding.observed, finding.expected, finding.lower, finding.upper = observed, expected, 0.0, upper
         finding.p_value, finding.score = p_value, severity

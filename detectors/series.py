@@ -40,9 +40,15 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
+def group_of(labels: Labels) -> Labels:
+    """What stands and falls together: all series of one pipeline, and without one those with the same labels."""
+    pipeline = tuple(pair for pair in labels if pair[0] == "pipeline")
+    return pipeline or tuple(pair for pair in labels if pair[0] != "measure")
+
+
 def shard_of(labels: Labels, partitions: int) -> int:
-    """The samples partition that owns every series with these labels, the same on every machine."""
-    return xxh3_64_intdigest(_utf8(series_text("", labels))) % partitions
+    """The partition that owns every series of the group of these labels, the same on every machine."""
+    return xxh3_64_intdigest(_utf8(series_text("", group_of(labels)))) % partitions
 
 
 def run_hash(run_id: str) -> int:

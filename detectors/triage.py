@@ -13,30 +13,22 @@ from detectors.alerts import (
     Effect,
     Kind,
     Mode,
+    RootCause,
     State,
     Window,
 )
 from detectors.episodes import Episode, Transition
+from detectors.incidents import JOIN_MS, Incident, OpenEpisode, Who, group_name
 from detectors.ledger import Ledger, load_ledger
 from detectors.series import content_id, series_text
 from detectors.settings import Settings
 from detectors.stage import Count
 from detectors.verdicts import AnomalyBatch, Reason, Verdict
-from detectors.wording import recovery, summary, time_text
+from detectors.wording import joined, recovery, summary, time_text
 
-FORMAT = 2
+FORMAT = 3
 LEDGER = "budget"
 """The chunk of the state that holds the ledger."""
-
-
-class OpenEpisode(msgspec.Struct):
-    """An episode that has not ended: who it is, and how far its story has been told."""
-
-    alert_id: str
-    starts_at_ms: int
-    sequence: int
-    episode: Episode
-    worst: Verdict
 
 
 class Triage:
@@ -47,7 +39,7 @@ class Triage:
         self.covered_offset = -1
         self.wall_ms = 0
         self._fences: dict[int, int] = {}
-        self._open: dict[str, dict[str, OpenEpisode]] = {}
+        self._incidents: dict[str, list[Incident]] = {}
         self._counts: Counter[Count] = Counter()
         self.ledger = Ledger()
 
@@ -67,58 +59,143 @@ class Triage:
         return [alert for verdict in batch.verdicts for alert in self._judge(verdict, batch.wall_ms)]
 
     def _judge(self, verdict: Verdict, wall_ms: int) -> list[Alert]:
-        series = series_text(_kind(verdict), verdict.labels)
         if verdict.muted:
             return self._mute(verdict)
         if verdict.anomalous:
-            return self._anomalous(series, verdict, wall_ms)
-        return self._ordinary(series, verdict, wall_ms)
+            return self._anomalous(verdict, wall_ms)
+        return self._ordinary(verdict, wall_ms)
 
-    def _anomalous(self, series: str, verdict: Verdict, wall_ms: int) -> list[Alert]:
-        episodes = self._open.setdefault(series, {})
-        change = verdict.schema_change
-        part = f"{change.change} {change.path}" if change else ""
-        known = episodes.get(part)
-        if known is None:
-            alert_id = content_id(series, part, verdict.detector, verdict.time_ms, *_places(verdict))
-            known = episodes[part] = OpenEpisode(alert_id, verdict.time_ms, 0, Episode(), verdict)
+    def _anomalous(self, verdict: Verdict, wall_ms: int) -> list[Alert]:
+        series, part = series_text(_kind(verdict), verdict.labels), _part(verdict)
+        incidents = self._incidents.setdefault(group_name(verdict), [])
+        for incident in incidents:
+            known = incident.find(series, part)
+            if known is not None:
+                return self._goes_on(incident, known, verdict, wall_ms)
+        alert_id = content_id(series, part, verdict.detector, verdict.time_ms, *_places(verdict))
+        opened = OpenEpisode(alert_id, verdict.time_ms, 0, Episode(), verdict)
+        opened.episode.advance(verdict.time_ms, True, verdict.severity_score)
+        self.ledger.spend(verdict)
+        who = self._who(verdict)
+        for incident in reversed(incidents):
+            if incident.may_join(verdict, who):
+                incident.add(series, part, opened)
+                return self._joins(incident, opened, verdict, wall_ms)
+        time_ms = verdict.time_ms
+        incident = Incident(who, (series, part), time_ms, time_ms, [_kind(verdict)], [], {})
+        incident.add(series, part, opened)
+        incidents.append(incident)
+        return [self._tell(incident, opened, verdict, State.FIRING, Transition.OPENED, wall_ms)]
+
+    def _who(self, verdict: Verdict) -> Who:
+        settings = self._settings.for_series(verdict.signal, dict(verdict.labels))
+        return Who(settings.owner or verdict.owner or None, settings.severity)
+
+    def _joins(self, incident: Incident, opened: OpenEpisode, verdict: Verdict, wall_ms: int) -> list[Alert]:
+        incident.heard_ms = max(incident.heard_ms, verdict.time_ms)
+        alerts = [self._tell(incident, opened, verdict, State.SUPPRESSED, Transition.OPENED, wall_ms)]
+        if incident.join(_kind(verdict), verdict, opened.alert_id):
+            alerts.append(self._tell_joined(incident, verdict, wall_ms))
+        return alerts
+
+    def _tell_joined(self, incident: Incident, verdict: Verdict, wall_ms: int) -> Alert:
+        """The lead's alert once more, at the time and with the words of what has joined it."""
+        lead = incident.leading
+        alert = self._tell(incident, lead, lead.worst, State.FIRING, Transition.JOINED, wall_ms)
+        return msgspec.structs.replace(
+            alert,
+            transition_reason=f"{Transition.JOINED}: {verdict.reason}",
+            updated_at=time_text(verdict.time_ms),
+            detection_delay_ms=max(0, wall_ms - verdict.time_ms),
+            summary=joined(lead.worst, verdict),
+        )
+
+    def _goes_on(self, incident: Incident, known: OpenEpisode, verdict: Verdict, wall_ms: int) -> list[Alert]:
+        incident.heard_ms = max(incident.heard_ms, verdict.time_ms)
+        back, known.recovered = known.recovered, None
         transition = known.episode.advance(verdict.time_ms, True, verdict.severity_score)
+        if back is not None and verdict.time_ms - back.time_ms > JOIN_MS:
+            transition = Transition.CONTINUED
         if transition is None:
             if verdict.reason is not Reason.BASELINE_SHIFT_PROPOSED:
                 return []
-            return [self._tell(known, verdict, State.FIRING, Transition.CONTINUED, wall_ms)]
-        if transition is Transition.OPENED:
-            self.ledger.spend(verdict)
-        known.worst = verdict
-        return [self._tell(known, verdict, State.FIRING, transition, wall_ms)]
+            transition = Transition.CONTINUED
+        if transition is not Transition.CONTINUED or back is not None:
+            known.worst = verdict
+        leads = incident.leads(known)
+        if leads:
+            incident.told_ms = max(incident.told_ms, verdict.time_ms)
+        state = State.FIRING if leads else State.SUPPRESSED
+        return [self._tell(incident, known, verdict, state, transition, wall_ms)]
 
     def _mute(self, verdict: Verdict) -> list[Alert]:
         self._counts["muted", _kind(verdict)] += 1
         self.ledger.mute(verdict)
         return []
 
-    def _ordinary(self, series: str, verdict: Verdict, wall_ms: int) -> list[Alert]:
-        alerts = []
-        episodes = self._open.get(series, {})
-        for part, known in list(episodes.items()):
-            transition = known.episode.advance(
-                verdict.time_ms, False, verdict.severity_score, conclusive=verdict.reason.conclusive
-            )
-            if transition is Transition.RESOLVED:
-                alerts.append(self._tell(known, verdict, State.RESOLVED, transition, wall_ms))
-                del episodes[part]
-        if not episodes:
-            self._open.pop(series, None)
+    def _ordinary(self, verdict: Verdict, wall_ms: int) -> list[Alert]:
+        series, group = series_text(_kind(verdict), verdict.labels), group_name(verdict)
+        incidents = self._incidents.get(group, [])
+        alerts = [
+            alert
+            for incident in incidents
+            for part in list(incident.open.get(series, {}))
+            for alert in self._recovers(incident, series, part, verdict, wall_ms)
+        ]
+        left = [incident for incident in incidents if incident.open]
+        if left:
+            self._incidents[group] = left
+        else:
+            self._incidents.pop(group, None)
         return alerts
 
+    def _recovers(
+        self, incident: Incident, series: str, part: str, verdict: Verdict, wall_ms: int
+    ) -> list[Alert]:
+        """End an episode; of the lead only when no other one of its incident is open, and of the last other one the waiting lead, too."""
+        known, lead = incident.open[series][part], incident.leading
+        if known.recovered is not None or not known.episode.is_over(
+            verdict.time_ms, conclusive=verdict.reason.conclusive
+        ):
+            return []
+        if known is lead and incident.size > 1:
+            known.recovered = verdict
+            return []
+        alerts = [self._tell(incident, known, verdict, State.RESOLVED, Transition.RESOLVED, wall_ms)]
+        incident.drop(series, part)
+        if incident.size == 1 and known is not lead and lead.recovered is not None:
+            alerts.append(self._tell_over(incident, verdict, wall_ms))
+            incident.drop(*incident.lead)
+        return alerts
+
+    def _tell_over(self, incident: Incident, last: Verdict, wall_ms: int) -> Alert:
+        """The end of a lead that waited for the last of those that had joined it."""
+        lead = incident.leading
+        recovered = lead.recovered or last
+        alert = self._tell(incident, lead, recovered, State.RESOLVED, Transition.RESOLVED, wall_ms)
+        time_ms = max(last.time_ms, recovered.time_ms)
+        return msgspec.structs.replace(
+            alert,
+            updated_at=time_text(time_ms),
+            ends_at=time_text(max(time_ms, lead.starts_at_ms)),
+            detection_delay_ms=max(0, wall_ms - time_ms),
+        )
+
     def _tell(
-        self, known: OpenEpisode, verdict: Verdict, state: State, transition: Transition, wall_ms: int
+        self,
+        incident: Incident,
+        known: OpenEpisode,
+        verdict: Verdict,
+        state: State,
+        transition: Transition,
+        wall_ms: int,
     ) -> Alert:
         known.sequence += 1
         resolved = state is State.RESOLVED
         labels = dict(verdict.labels)
         settings = self._settings.for_series(verdict.signal, labels)
-        kind = _kind(verdict)
+        kind, leads = _kind(verdict), incident.leads(known)
+        cause = RootCause(incident.leading.alert_id, [incident.lead[0]])
         return Alert(
             schema_version=SCHEMA_VERSION,
             event_id=content_id(known.alert_id, known.sequence, state),
@@ -152,8 +229,8 @@ class Triage:
             baseline=_baseline(verdict),
             source_positions=list(verdict.positions),
             schema_change=known.worst.schema_change,
-            root_cause=None,
-            children=[],
+            root_cause=None if leads else cause,
+            children=list(incident.children) if leads else [],
             config_hash=self._settings.config_hash,
             mode=self._mode,
         )
@@ -165,11 +242,16 @@ class Triage:
 
     def gauges(self) -> dict[str, float]:
         """Sizes now."""
-        return {"episodes": sum(len(parts) for parts in self._open.values()), **self.ledger.gauges()}
+        incidents = [it for group in self._incidents.values() for it in group]
+        return {
+            "episodes": sum(it.size for it in incidents),
+            "incidents": len(incidents),
+            **self.ledger.gauges(),
+        }
 
     def dump(self) -> dict[str, bytes]:
         """The state as chunks."""
-        head = [FORMAT, self.covered_offset, self._fences, self._open]
+        head = [FORMAT, self.covered_offset, self._fences, self._incidents]
         return {"head": msgspec.msgpack.encode(head), LEDGER: self.ledger.dump()}
 
     def changed(self) -> dict[str, bytes]:
@@ -185,14 +267,19 @@ class Triage:
         version, *state = msgspec.msgpack.decode(chunks["head"], type=list[Any])
         if version != FORMAT:
             raise ValueError(f"triage state of format {version}; this worker reads format {FORMAT}")
-        self.covered_offset, self._fences, self._open = msgspec.convert(
-            state, tuple[int, dict[int, int], dict[str, dict[str, OpenEpisode]]]
+        self.covered_offset, self._fences, self._incidents = msgspec.convert(
+            state, tuple[int, dict[int, int], dict[str, list[Incident]]]
         )
         self.ledger = load_ledger(chunks[LEDGER])
 
 
 def _kind(verdict: Verdict) -> Kind:
     return Kind.DETECTOR_HEALTH if verdict.reason.of_health else Kind(verdict.signal)
+
+
+def _part(verdict: Verdict) -> str:
+    change = verdict.schema_change
+    return f"{change.change} {change.path}" if change else ""
 
 
 def _places(verdict: Verdict) -> list[str | int]:

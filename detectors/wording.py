@@ -27,6 +27,11 @@ def recovery(verdict: Verdict, starts_at_ms: int) -> str:
     return f"{subject(verdict.labels)} is back in its usual range after {lasted}{_now(verdict)}"
 
 
+def joined(lead: Verdict, verdict: Verdict) -> str:
+    """What leads an incident, and what has joined it."""
+    return f"{summary(lead)}; and {summary(verdict)}"
+
+
 def subject(labels: Labels) -> str:
     """What the series is about, the best known labels first: `orders/load (region=eu)`."""
     by_name = dict(labels)

@@ -18,6 +18,7 @@ _STYLES: Final = {
     State.ACKNOWLEDGED: "bold cyan",
     State.NO_DATA: "bold yellow",
     State.PENDING: "yellow",
+    State.SUPPRESSED: "yellow",
     State.CORRECTED: "cyan",
 }
 _SEVERITIES: Final = {"critical": "bold red", "error": "red", "warning": "yellow", "info": "blue"}

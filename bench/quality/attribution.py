@@ -7,6 +7,9 @@ what happens to a run shows in many ways. Of several incidents the one that name
 
 An incident is found by an alert of its own that has one of its signals; of a change for good, that comes within a week and ten usual
 intervals. An alert that belongs to no incident is a false one. Everything an incident causes counts among its alerts.
+
+What joins an alert that is open (`suppressed`, with a root cause) is no alert of its own, so it is neither counted nor false. But it finds:
+it is told, in its own record and, unless it is more of the same within half an hour, by the alert it joins, which is told again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -81,12 +84,13 @@ def owners(incidents: Sequence[Incident], signal: str, labels: Mapping[str, str]
 
 
 class Alerts(NamedTuple):
-    """Alerts, each an episode that opened: when, of which series (a number), whose, and what they find."""
+    """Episodes that opened: when, of which series (a number), whose, what they find, and whether each is an alert of its `own` or joined one."""
 
     times_ms: np.ndarray
     series: np.ndarray
     belongs: np.ndarray
     finds: np.ndarray
+    own: np.ndarray
 
 
 class Found(NamedTuple):
@@ -102,7 +106,9 @@ def found(incidents: Sequence[Incident], alerts: Alerts) -> list[Found]:
     for time_ms, number in zip(alerts.times_ms.tolist(), alerts.finds.tolist(), strict=True):
         if number != NOBODY:
             first[number] = min(first.get(number, time_ms), time_ms)
-    counts = np.bincount(alerts.belongs[alerts.belongs != NOBODY], minlength=len(incidents)).tolist()
+    counts = np.bincount(
+        alerts.belongs[alerts.own & (alerts.belongs != NOBODY)], minlength=len(incidents)
+    ).tolist()
     return [
         Found(first[number] - it.starts_ms if number in first else None, counts[number])
         for number, it in enumerate(incidents)
@@ -111,7 +117,7 @@ def found(incidents: Sequence[Incident], alerts: Alerts) -> list[Found]:
 
 def false_each(alerts: Alerts, series: int, from_ms: int) -> np.ndarray:
     """False alerts of each series from a time on."""
-    false = (alerts.belongs == NOBODY) & (alerts.times_ms >= from_ms)
+    false = alerts.own & (alerts.belongs == NOBODY) & (alerts.times_ms >= from_ms)
     return np.bincount(alerts.series[false], minlength=series)
 
 
@@ -126,10 +132,14 @@ class Samples(NamedTuple):
     def alerts(self, flags: np.ndarray) -> Alerts:
         """The alerts of whoever flags these samples: episodes that open, by the rule of `detectors.episodes`."""
         at = np.flatnonzero(flags)
-        if len(at) == 0:
-            return Alerts(*(part[:0] for part in (self.times_ms, self.series, self.belongs, self.finds)))
-        opens = at[np.concatenate([[True], self._ended(at[:-1], at[1:])])]
-        return Alerts(self.times_ms[opens], self.series[opens], self.belongs[opens], self.finds[opens])
+        opens = at[np.concatenate([[True], self._ended(at[:-1], at[1:])])] if len(at) else at
+        return Alerts(
+            self.times_ms[opens],
+            self.series[opens],
+            self.belongs[opens],
+            self.finds[opens],
+            np.ones(len(opens), bool),
+        )
 
     def _ended(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Whether an episode has ended between two flagged samples: by an ordinary one, an hour after or more."""

@@ -17,7 +17,7 @@ from bench.quality.peers import PEERS, Peer
 from bench.quality.per_run import PerRun, Series
 from bench.quality.staged import alerts_of, formats
 from bench.quality.stationary import DAY_MS
-from detectors.alerts import Alert, State
+from detectors.alerts import FIRST_SEQUENCE, Alert, State
 from stream.backtest import Recorded, read_lines
 from stream.formats.times import read_time
 from stream.simulate.recording import Request, record, span
@@ -94,10 +94,10 @@ def _run(course: Course, folder: Path) -> Run:
     incidents = incidents_of(document, runs.intervals_ms())
     from_ms, to_ms = ms_of(document["from"]), ms_of(document["to"])
     warm_ms = from_ms + WARM_DAYS * DAY_MS
-    opened = [it for it in told if it.state is State.FIRING and it.sequence == 1]
+    opened = [it for it in told if it.sequence == FIRST_SEQUENCE]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(_key(it) for it in told))}
     alerts = _own_alerts(opened, numbers, incidents)
-    young = int(np.sum((alerts.belongs == NOBODY) & (alerts.times_ms < warm_ms)))
+    young = int(np.sum(alerts.own & (alerts.belongs == NOBODY) & (alerts.times_ms < warm_ms)))
     count = len(runs.series()) if not numbers else max(len(numbers), _watched(runs))
     series = [it for it in runs.series() if it.signal not in LEFT_OUT_FOR_PEERS]
     samples = _samples(series, incidents)
@@ -187,6 +187,7 @@ def _own_alerts(
         np.array([numbers[_key(it)] for it in opened], int),
         np.concatenate([np.zeros(0, int), *(it.belongs for it in whose)]),
         np.concatenate([np.zeros(0, int), *(it.finds for it in whose)]),
+        np.array([it.state is State.FIRING for it in opened], bool),
     )
 
 

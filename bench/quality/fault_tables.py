@@ -62,7 +62,7 @@ def _own_account(runs: Sequence[Run]) -> Account:
 def add_own(section: Section, runs: Sequence[Run], which: str) -> None:
     account = _own_account(runs)
     told = sum(it.notifications for it in runs)
-    opened = sum(len(it.alerts.times_ms) for it in runs)
+    opened = sum(int(it.alerts.own.sum()) for it in runs)
     young = sum(it.young_false for it in runs) / sum(it.young_weeks for it in runs)
     lines = [_kind_line(kind, account.only([kind])) for kind in sorted({it.kind for it, _ in account.found})]
     lines.append(_kind_line("**all**", account.found))
@@ -113,12 +113,10 @@ def _sources(runs: Sequence[Run]) -> list[list[str]]:
     alerts, false = Counter[str](), Counter[str]()
     finds: set[tuple[int, str, int]] = set()
     for it in runs:
-        columns = zip(
-            it.alerts.times_ms.tolist(), it.alerts.belongs.tolist(), it.alerts.finds.tolist(), strict=True
-        )
-        for reason, (time_ms, owner, finding) in zip(it.reasons, columns, strict=True):
-            alerts[reason] += 1
-            false[reason] += owner == NOBODY and time_ms >= it.warm_from_ms
+        columns = zip(*(column.tolist() for column in it.alerts), strict=True)
+        for reason, (time_ms, _, owner, finding, own) in zip(it.reasons, columns, strict=True):
+            alerts[reason] += own
+            false[reason] += own and owner == NOBODY and time_ms >= it.warm_from_ms
             if finding != NOBODY:
                 finds.add((it.seed, reason, finding))
     total, by_reason = max(1, false.total()), Counter(reason for _, reason, _ in finds)

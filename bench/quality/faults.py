@@ -18,7 +18,7 @@ heavy tails) made by `streamgauge simulate`, with labelled faults, read by the w
 **To be reached on held-out seeds (1000 and above): 95 % of incidents found, each kind at least 85 %, at no more than 0.25 false alerts a series and week,
 and 1.2 alerts per incident.** Seeds below 1000 may be used in development.
 
-An alert is an episode that opens (`alert_id`). It belongs to an incident when its series has the incident's labels and it comes between the incident's
+An alert is an episode that opens and fires (`alert_id`); what joins an open alert of its pipeline (`suppressed`) is none, but may find. It belongs to an incident when its series has the incident's labels and it comes between the incident's
 start and its end plus a grace (one usual interval of the pipeline's runs and an hour); else it is false. An incident is found by an alert of its own that has one of the
 signals in which it may show. See `bench/quality/attribution.py`."""
 HELD_OUT_FROM: Final = 1000

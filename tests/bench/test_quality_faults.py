@@ -98,14 +98,15 @@ def test_alerts_are_the_episodes_of_each_series(flags: list[bool], others: list[
 
 def test_accounts_count_what_was_found_when_and_what_was_false():
     incidents = [incident(), incident(id="2", starts_ms=200 * HOUR_MS, ends_ms=201 * HOUR_MS)]
-    hours = np.array([3, 101, 104, 105, 150, 160])
+    hours = np.array([3, 101, 104, 105, 150, 160, 103, 170])
     told = Alerts(
         hours * HOUR_MS,
-        np.array([0, 0, 1, 1, 1, 0]),
-        np.array([NOBODY, 0, 0, 0, NOBODY, NOBODY]),
-        np.array([NOBODY, NOBODY, 0, 0, NOBODY, NOBODY]),
+        np.array([0, 0, 1, 1, 1, 0, 2, 2]),
+        np.array([NOBODY, 0, 0, 0, NOBODY, NOBODY, 0, NOBODY]),
+        np.array([NOBODY, NOBODY, 0, 0, NOBODY, NOBODY, 0, NOBODY]),
+        np.array([True] * 6 + [False] * 2),
     )
-    assert [tuple(it) for it in found(incidents, told)] == [(4 * HOUR_MS, 3), (None, 0)]
+    assert [tuple(it) for it in found(incidents, told)] == [(3 * HOUR_MS, 3), (None, 0)]
     assert false_each(told, 3, 100 * HOUR_MS).tolist() == [1, 1, 0]
 
 

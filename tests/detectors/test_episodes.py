@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.episodes import QUIET_MS, WORSENED_GAP_MS, Episode, Transition
+from detectors.episodes import QUIET_MS, QUIET_MS_MAX, WORSENED_GAP_MS, Episode, Transition, quiet_ms_of
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -44,6 +44,13 @@ def test_a_daily_series_resolves_with_the_next_ordinary_run() -> None:
     day = 24 * HOUR_MS
     samples = [(0, True, 5.0), (day, True, 5.0), (2 * day, False, 0.0)]
     assert play(samples) == [(0, Transition.OPENED), (2 * day, Transition.RESOLVED)]
+
+
+def test_the_quiet_time_outlasts_the_next_run_of_what_comes_seldom() -> None:
+    day = 24 * HOUR_MS
+    assert quiet_ms_of(0.0) == quiet_ms_of(5.0 * MINUTE_MS) == quiet_ms_of(float("nan")) == QUIET_MS
+    assert day < quiet_ms_of(day) < 2 * day
+    assert quiet_ms_of(30 * day) == QUIET_MS_MAX
 
 
 def test_a_second_incident_two_hours_later_alerts_anew() -> None:

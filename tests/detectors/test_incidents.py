@@ -1,0 +1,208 @@
+"""What goes wrong with one pipeline at one time is one alert that fires; what belongs to it joins, and nothing new goes unsaid."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.alerts import Alert, Mode, State
+from detectors.episodes import QUIET_MS
+from detectors.incidents import JOIN_MS
+from detectors.series import Signal, group_of, shard_of
+from detectors.settings import Rule, Settings, Tuning
+from detectors.triage import Triage
+from detectors.verdicts import (
+    VERSION,
+    AnomalyBatch,
+    Baseline,
+    Change,
+    Direction,
+    Reason,
+    SourcePosition,
+    Verdict,
+)
+
+HOUR_MS = 3_600_000
+PLACES = (SourcePosition("pipeline.events", 0, 41, 41),)
+SIGNALS = {
+    "latency": Reason.ABOVE_RANGE,
+    "volume": Reason.BELOW_RANGE,
+    "failures": Reason.TOO_MANY_FAILURES,
+}
+
+
+def said(
+    hour: float,
+    signal: str = "latency",
+    *,
+    task: str = "",
+    pipeline: str = "orders",
+    ordinary: bool = False,
+    severity: float = 5.0,
+    owner: str = "",
+) -> Verdict:
+    time_ms = int(hour * HOUR_MS)
+    return Verdict(
+        signal=Signal(signal),
+        labels=(("pipeline", pipeline), ("task", task)) if task else (("pipeline", pipeline),),
+        detector="runs",
+        time_ms=time_ms,
+        window_start_ms=time_ms,
+        window_end_ms=time_ms,
+        anomalous=not ordinary,
+        reason=Reason.ORDINARY if ordinary else SIGNALS[signal],
+        change=Change.POINT,
+        baseline=Baseline("runs", 400, 0, time_ms),
+        positions=PLACES,
+        severity_score=severity,
+        observed=9.0,
+        expected=1.0,
+        direction=Direction.UP,
+        owner=owner,
+    )
+
+
+def told(*verdicts: Verdict, settings: Settings | None = None, triage: Triage | None = None) -> list[Alert]:
+    triage = triage or Triage(settings or Settings(), Mode.LIVE)
+    first = triage.covered_offset + 1
+    return [
+        alert
+        for offset, one in enumerate(verdicts, first)
+        for alert in triage.step(offset, AnomalyBatch(VERSION, 0, offset, 0, 0, (one,)).to_bytes())
+    ]
+
+
+def course(alerts: list[Alert]) -> list[str]:
+    return [f"{it.state} {it.series.signal} {it.transition_reason}" for it in alerts]
+
+
+def test_tasks_that_fail_together_are_one_alert_that_fires():
+    alerts = told(said(1), said(1.01, task="load"), said(1.02, task="read"))
+    assert [it.state for it in alerts] == [State.FIRING, State.SUPPRESSED, State.SUPPRESSED]
+    causes = {it.root_cause.alert_id for it in alerts if it.root_cause}
+    assert causes == {alerts[0].alert_id}
+
+
+def test_another_signal_has_the_alert_told_again_with_its_child():
+    first, joined, again = told(said(1), said(1.5, "volume"))
+    assert course([joined, again]) == [
+        "suppressed volume opened: below_range",
+        "firing latency joined: below_range",
+    ]
+    assert (again.alert_id, again.sequence, again.children) == (first.alert_id, 2, [joined.alert_id])
+    assert again.fingerprint == first.fingerprint
+    assert again.updated_at == joined.updated_at
+
+
+def test_more_of_the_same_is_told_again_half_an_hour_later_and_not_before():
+    alerts = told(said(1), said(1.4, task="load"), said(1.6, task="read"), said(1.7, task="write"))
+    firing = [it for it in alerts if it.state is State.FIRING]
+    assert [it.transition_reason for it in firing] == ["opened: above_range", "joined: above_range"]
+    assert len(firing[1].children) == 2
+
+
+def test_the_alert_ends_when_everything_that_joined_it_has():
+    alerts = told(said(1), said(1.1, "volume"), said(3, ordinary=True), said(5, "volume", ordinary=True))
+    assert course(alerts)[-2:] == [
+        "resolved volume resolved: ordinary",
+        "resolved latency resolved: ordinary",
+    ]
+    assert alerts[-1].ends_at == "1970-01-01T05:00:00.000Z"
+    assert alerts[-1].sequence == 3
+
+
+def test_what_joined_ends_before_the_alert_if_it_is_over_before():
+    alerts = told(said(1), said(1.1, "volume"), said(3, "volume", ordinary=True), said(5, ordinary=True))
+    assert course(alerts)[-2:] == [
+        "resolved volume resolved: ordinary",
+        "resolved latency resolved: ordinary",
+    ]
+
+
+def test_a_lead_that_wavers_while_others_are_open_says_nothing():
+    opening = [said(1), said(1.1, "volume")]
+    wavering = [said(3, ordinary=True), said(4), said(6, ordinary=True), said(7)]
+    assert told(*opening, *wavering) == told(*opening)
+
+
+def test_a_lead_that_leaves_its_range_again_after_long_is_told_again():
+    later = JOIN_MS / HOUR_MS + 4
+    alerts = told(said(1), said(1.1, "volume"), said(3, ordinary=True), said(later))
+    assert course(alerts)[-1] == "firing latency continued: above_range"
+
+
+def test_what_opens_long_after_is_an_alert_of_its_own():
+    later = JOIN_MS / HOUR_MS + 1.01
+    alerts = told(said(1), said(later, "volume"))
+    assert [it.state for it in alerts] == [State.FIRING, State.FIRING]
+    assert alerts[0].alert_id != alerts[1].alert_id
+
+
+def test_other_pipelines_have_alerts_of_their_own():
+    assert [it.state for it in told(said(1), said(1, pipeline="bills"))] == [State.FIRING] * 2
+
+
+def test_what_is_graver_or_for_somebody_else_fires():
+    grave = Settings(rules=(Rule({"signal": "volume"}, Tuning(severity="critical")),))
+    assert [it.state for it in told(said(1), said(1.1, "volume"), settings=grave)] == [State.FIRING] * 2
+    assert [it.state for it in told(said(1), said(1.1, "volume", owner="x"))] == [State.FIRING] * 2
+
+
+def test_what_is_less_grave_joins():
+    mild = Settings(rules=(Rule({"signal": "volume"}, Tuning(severity="info")),))
+    assert told(said(1), said(1.1, "volume"), settings=mild)[1].state is State.SUPPRESSED
+
+
+def test_all_series_of_a_pipeline_lie_in_one_shard():
+    labels = [
+        (("pipeline", "orders"),),
+        (("measure", "rows"), ("pipeline", "orders"), ("task", "load")),
+        (("name", "null_share"), ("pipeline", "orders")),
+    ]
+    assert {group_of(it) for it in labels} == {(("pipeline", "orders"),)}
+    assert len({shard_of(it, 1000) for it in labels}) == 1
+    assert group_of((("dataset", "a"), ("measure", "rows"))) == (("dataset", "a"),)
+
+
+verdicts = st.lists(
+    st.builds(
+        said,
+        st.integers(1, 200),
+        st.sampled_from(sorted(SIGNALS)),
+        task=st.sampled_from(["", "load", "read"]),
+        ordinary=st.booleans(),
+        severity=st.sampled_from([4.0, 6.0, 9.0]),
+        owner=st.sampled_from(["", "x"]),
+    ),
+    max_size=40,
+).map(lambda them: sorted(them, key=lambda it: it.time_ms))
+
+
+@given(verdicts)
+def test_of_what_joined_the_cause_is_open(them: list[Verdict]):
+    open_: set[str] = set()
+    for alert in told(*them):
+        assert alert.root_cause is None or alert.root_cause.alert_id in open_
+        assert (alert.state is State.SUPPRESSED) <= (alert.root_cause is not None)
+        (open_.discard if alert.state is State.RESOLVED else open_.add)(alert.alert_id)
+
+
+@given(verdicts)
+def test_sequences_count_and_everything_that_opened_ends(them: list[Verdict]):
+    end = (max(it.time_ms for it in them) + QUIET_MS) / HOUR_MS if them else 0
+    endings = [
+        said(end, signal, task=task, ordinary=True) for signal in SIGNALS for task in ("", "load", "read")
+    ]
+    alerts = told(*them, *endings)
+    for alert_id in {it.alert_id for it in alerts}:
+        mine = [it for it in alerts if it.alert_id == alert_id]
+        assert [it.sequence for it in mine] == list(range(1, len(mine) + 1))
+        assert [it.state is State.RESOLVED for it in mine] == [False] * (len(mine) - 1) + [True]
+
+
+@given(verdicts, st.integers(0, 40))
+def test_a_restart_changes_nothing(them: list[Verdict], cut: int):
+    before, after = Triage(Settings(), Mode.LIVE), Triage(Settings(), Mode.LIVE)
+    first = told(*them[:cut], triage=before)
+    after.load(before.dump())
+    second = told(*them[cut:], triage=after)
+    assert msgspec.json.encode(first + second) == msgspec.json.encode(told(*them))
