@@ -19,7 +19,7 @@ from detectors.compiled import inner
 from detectors.core.filters import clip
 from detectors.core.layout import Record
 from detectors.run_layout import TAILS
-from detectors.student_t import upper_tail
+from detectors.student_t import log_front, tail_and_slope, upper_tail
 
 FREEDOMS = (1e6, 6.0, 3.0)
 PRIORS = (math.log(0.55), math.log(0.33), math.log(0.12))
@@ -35,10 +35,14 @@ TAIL_CLIP = 5.0
 STRANGE = 3.0
 EVIDENCE_MEMORY = 600.0
 EVIDENCE_RANGE = 12.0
-REACH_START, REACH_MAX = (0.5, 4.0), 1e4
-GRID, CLOSE = 1e-3, 1e-4
+REACH_START, REACH_MAX, GRID = (0.5, 4.0), 1e4, 1e-3
+LAST_STEP, CLEAR = 2e-3, 3e-5
 SPREAD_MIN = 0.02
 """On the log scale: differences of 2 % are noise."""
+
+Each = tuple[float, float, float]
+Mixture = tuple[Each, Each, Each, Each]
+"""Of each shape the degrees of freedom, the `log_front` of its tail, the weight and the scale."""
 
 
 @inner
@@ -87,33 +91,67 @@ def learn_tails(m: Record, residual: float, rate: float) -> None:
 
 
 @inner
+def _freedom_of(k: int, known: float) -> float:
+    """Degrees of freedom of one shape, with `known` runs behind the scale."""
+    return 1.0 / (1.0 / FREEDOMS[k] + 1.0 / known)
+
+
+@inner
+def _scale_of(m: Record, k: int, widening: float) -> float:
+    return math.sqrt((m.variance[k] + (SPREAD_MIN * RELATIVE_SCALE[k]) ** 2) * (1.0 + widening))
+
+
+@inner
 def tail_share(m: Record, distance: float, widening: float, known: float) -> float:
     """P(residual > distance >= 0): `widening` is variance on top of the noise's own, `known` the runs behind the scale."""
     total = share = 0.0
     for k in range(TAILS):
         weight = math.exp(m.evidence[k])
-        freedom = 1.0 / (1.0 / FREEDOMS[k] + 1.0 / known)
-        scale = math.sqrt((m.variance[k] + (SPREAD_MIN * RELATIVE_SCALE[k]) ** 2) * (1.0 + widening))
-        share += weight * upper_tail(distance / scale, freedom)
+        share += weight * upper_tail(distance / _scale_of(m, k, widening), _freedom_of(k, known))
         total += weight
     return share / total
+
+
+@inner
+def _mixture(m: Record, known: float) -> Mixture:
+    freedoms = _freedom_of(0, known), _freedom_of(1, known), _freedom_of(2, known)
+    fronts = (
+        log_front(0.5 * freedoms[0], 0.5),
+        log_front(0.5 * freedoms[1], 0.5),
+        log_front(0.5 * freedoms[2], 0.5),
+    )
+    weights = math.exp(m.evidence[0]), math.exp(m.evidence[1]), math.exp(m.evidence[2])
+    return freedoms, fronts, weights, (_scale_of(m, 0, 0.0), _scale_of(m, 1, 0.0), _scale_of(m, 2, 0.0))
+
+
+@inner
+def _log_tail(mixture: Mixture, distance: float) -> tuple[float, float]:
+    """The logarithm of `tail_share`, and its slope by the logarithm of the distance."""
+    freedoms, fronts, weights, scales = mixture
+    total = share = slope = 0.0
+    for k in range(TAILS):
+        tail, falls = tail_and_slope(distance / scales[k], freedoms[k], fronts[k])
+        share += weights[k] * tail
+        slope += weights[k] * falls
+        total += weights[k]
+    return math.log(share / total), slope / share
 
 
 @inner
 def reach_for(m: Record, tail: float, known: float) -> float:
     """The distance, in scales of normal noise, that is exceeded with probability `tail`, rounded up on a grid of 0.1 %.
 
-    A tail costs a microsecond, so the crossing is found by secants (`_crossing`), and its place on the grid by bisection, for
-    which the tail is only asked again where it is not clear.
+    The crossing is found by Newton's method (`_crossing`), and its place on the grid by bisection, for which a tail, which costs most,
+    is only asked again where it is not clear.
     """
-    target = math.log(tail)
-    crossing = _crossing(m, target, known)
+    target, unit, mixture = math.log(tail), spread_of(m, 0), _mixture(m, known)
+    crossing = _crossing(mixture, unit, target, m.reach)
     low, high = REACH_START
-    while _is_exceeded(m, high, crossing, target, known) and high < REACH_MAX:
+    while _is_exceeded(mixture, unit, high, crossing, target) and high < REACH_MAX:
         low, high = high, 2.0 * high
     while high - low >= GRID * low:
         middle = math.sqrt(low * high)
-        if _is_exceeded(m, middle, crossing, target, known):
+        if _is_exceeded(mixture, unit, middle, crossing, target):
             low = middle
         else:
             high = middle
@@ -121,35 +159,29 @@ def reach_for(m: Record, tail: float, known: float) -> float:
 
 
 @inner
-def _surplus(m: Record, distance: float, target: float, known: float) -> float:
-    """The logarithm of how much more often than `target`, a logarithm too, a distance in scales of normal noise is exceeded."""
-    return math.log(tail_share(m, distance * spread_of(m, 0), 0.0, known)) - target
-
-
-@inner
-def _is_exceeded(m: Record, distance: float, crossing: float, target: float, known: float) -> bool:
-    """Whether a distance is exceeded more often than `target`, the logarithm of a probability."""
-    if abs(distance - crossing) > 2.0 * CLOSE * crossing:
+def _is_exceeded(mixture: Mixture, unit: float, distance: float, crossing: float, target: float) -> bool:
+    """Whether a distance in `unit` is exceeded more often than `target`, the logarithm of a probability."""
+    if abs(distance - crossing) > CLEAR * crossing:
         return distance < crossing
-    return _surplus(m, distance, target, known) > 0.0
+    return _log_tail(mixture, distance * unit)[0] > target
 
 
 @inner
-def _crossing(m: Record, target: float, known: float) -> float:
-    """Where a distance is exceeded as often as `target` says, within `CLOSE`: by secants on logarithms, kept in a bracket."""
+def _crossing(mixture: Mixture, unit: float, target: float, near: float) -> float:
+    """Where a distance in `unit` is exceeded as often as `target` says, well within `CLEAR`; it may be `near`.
+
+    By Newton's method on logarithms, kept in a bracket; the error is about the square of the last step.
+    """
     low, high = math.log(REACH_START[0]), math.log(2.0 * REACH_MAX)
-    at = math.log(min(max(m.reach, REACH_START[1]), REACH_MAX))
-    before = surplus_before = math.nan
-    while True:
-        surplus = _surplus(m, math.exp(at), target, known)
-        if surplus > 0.0:
+    at = math.log(min(max(near, REACH_START[1]), REACH_MAX))
+    while high - low > CLEAR:
+        share, slope = _log_tail(mixture, math.exp(at) * unit)
+        if share > target:
             low = at
         else:
             high = at
-        slope = 2.0 * (surplus + target) if math.isnan(before) else (surplus - surplus_before) / (at - before)
-        following = at - surplus / slope
-        if not low <= following <= high:
-            following = 0.5 * (low + high)
-        if abs(following - at) < CLOSE:
+        following = at - (share - target) / slope
+        if abs(following - at) < LAST_STEP:
             return math.exp(following)
-        before, surplus_before, at = at, surplus, following
+        at = following if low < following < high else 0.5 * (low + high)
+    return math.exp(high)

@@ -36,8 +36,10 @@ def cusum_threshold(step: float, runs: float) -> float:
     """The h at which a CUSUM with this k alarms falsely once in so many runs."""
     b = 2.0
     for _ in range(12):
-        grown = 2.0 * step * b
+        grown, before = 2.0 * step * b, b
         b = math.log(max(2.0 * step * step * runs, 1e-9) + 1.0 + grown) / (2.0 * step)
+        if b == before:
+            break
     return max(b - OVERSHOOT, 0.5)
 
 

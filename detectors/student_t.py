@@ -34,11 +34,19 @@ def _continued_fraction(a: float, b: float, x: float) -> float:
 
 
 @inner
+def log_front(a: float, b: float) -> float:
+    """The logarithm of 1 / B(a, b)."""
+    return math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+
+
+@inner
 def beta_share(a: float, b: float, x: float, rest: float) -> float:
     """The regularised incomplete beta function I_x(a, b); `rest` is 1 - x."""
-    front = math.exp(
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log(rest)
-    )
+    return _beta_share(a, b, x, rest, math.exp(log_front(a, b) + a * math.log(x) + b * math.log(rest)))
+
+
+@inner
+def _beta_share(a: float, b: float, x: float, rest: float, front: float) -> float:
     if x < (a + 1.0) / (a + b + 2.0):
         return front * _continued_fraction(a, b, x) / a
     return 1.0 - front * _continued_fraction(b, a, rest) / b
@@ -52,6 +60,18 @@ def upper_tail(t: float, df: float) -> float:
     square = min(t * t, 1e250)
     half = 0.5 * beta_share(0.5 * df, 0.5, df / (df + square), square / (df + square))
     return half if t > 0 else 1.0 - half
+
+
+@inner
+def tail_and_slope(t: float, df: float, front: float) -> tuple[float, float]:
+    """P(T > t) for t > 0, and how fast it falls with the logarithm of t; `front` is `log_front(df / 2, 1 / 2)`.
+
+    With x = df / (df + t^2) the slope is -x^(df / 2) (1 - x)^(1 / 2) / B(df / 2, 1 / 2).
+    """
+    square = min(t * t, 1e250)
+    x, rest = df / (df + square), square / (df + square)
+    falls = math.exp(front + 0.5 * df * math.log(x) + 0.5 * math.log(rest))
+    return 0.5 * _beta_share(0.5 * df, 0.5, x, rest, falls), -falls
 
 
 @inner
