@@ -25,7 +25,7 @@ def test_a_worker_killed_at_random_moments_loses_doubles_and_changes_nothing(
         worker.wait_for("shard.loaded", STAGES)
         before = court.samples_published()
         with court.judge.publishing(court.story.chapter(number), over_s=WORK_S):
-            wait_until(lambda before=before: court.samples_published() > before, "the worker is at work")
+            await_samples(court, before)
             time.sleep(court.chance.uniform(0, WORK_S))
             killed(worker)
     verdict = court.conclude(court.supervise())
@@ -91,6 +91,11 @@ def test_workers_killed_during_a_rebalance_leave_the_work_to_the_others(court: C
             staying.workers = [it for it in (joining, *staying.workers) if it is not victim][:1]
     court.conclude(staying)
     assert in_rebalance, "no kill fell into a rebalance"
+
+
+def await_samples(court: Court, before: int) -> None:
+    """Return when the worker has put out samples beyond those there were before."""
+    wait_until(lambda: court.samples_published() > before, "the worker is at work")
 
 
 def await_chunk(court: Court) -> None:
