@@ -80,7 +80,7 @@ def _report(a: Arrays, follower: int, row: Record, time_ms: int, too_many: bool,
     f = a.followers[follower]
     c, state = f.crowd, f.arrivals
     severity = c.beyond / limit
-    if wanted(c, time_ms, too_many, severity, True, float(state.cadence.typical_ms)):
+    if wanted(c, time_ms, too_many, severity, True, 0.0):
         finding = new_finding(a, CROWDED, EVENTS, follower, time_ms, c.since_ms)
         usual = 1.0 + (time_ms - c.since_ms) / state.cadence.typical_ms
         finding.observed, finding.expected, finding.lower = float(c.count), usual, 0.0

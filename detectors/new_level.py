@@ -23,7 +23,7 @@ MISSED_MAX = 2
 """Runs in a row that do not agree, after which it was no level."""
 LATE_SHARE = 4.0
 """The late mean remembers this part of what the mean does."""
-STEADY, STEADY_NOISE = 0.25, 1.5
+STEADY, STEADY_NOISE = 0.1, 1.5
 """A level moves on by less than this share of the change, beyond what noise can do in standard errors."""
 WIDER = 2.5
 """How much wider the noise around a new level may be."""

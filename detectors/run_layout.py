@@ -50,6 +50,7 @@ RUN_MODEL = np.dtype(
         ("fall", "<f4", (2,)),
         ("recent", "<f8"),
         ("back", "<f8"),
+        ("returned", "<f8"),
         ("rising_runs", "<i4"),
         ("falling_runs", "<i4"),
         ("shifted", "<i4"),

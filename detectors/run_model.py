@@ -25,7 +25,9 @@ from detectors.run_tails import forget_tails, learn_tails, reach_for, spread_of,
 from detectors.shift import (
     excess_down,
     excess_up,
+    forget_returned,
     forget_shift,
+    note_returned,
     rising_or_falling,
     set_bars,
 )
@@ -213,6 +215,7 @@ def learn(  # noqa: PLR0913  a kernel takes no objects
         max(1.0 / (m.prior_runs + m.spread_runs), 1.0 / min(max(SPREAD_MEMORY, memory), SPREAD_MEMORY_MAX)),
     )
     m.spread_runs += 1.0
+    forget_returned(m, interval_s)
     if found:
         m.spread_runs = min(m.spread_runs, SPREAD_ANEW)
         forget_tails(m)
@@ -263,6 +266,7 @@ def shift_state(
         m.back = max(0.0, m.back + clip(size * (0.5 * size - m.shifted * u), BACK_STEP))
         if m.back > BACK_BAR + math.log1p(BACK_S / interval_s):
             m.shifted = 0
+            note_returned(m)
             forget_shift(m)
             forget_new_level(m)
             return -1.0

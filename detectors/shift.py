@@ -7,7 +7,8 @@ elsewhere. Thresholds come from a share of the budget by
 Siegmund's approximation, mean runs to a false alarm = (exp(2 k b) - 1 - 2 k b) / (2 k^2) with b = h + 1.166 (Siegmund,
 Sequential Analysis, 1985, 2.6).
 
-The level that residuals refer to is itself uncertain, so k is larger while few runs are known.
+The level that residuals refer to is itself uncertain, so k is larger while few runs are known. And residuals are not independent where a series wanders, or its
+hours have moved: the changes that came back of themselves are counted, forgotten over 30 days, and each beyond the first raises the thresholds by half.
 """
 
 import math
@@ -29,6 +30,8 @@ RECENT_RUNS = 24
 UNREST_MEAN, UNREST_DEVIATION = -1.27, 2.22
 """Of log u^2 for normal noise; heavy tails have a lower mean."""
 RECENT_CLIP = 8.0
+RETURNED_FREE, RETURNED_RAISES, RETURNED_MAX = 1.0, 0.5, 10.0
+RETURNED_S = 30 * 86_400.0
 
 
 @inner
@@ -45,8 +48,23 @@ def cusum_threshold(step: float, runs: float) -> float:
 
 @inner
 def set_bars(m: Record, runs: float) -> None:
-    """Have each CUSUM alarm falsely once in so many runs."""
-    m.bar[SLOW], m.bar[QUICK] = cusum_threshold(STEPS[SLOW], runs), cusum_threshold(STEPS[QUICK], runs)
+    """Have each CUSUM alarm falsely once in so many runs, or less often where changes use to come back."""
+    raised = 1.0 + RETURNED_RAISES * max(0.0, m.returned - RETURNED_FREE)
+    for k in range(2):
+        m.bar[k] = raised * cusum_threshold(STEPS[k], runs)
+
+
+@inner
+def note_returned(m: Record) -> None:
+    """Count a change that came back of itself; the thresholds are set anew with the next run."""
+    m.returned = min(m.returned + 1.0, RETURNED_MAX)
+    m.reach_n = 0
+
+
+@inner
+def forget_returned(m: Record, interval_s: float) -> None:
+    """Forget a little of the changes that came back, once a run."""
+    m.returned -= m.returned * min(1.0, interval_s / RETURNED_S)
 
 
 @inner

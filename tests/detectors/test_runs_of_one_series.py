@@ -175,6 +175,25 @@ def test_a_slow_drift_is_found_and_called_lasting() -> None:
         assert {codes.SHIFT, codes.DRIFT} & set(lasting)
 
 
+@pytest.mark.parametrize("seed", [0, 2, 3, 4])
+def test_a_drift_is_no_new_level_while_it_goes_on(seed: int) -> None:
+    runs, noise = 24 * 51, np.random.default_rng(seed).normal(0, 0.1, 24 * 51)
+    drift = math.log(1.024) * np.maximum(np.arange(runs) / 24 - 30, 0)
+    said = follow([float(x) for x in 300_000 * np.exp(drift + noise)], HOUR_MS)
+    assert all(abs(it.change) != codes.ACCEPTED for it in said)
+    assert episodes(said[24 * 30 :]) <= 2
+
+
+def test_a_rhythm_whose_hours_have_moved_soon_tells_no_more_shifts() -> None:
+    hours = np.arange(96 * 64) / 4
+    moved = np.where(hours >= 24 * 40, 1, 0)
+    noise = np.random.default_rng(0).normal(0, 0.15, len(hours))
+    values = 3e6 * np.exp(0.8 * np.sin(2 * np.pi * (hours - moved) / 24) + noise)
+    said = follow([float(x) for x in values], HOUR_MS // 4)
+    assert 1 <= episodes(said[96 * 40 : 96 * 44]) <= 6
+    assert episodes(said[96 * 44 :]) == 0
+
+
 def test_growth_that_was_always_there_keeps_the_budget() -> None:
     growing = [
         [x * 1.02 ** (day / 7) for day, x in enumerate(lognormal(300, 0.1, seed))] for seed in range(10)

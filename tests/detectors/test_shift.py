@@ -10,7 +10,9 @@ from detectors.shift import (
     excess_down,
     excess_up,
     follow_shift,
+    forget_returned,
     forget_shift,
+    note_returned,
     set_bars,
 )
 
@@ -51,3 +53,17 @@ def test_a_shift_is_found_within_few_runs_on_its_side_only(by: float, within: in
     assert len(delays) == 50
     assert np.median(delays) <= within
     assert excess_down(model[0]) < 0
+
+
+def test_changes_that_came_back_raise_the_thresholds_from_the_second_on_and_are_forgotten() -> None:
+    (model,) = np.zeros(1, RUN_MODEL).view(np.recarray)
+    bars = []
+    for _ in range(4):
+        set_bars(model, 1000.0)
+        bars.append(float(model.bar[0]))
+        note_returned(model)
+    assert bars[0] == bars[1] < bars[2] < bars[3] < 3 * bars[0]
+    for _ in range(24 * 90):
+        forget_returned(model, 3600.0)
+    set_bars(model, 1000.0)
+    assert model.bar[0] == bars[0]
