@@ -17,8 +17,6 @@ FALSE_ALARMS_PER_DAY = 1 / 30
 """The default budget: 1 per 30 days for each series."""
 THRESHOLD = 4.4
 THRESHOLD_MIN = 3.0
-THRESHOLD_YOUNG_MIN = 4.0
-"""The least while a series of values has not been seen for two weeks: heavy tails reach less than that daily."""
 THRESHOLD_STEP = 0.72
 """Threshold for each factor e of false alarms."""
 ALPHA_MAX = 0.0027

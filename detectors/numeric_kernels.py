@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from detectors.budget import (
     ALPHA_MAX,
-    THRESHOLD_YOUNG_MIN,
+    THRESHOLD,
     p_value_of_score,
     score_of_p_value,
     young_markup,
@@ -113,9 +113,9 @@ def _threshold_at(s: Record, time_ms: int) -> float:
 
 @inner
 def _threshold_of_value(s: Record, core: Record, time_ms: int) -> float:
-    """No budget lowers the threshold far while the tail of the series is not known."""
+    """No budget lowers the threshold while the tail of the series is not known."""
     threshold = _threshold_at(s, time_ms)
-    return threshold if tail_known(core) else max(threshold, THRESHOLD_YOUNG_MIN)
+    return threshold if tail_known(core) else max(threshold, THRESHOLD)
 
 
 @inner

@@ -44,7 +44,7 @@ ROUTINE_SHARE, TAIL_LOW, TAIL_HIGH = 0.66, 0.20, 0.70
 POPULATION_ROUTINE, POPULATION_TAIL, POPULATION_BLOCKS = 3.0, 0.75, 4.0
 ROUTINE_SCORE = 3.0
 TAIL_BINS = 64
-TAIL_BLOCKS_MIN, TAIL_BLOCKS_MAX = 168, 8192
+TAIL_BLOCKS_READ, TAIL_BLOCKS_MIN, TAIL_BLOCKS_MAX = 24, 168, 8192
 LOOSE_SCORE = 3.4
 """Of the score at which a series that keeps within its budget may alarm, if its own peaks make that rare enough."""
 HOUR_DAYS_KEPT = 8
@@ -72,7 +72,8 @@ DEEP = np.dtype(
         ("n", "<i8"),
         ("block", "<i4"),
         ("loose_ms", "<i8"),
-        ("block_samples", "<i4"),
+        ("block_samples", "<u2"),
+        ("raised", "<u2"),
         ("slot_hour", "<i4"),
         ("ring_filled", "u1"),
         ("ring_next", "u1"),
@@ -116,6 +117,7 @@ DEEP = np.dtype(
 Filters, whose rounding would add up, are doubles. `ring_order` holds the places of the ring from its least
 peak to its greatest. `hour_peak` is that of the eight days up to `hour_day`, the last one with the hour (modulo DAYS); `hour_down` has a bit for each of them that was downwards.
 `week_routine` is negative when it is downwards; `week_peak` and `month_peak` (of the present day, the last and the ones before) see `calendar_routine`.
+`raised` has a bit for each of the last samples, the newest lowest, see `scorer.is_upheld`.
 """
 
 Record = Any

@@ -192,7 +192,7 @@ def roll_routine(s: Record, time_ms: int, on_log_scale: bool) -> None:
         _close_block(s, on_log_scale)
         s.block = block
         s.block_samples = 0
-    s.block_samples += 1
+    s.block_samples = min(s.block_samples + 1, BLOCK_RUNS_MIN)
     if slot_hour != s.slot_hour:
         day, hour = slot_hour // HOURS, slot_hour % HOURS
         _leave_day(s, day)

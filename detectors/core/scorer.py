@@ -1,4 +1,10 @@
-"""The parts put together: judge a sample, then learn it."""
+"""The parts put together: judge a sample, then learn it.
+
+Until two weeks of peaks are known, nothing can say how heavy a tail is as far out as a budget reaches. But noise comes
+alone: independent samples are high together as seldom as the product of their chances, whatever their tail, while what
+happens to a pipeline lasts. So a young series alarms at a score that reaches the threshold if two of the four samples before it
+(by the hour, the one before it) came near the threshold too, or else only at what the peaks so far or t(3) noise make rare.
+"""
 
 import math
 
@@ -39,6 +45,9 @@ from detectors.core.routine import (
 )
 from detectors.core.tail import count_loose, rare_surprise, tail_known, within_budget
 
+_NEAR_THRESHOLD = 2.2
+_UPHOLDING, _UPHOLDING_MIN, _UPHOLDING_S = 4, 2, 3600.0
+"""Of so many samples before, within so many seconds, as many uphold a score that are within `_NEAR_THRESHOLD`."""
 _EPOCH_WEEK_HOUR = 96
 """1970-01-01 was a Thursday: hour 96 of a week that starts on Sunday."""
 
@@ -90,15 +99,30 @@ def novelty_bonus(s: Record, x: float) -> float:
 
 
 @inner
+def is_upheld(s: Record, interval_s: float) -> bool:
+    """Whether enough of the samples before this one came near the threshold."""
+    samples = min(max(int(_UPHOLDING_S / interval_s + 0.5), 1), _UPHOLDING)
+    raised = 0
+    for back in range(samples):
+        raised += (int(s.raised) >> back) & 1
+    return bool(raised >= min(samples, _UPHOLDING_MIN))
+
+
+@inner
+def _note_raised(s: Record, score: float, threshold: float) -> None:
+    s.raised = (int(s.raised) << 1 | int(score >= threshold - _NEAR_THRESHOLD)) & (1 << _UPHOLDING) - 1
+
+
+@inner
 def alarm_bound(
     s: Record, hourly: float, threshold: float, allowed: float, interval_s: float, bonus: float
 ) -> float:
     """The surprise from which on a value alarms that novelty gives a bonus: its score and its rarity both have to do.
 
-    `allowed` are false alarms a day; 0 leaves rarity out, as does a series that has not been seen for long.
+    `allowed` are false alarms a day; 0 leaves rarity out, as does a young series whose last samples uphold the score.
     """
     bound = surprise_bound(s, hourly, threshold, bonus)
-    if allowed > 0.0 and tail_known(s):
+    if allowed > 0.0 and (tail_known(s) or not is_upheld(s, interval_s)):
         bound = max(bound, rare_surprise(s, allowed, interval_s, bonus * heaviness(s)))
     return bound
 
@@ -137,12 +161,14 @@ def judge_core(  # noqa: PLR0913  a kernel takes no objects
     score = ROUTINE_SCORE + (surprised - max(s.routine, hourly)) / heaviness(s) + bonus
     low = min(threshold, LOOSE_SCORE) if allowed > 0.0 else threshold
     if score < low and not asked:
+        _note_raised(s, score, threshold)
         return max(score, 0.0), False, math.nan, math.nan, math.nan, surprised
     least = _threshold_of(s, threshold, allowed, age_ms)
     bound = alarm_bound(s, hourly, least, allowed, interval_s, bonus)
     alarms = surprised >= bound and score >= least
     if allowed > 0.0 and score >= low and tail_known(s):
         count_loose(s, time_ms, surprised >= rare_surprise(s, allowed, interval_s, bonus * heaviness(s)))
+    _note_raised(s, score, threshold)
     limits = band(centres, bound)
     if alarms:
         limits = tightened(x, limits, centres, bound)

@@ -1,8 +1,10 @@
 """How rare a surprise is for this series: the tail of its two-hour peaks, for a ceiling on false alarms.
 
 The score ranks well, but the rate at which ordinary noise reaches a given score differs a hundredfold between light and
-heavy tails. So a series that has been seen for two weeks alarms only at surprises that its own peaks make rarer than its
-budget; one that keeps within its budget may in turn alarm somewhat below the threshold of the score.
+heavy tails. So a series alarms only at surprises that its own peaks make rarer than its budget. One that has been seen for
+two weeks and keeps within its budget may in turn alarm somewhat below the threshold of the score; before that, a surprise that
+samples just before it uphold need not be rare (see `scorer`). With fewer than two days of peaks the tail is that of t(3) noise, and no
+young series has a heavier one.
 
 Formula: with N closed blocks, L(r) is the surprise which a block exceeds with rate r = -log(share of blocks below).
 H = -log r has slope h and bend c beyond a depth C: dH/dL = h + c (H - C), that is
@@ -10,19 +12,15 @@ H = -log r has slope h and bend c beyond a depth C: dH/dL = h + c (H - C), that 
     L(r) = L(C) + log(1 + c x / h) / c,    x = k (exp((-log r - C) / k) - 1),    k = N / 10.
 
 For noise whose tail is a power of x the surprise, a sum of logarithms, has an exponential tail: c = 0. Normal noise has
-c = 1, Laplace noise c = 1/2. h and c come from L at the rates 1, 1/5 and max(1/50, 10/N), c shrunk towards 0.2 with
-60 pseudo-blocks; x exceeds the distance by what a fit to k peaks may be wrong (the predictive distribution of an exponential
+c = 1, Laplace noise c = 1/2. h and c come from L at the rates 1, 1/5 and max(1/50, 10/N), c shrunk towards 0.1 with
+120 pseudo-blocks; x exceeds the distance by what a fit to k peaks may be wrong (the predictive distribution of an exponential
 law with k observations, Pareto's).
 
 Incidents must not raise it: the deepest level is not taken to lie beyond where the slope between the rates 1 and 1/5 leads,
 and no tail is believed to be heavier than that of t(3), slope 1.5. Peaks are counted in 64 bins of log1p, halved once
 they are 8192, about two years.
 
-Measured on simulated noise from normal to t(3), one to sixty minutes apart, one series with its own data for a year, episodes
-after the first two weeks, over those budgeted: 0.43 to 0.70 for one a week; one in 30 days 0.54 to 0.97 at 1 and 5 minutes, to 1.07 by
-the hour; one a year 0.30 to 0.54 at 1 and 5 minutes, 0.27 to 1.05 by the hour, log-normal 0.10. The excess comes in the first two
-months (up to twice the budget of 30 days), when few peaks are known. On the
-NAB series in tests it leaves 118 of 159 false alerts and 56 of 57 windows found.
+Measured on stationary noise: see `docs/reference/score.md`.
 """
 
 import math
@@ -35,6 +33,7 @@ from detectors.core.layout import (
     TAIL_BINS,
     TAIL_BLOCKS_MAX,
     TAIL_BLOCKS_MIN,
+    TAIL_BLOCKS_READ,
     Record,
 )
 
@@ -42,13 +41,15 @@ _FIRST_EDGE, _BIN = 0.5, 0.04
 _COMMON, _SELDOM, _RARE = 1.0, 0.2, 0.02
 """Rates, for each block, between which slope and bend are read."""
 _RARE_BLOCKS = 10.0
-_BEND, _BEND_BLOCKS, _BEND_MIN, _BEND_MAX = 0.2, 60.0, 0.01, 1.2
+_BEND, _BEND_BLOCKS, _BEND_MIN, _BEND_MAX = 0.1, 120.0, 0.01, 1.2
 _SLOPE_MIN = 1.5
 _SLOPE_MARGIN, _SLOPE_ERROR = 0.05, 0.7
 _WIDTH_MIN = 0.02
-_SHARE = 0.4
-"""Of the budget that is aimed at: it is a ceiling."""
-_USUAL_PER_DAY, _SHARE_POWER = 1 / 30, 0.6
+_SHARE, _SHARE_BLOCKS = 0.35, 600.0
+"""Of the budget that is aimed at, a ceiling: once so many blocks are known, half of it."""
+_USUAL_PER_DAY, _SHARE_POWER = 1 / 30, 0.5
+_FAR, _FAR_INTERVAL_S = 6.5, 300.0
+"""The surprise that noise of t(3) seldom exceeds within the usual budget, with a sample so often."""
 _NOVELTY_SHARE, _NOVELTY_ALARMS, _NOVELTY_POWER = 0.5, 3.0, 0.4
 _DOUBT_BLOCKS = 0.1
 
@@ -66,6 +67,12 @@ def tail_known(s: Record) -> bool:
 
 
 @inner
+def tail_read(s: Record) -> bool:
+    """Whether enough blocks have been seen to fit a tail to."""
+    return bool(s.tail_blocks >= TAIL_BLOCKS_READ)
+
+
+@inner
 def learn_tail(s: Record, peak: float) -> None:
     """Count the peak of a block that has closed, and fit the tail anew."""
     place = min(max(int((math.log1p(peak) - _FIRST_EDGE) / _BIN), 0), TAIL_BINS - 1)
@@ -73,7 +80,7 @@ def learn_tail(s: Record, peak: float) -> None:
     s.tail_blocks += 1
     if s.tail_blocks >= TAIL_BLOCKS_MAX:
         _halve(s)
-    if tail_known(s):
+    if tail_read(s):
         _fit(s)
 
 
@@ -141,14 +148,22 @@ def tail_rate(s: Record, surprise: float) -> float:
 
 
 @inner
-def aimed_share(false_alarms_per_day: float) -> float:
-    """Share of a budget that is aimed at; less for rarer alarms, of whose tail more has to be guessed."""
-    return _SHARE * _rarity(false_alarms_per_day) ** _SHARE_POWER
+def _aimed_share(s: Record, false_alarms_per_day: float) -> float:
+    """Share of a budget that is aimed at; less for rarer alarms and after fewer blocks, when more of the tail has to be guessed."""
+    known = s.tail_blocks / (s.tail_blocks + _SHARE_BLOCKS)
+    return float(_SHARE * known * _rarity(false_alarms_per_day) ** _SHARE_POWER)
 
 
 @inner
 def _rarity(false_alarms_per_day: float) -> float:
     return min(1.0, false_alarms_per_day / _USUAL_PER_DAY)
+
+
+@inner
+def _far_surprise(false_alarms_per_day: float, interval_s: float) -> float:
+    """The surprise that t(3) noise makes rare enough for a budget: its tail in surprise has slope 1.5."""
+    rarer = math.log(_FAR_INTERVAL_S / interval_s) - math.log(false_alarms_per_day / _USUAL_PER_DAY)
+    return float(_FAR + rarer / _SLOPE_MIN)
 
 
 @inner
@@ -161,7 +176,10 @@ def rare_surprise(s: Record, false_alarms_per_day: float, interval_s: float, nov
     allowed = false_alarms_per_day * block_days(interval_s)
     counted = _NOVELTY_SHARE * min(1.0, _NOVELTY_ALARMS * s.tail_blocks * allowed)
     counted *= _rarity(false_alarms_per_day) ** _NOVELTY_POWER
-    return float(tail_level(s, allowed * aimed_share(false_alarms_per_day)) - counted * novel)
+    if not tail_read(s):
+        return _far_surprise(false_alarms_per_day, interval_s)
+    rare = tail_level(s, allowed * _aimed_share(s, false_alarms_per_day)) - counted * novel
+    return float(rare if tail_known(s) else min(rare, _far_surprise(false_alarms_per_day, interval_s)))
 
 
 @inner

@@ -49,6 +49,43 @@ def test_false_alarms_on_stationary_noise_lie_between_a_fifth_of_the_budget_and_
     assert counted >= allowed / 5
 
 
+def young(noise: str, series: int) -> tuple[np.ndarray, np.ndarray]:
+    """Times of two weeks, a value every five minutes, and the values of each series (columns)."""
+    times = np.arange(0, 14 * DAY_MS, 5 * MINUTE_MS)
+    return times, 50 + NOISES[noise](np.random.default_rng(5), (len(times), series))
+
+
+def judged(times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Whether each value is anomalous."""
+    bank = NumericBank()
+    slots = np.array([bank.add() for _ in range(values.shape[1])])
+    said = bank.judge_many(np.tile(slots, len(times)), np.repeat(times, len(slots)), values.ravel())
+    return said["anomalous"].reshape(values.shape)
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_a_young_series_makes_about_as_many_false_alarms_as_its_budget_has_whatever_the_noise(
+    noise: str,
+) -> None:
+    times, values = young(noise, 40)
+    counted = sum(episodes(times, said) for said in judged(times, values).T)
+    assert counted <= 2 * 40 * 14 / 30
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("day", [1, 3, 9])
+def test_a_young_series_alarms_at_what_lasts_for_a_quarter_of_an_hour_and_at_one_value_very_far_out(
+    noise: str, day: int
+) -> None:
+    times, values = young(noise, 20)
+    at = day * 288 + 100
+    lasting, single = values.copy(), values.copy()
+    lasting[at : at + 4] += 40
+    single[at] += 150
+    assert judged(times, lasting)[at : at + 4].any(axis=0).mean() >= 0.9
+    assert judged(times, single)[at].mean() >= 0.9
+
+
 @pytest.mark.parametrize("noise", NOISES)
 def test_rare_budgets_are_kept_by_hourly_series(noise: str) -> None:
     counted, allowed = alarms_over_budget(noise, 60 * MINUTE_MS, 800, 8, 1 / 60)
