@@ -84,7 +84,7 @@ class Triage:
             known = episodes[part] = OpenEpisode(alert_id, verdict.time_ms, 0, Episode(), verdict)
         transition = known.episode.advance(verdict.time_ms, True, verdict.severity_score)
         if transition is None:
-            if verdict.reason is not Reason.BASELINE_SHIFT_PROPOSED:
+            if verdict.reason not in (Reason.BASELINE_SHIFT_PROPOSED, Reason.UNIT_CHANGED):
                 return []
             return [self._tell(known, verdict, State.FIRING, Transition.CONTINUED, wall_ms)]
         if transition is Transition.OPENED:

@@ -13,7 +13,6 @@ import numpy as np
 from detectors.compiled import inner
 from detectors.core.layout import (
     BLOCK_MS,
-    BLOCK_RUNS_MIN,
     DAY_MS,
     DAYS,
     HOUR_DAYS_KEPT,
@@ -141,16 +140,11 @@ def _open_hour(s: Record, day: int, hour: int) -> None:
 
 @inner
 def roll_routine(s: Record, time_ms: int, on_log_scale: bool) -> None:
-    """Move on to the block and the hour of `time_ms`, before its sample is judged.
-
-    A block ends with its two hours, one of runs (on a log scale) not before it holds BLOCK_RUNS_MIN of them.
-    """
+    """Move on to the block and the hour of `time_ms`, before its sample is judged."""
     block, slot_hour = time_ms // BLOCK_MS, time_ms // HOUR_MS
-    if block != s.block and (not on_log_scale or s.block_samples >= BLOCK_RUNS_MIN):
+    if block != s.block:
         _close_block(s, on_log_scale)
         s.block = block
-        s.block_samples = 0
-    s.block_samples += 1
     if slot_hour != s.slot_hour:
         s.slot_hour = slot_hour
         day, hour = slot_hour // HOURS, slot_hour % HOURS
