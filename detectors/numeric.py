@@ -90,7 +90,7 @@ class Judgement(NamedTuple):
     """Like series stood in for samples of its own."""
     change: int
     """What it says, a code of `numeric_layout`: 0 ordinary, 1 point, 2 shift, 3 drift, 4 a new level proposed, 5 accepted,
-    6 stuck, 7 a wider spread, 8 another unit."""
+    6 stuck (the score of a value says nothing of that), 7 a wider spread, 8 another unit."""
 
 
 class Limits(NamedTuple):

@@ -82,7 +82,7 @@ from detectors.run_head import (
     run_limits,
     tell_pool,
 )
-from detectors.stuck import VALUES_KNOWN, is_stuck, note_repeat, stuck_share
+from detectors.stuck import VALUES_EQUAL, VALUES_KNOWN, is_stuck, note_repeat, stuck_share
 
 _INTERVAL_START_S = 60.0
 _INTERVAL_RATE = 0.01
@@ -336,9 +336,9 @@ def _value_row(s: Record, core: Record, time_ms: int, local: int, x: float, aske
     if crosses:
         change = _form_of_point(s, x, expected, lower, upper)
     elif core.n >= VALUES_KNOWN and is_stuck(
-        core, core.n, x == s.latest, alpha_for(s.false_alarms_per_day, s.interval_s)
+        core, core.n, x == s.latest, VALUES_EQUAL, alpha_for(s.false_alarms_per_day, s.interval_s)
     ):
-        change, crosses, score, p_value = STUCK, True, s.threshold, stuck_share(core, core.n)
+        change, crosses, p_value = STUCK, True, stuck_share(core, core.n)
         expected, lower, upper = _value_limits(s, core, time_ms, local)
     anomalous = note_crossing(s, crosses)
     change = change if anomalous else ORDINARY

@@ -49,7 +49,7 @@ from detectors.run_model import (
 )
 from detectors.run_tails import spread_of, tail_share
 from detectors.shift import follow_shift, forget_shift, rising_or_falling
-from detectors.stuck import RUNS_KNOWN, is_stuck, note_repeat, stuck_share
+from detectors.stuck import RUNS_EQUAL, RUNS_KNOWN, is_stuck, note_repeat, stuck_share
 from detectors.wider import SHARE as WIDER_SHARE
 from detectors.wider import follow_unrest, has_widened
 
@@ -158,7 +158,7 @@ def _quiet_change(s: Record, m: Record, x: float, t: float, alpha: float, new_un
     if new_unit:
         told = (s.crossed & 3) == 3 if _counts(s.direction, t) else (s.crossed & 1) == 1
         return POINT if told else NEW_UNIT
-    if m.n >= RUNS_KNOWN and is_stuck(m, m.n, x == s.latest, alpha):
+    if m.n >= RUNS_KNOWN and is_stuck(m, m.n, x == s.latest, RUNS_EQUAL, alpha):
         return STUCK
     return WIDER if has_widened(m, s.min_effect) and not rising_or_falling(m) else ORDINARY
 

@@ -14,13 +14,14 @@ import math
 from detectors.compiled import inner
 from detectors.core.layout import Record
 
-EQUAL_MIN = 6
+VALUES_EQUAL, RUNS_EQUAL = 12, 6
+"""Repeats that it takes."""
 EQUAL_MAX = 65_535
 TIMES_USUAL = 3
 COUNTED_MAX = 8
 MEMORY = 1000.0
 REPEATS_MAX = 0.5
-VALUES_KNOWN, RUNS_KNOWN = 200, 20
+VALUES_KNOWN, RUNS_KNOWN = 1000, 20
 """Samples before the first judgement."""
 SHARE = 0.05
 """Of the budget."""
@@ -33,10 +34,10 @@ def stuck_share(m: Record, n: int) -> float:
 
 
 @inner
-def is_stuck(m: Record, n: int, repeated: bool, alpha: float) -> bool:
-    """Whether a sample that `repeated` the one before is one too many; `alpha` is the budget of one sample."""
+def is_stuck(m: Record, n: int, repeated: bool, least: int, alpha: float) -> bool:
+    """Whether a sample that `repeated` the one before is one too many, of `least` in a row at least; `alpha` is the budget of one sample."""
     equal = m.equal + 1
-    if not repeated or equal < EQUAL_MIN or equal <= TIMES_USUAL * m.equal_usual or m.repeats >= REPEATS_MAX:
+    if not repeated or equal < least or equal <= TIMES_USUAL * m.equal_usual or m.repeats >= REPEATS_MAX:
         return False
     return stuck_share(m, n) <= SHARE * alpha
 

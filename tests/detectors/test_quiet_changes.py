@@ -38,10 +38,10 @@ def runs(spread: float, n: int, seed: int = 1) -> list[float]:
     return [float(it) for it in 3e5 * np.exp(np.random.default_rng(seed).normal(0, spread, n))]
 
 
-def test_a_metric_that_freezes_at_an_ordinary_value_is_told_within_ten_samples_until_it_moves() -> None:
+def test_a_metric_that_freezes_at_an_ordinary_value_is_told_within_fifteen_samples_until_it_moves() -> None:
     values = [*around(100, 10, 1000), *([103.25] * 100), *around(100, 10, 50, 2)]
     stuck = said(judged(Kind.VALUES, values, MINUTE_MS), codes.STUCK)
-    assert 1003 <= stuck[0] <= 1010
+    assert 1010 <= stuck[0] <= 1015
     assert stuck[-1] == 1099
     assert len(stuck) == stuck[-1] - stuck[0] + 1
 
