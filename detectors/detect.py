@@ -24,6 +24,7 @@ from detectors.followers import Followers
 from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
 from detectors.outputs import Destination, Output
+from detectors.peers import Peers
 from detectors.pending import Pending
 from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
 from detectors.samples import NEVER, RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, Field, Mark, SampleBatch
@@ -51,6 +52,7 @@ class Detect:
         self._followers = Followers(settings)
         self._declared = DeclaredSchemas()
         self._modelled = Modelled(shard)
+        self._peers = Peers()
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
         self._pending = Pending()
         self._sources: list[tuple[str, int]] = []
@@ -179,6 +181,7 @@ class Detect:
         for place in given:
             self._declared.forget(place)
             self._modelled.forget(place)
+            self._peers.forget(place)
         if given:
             self._counts["idle_given_up",] += len(given)
             self._full = False
@@ -205,14 +208,24 @@ class Detect:
     def _apply(self, rows_ms: int, timers_ms: int) -> None:
         """Apply every pending row before `rows_ms` and run every timer before `timers_ms`, in order."""
         rows = self._pending.take(rows_ms, self._ranked())
-        for findings in self._followers.fold(rows, timers_ms):
-            for it in findings:
-                self._say(it)
+        left = rows
+        while (first := self._peers.due_at(left)) < len(left):
+            at_ms = int(left["order_ms"][first])
+            self._fold(left[:first], at_ms + 1)
+            for unlike in self._peers.judge(self._followers, at_ms):
+                self._verdicts.append((at_ms, self._verdict(unlike)))
+            left = left[first:]
+        self._fold(left, timers_ms)
         for told in self._declared.apply(rows_ms, self._sources, self._followers.key):
             self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
         if self._errors:
             for serial in rows["error"][rows["error"] > 0].tolist():
                 del self._errors[serial]
+
+    def _fold(self, rows: Records, timers_ms: int) -> None:
+        for findings in self._followers.fold(rows, timers_ms):
+            for it in findings:
+                self._say(it)
 
     def _ranked(self) -> list[int]:
         return sorted(range(len(self._sources)), key=self._sources.__getitem__)
@@ -323,11 +336,16 @@ class Detect:
 
     def dump(self) -> dict[str, bytes]:
         """The state as chunks: what all series share, and blocks of the followers' arrays."""
-        return {**self._own_chunks(), **self._followers.dump(), **self._modelled.dump()}
+        return {**self._own_chunks(), **self._followers.dump(), **self._modelled.dump(), **self._peers.dump()}
 
     def changed(self) -> dict[str, bytes]:
         """The chunks of `dump` that may have changed since this was last called."""
-        return {**self._own_chunks(), **self._followers.changed(), **self._modelled.changed()}
+        return {
+            **self._own_chunks(),
+            **self._followers.changed(),
+            **self._modelled.changed(),
+            **self._peers.changed(),
+        }
 
     def _own_chunks(self) -> dict[str, bytes]:
         head = [
@@ -368,3 +386,5 @@ class Detect:
         self._declared.load(chunks["declared"], self._followers.key)
         self._modelled = Modelled(self._index)
         self._modelled.load(chunks, self._followers)
+        self._peers = Peers()
+        self._peers.load(chunks)

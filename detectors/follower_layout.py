@@ -140,8 +140,8 @@ ROW = np.dtype(
 """A row that waits to be applied at `order_ms`. `value` is a run's duration in ms or the sample; `error` the serial number of
 the error text that came along, 0 if there is none."""
 
-NUMERIC, TOO_LONG, OVERDUE, ARRIVED, OUTCOME, SCORED, MOVED, CROWDED = 1, 2, 3, 4, 5, 6, 7, 8
-"""What was found; SCORED and MOVED by a model of the user's."""
+NUMERIC, TOO_LONG, OVERDUE, ARRIVED, OUTCOME, SCORED, MOVED, CROWDED, UNLIKE = 1, 2, 3, 4, 5, 6, 7, 8, 9
+"""What was found; SCORED and MOVED by a model of the user's, UNLIKE by `peers`."""
 
 GRID = 256
 FLEET = np.dtype(

@@ -6,6 +6,7 @@ An arrival moves `due_ms`, mostly on; a timer that runs out before it is set ane
 that is set (NO_TIMER: none), any other one is a leftover. It is no part of the state: after a restart the timer is set for `due_ms`.
 """
 
+from detectors.budget import alpha_for
 from detectors.compiled import inner, pasted
 from detectors.core.layout import Record
 from detectors.crowds import note_crowd
@@ -96,4 +97,9 @@ def _report(a: Arrays, follower: int, what: int, time_ms: int, source: int, offs
     finding.n, finding.since_ms, finding.last_ms = state.arrivals, state.first_ms, cadence.last_ms
     finding.anomalous = what == OVERDUE
     finding.score = OVERDUE_SEVERITY if what == OVERDUE else 0.0
+    if what == OVERDUE:
+        allowed = min(
+            a.tuned[a.followers[follower].tuned[FRESHNESS]].false_alarms_per_day, a.fleet[0].allowed_per_day
+        )
+        finding.p_value = alpha_for(allowed, cadence.typical_ms / 1000.0)
     place_finding(finding, 0, source, offset)

@@ -25,7 +25,7 @@ from detectors.record_array import RecordArray
 from detectors.run_layout import RUN_MODEL
 from detectors.settings import AMONG_MAX, UTC, Persistence
 
-VERSION = 12
+VERSION = 13
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
 _TOPS = codes.LIGHT_TOP, codes.DEEP_TOP, codes.YOUNG_TOP, codes.MODEL_TOP
@@ -89,7 +89,8 @@ class Judgement(NamedTuple):
     pooled: bool
     """Like series stood in for samples of its own."""
     change: int
-    """What it says, a code of `numeric_layout`: 0 ordinary, 1 point, 2 shift, 3 drift, 4 a new level proposed, 5 accepted."""
+    """What it says, a code of `numeric_layout`: 0 ordinary, 1 point, 2 shift, 3 drift, 4 a new level proposed, 5 accepted,
+    6 stuck (the score of a value says nothing of that), 7 a wider spread, 8 another unit."""
 
 
 class Limits(NamedTuple):

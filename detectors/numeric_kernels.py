@@ -14,6 +14,7 @@ import numpy.typing as npt
 from detectors.budget import (
     ALPHA_MAX,
     THRESHOLD,
+    alpha_for,
     p_value_of_score,
     score_of_p_value,
     young_markup,
@@ -36,6 +37,7 @@ from detectors.few_values import (
 )
 from detectors.free_places import give_place, take_place
 from detectors.local_time import local_ms
+from detectors.new_unit import has_new_unit
 from detectors.numeric_layout import (
     ACCEPTED,
     COUNTED,
@@ -52,6 +54,7 @@ from detectors.numeric_layout import (
     MODEL_BLOCK_BITS,
     MODEL_FREE,
     MODEL_TOP,
+    NEW_UNIT,
     ORDINARY,
     POINT,
     REFUSED,
@@ -59,6 +62,7 @@ from detectors.numeric_layout import (
     RUNS,
     SMALL_COUNT,
     SMALL_SAMPLE_T,
+    STUCK,
     UP,
     YOUNG_BLOCK_BITS,
     YOUNG_FREE,
@@ -82,6 +86,7 @@ from detectors.run_head import (
 )
 from detectors.run_routines import routine_range
 from detectors.run_tails import spread_of
+from detectors.stuck import VALUES_EQUAL, VALUES_KNOWN, is_stuck, note_repeat, stuck_share
 
 _INTERVAL_START_S = 60.0
 _INTERVAL_RATE = 0.01
@@ -90,6 +95,8 @@ YOUNG_RUNS = 2
 _DAY_S = 86_400.0
 _SELDOM_S = 3000.0
 """Values at least so far apart are seldom: their two-hour peaks are of two or three."""
+_REACH_DEVIATIONS = 4.0
+"""Deviations of noise from what is expected to a limit, about."""
 _CORE_FREEDOM = 200.0
 """Degrees of freedom of the core's slow scale, which remembers some 1,500 samples."""
 
@@ -237,6 +244,7 @@ def _seed(bank: Bank, s: Record, core: Record, young: Record) -> None:
         if i > 0:
             interval_s = _next_interval(interval_s, young.time_ms[i] - young.time_ms[i - 1], i, False)
         local = local_ms(bank.zones, s.zone, young.time_ms[i])
+        note_repeat(core, i, i > 0 and young.value[i] == young.value[i - 1])
         learn_core(core, local, young.value[i], interval_s, False, 0.0)
 
 
@@ -278,13 +286,31 @@ def _method_of(s: Record, core: Record) -> int:
 
 
 @inner
+def _form_of_point(s: Record, x: float, expected: float, lower: float, upper: float) -> int:
+    """What a value outside its limits is called; a new unit with its second value only."""
+    reach = expected - lower if math.isnan(upper) else upper - expected
+    deviation = abs(reach / expected) / _REACH_DEVIATIONS
+    known = s.n >= WARM_UP and (s.crossed & 3) == 1
+    form = NEW_UNIT if known and has_new_unit(x, s.latest, expected, deviation) else POINT
+    return form if x > expected else -form
+
+
+@inner
 def _value_row(s: Record, core: Record, time_ms: int, local: int, x: float, asked: bool) -> tuple[Row, float]:
     """The judgement of a value that is not learned yet, and how surprising it is."""
     method = _method_of(s, core)
     said = _judge_value(s, core, time_ms, local, x, asked)
     score, expected, lower, upper, p_value, crosses, surprised = said
+    change = ORDINARY
+    if crosses:
+        change = _form_of_point(s, x, expected, lower, upper)
+    elif core.n >= VALUES_KNOWN and is_stuck(
+        core, core.n, x == s.latest, VALUES_EQUAL, alpha_for(s.false_alarms_per_day, s.interval_s)
+    ):
+        change, crosses, p_value = STUCK, True, stuck_share(core, core.n)
+        expected, lower, upper = _value_limits(s, core, time_ms, local)
     anomalous = note_crossing(s, crosses)
-    change = ORDINARY if not anomalous else POINT if x > expected else -POINT
+    change = change if anomalous else ORDINARY
     row = score, expected, lower, upper, p_value, s.n, s.first_ms, s.interval_s, method
     pooled, warming = s.prior_weight > 0.0 and method == SMALL_SAMPLE_T, s.n < WARM_UP
     return (*row, anomalous, warming, pooled, change), surprised
@@ -330,6 +356,7 @@ def _value_sample(bank: Bank, s: Record, time_ms: int, x: float, asked: bool) ->
         learn_value(s, x)
         take_prior(s, bank.pools)
     if place > 0:
+        note_repeat(core, core.n, x == s.latest)
         learn_core(core, local, x, s.interval_s, False, surprised)
     return row
 
@@ -363,6 +390,7 @@ def judge_sample(bank: Bank, slot: int, time_ms: int, value: float, asked: bool)
             said = _run_sample(bank, s, time_ms, x, asked)
         else:
             said = _value_sample(bank, s, time_ms, x, asked)
+        s.latest = x
         s.n += 1
     return said
 

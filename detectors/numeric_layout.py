@@ -15,7 +15,7 @@ from detectors.interest import INTEREST
 FREE, VALUES, RUNS = 0, 1, 2
 BOTH, UP, DOWN = 0, 1, 2
 REFUSED, RUN_ROUTINE, HUBER_ROUTINE, SMALL_COUNT, SMALL_SAMPLE_T = 0, 1, 2, 3, 4
-ORDINARY, POINT, SHIFT, DRIFT, PROPOSED, ACCEPTED = 0, 1, 2, 3, 4, 5
+ORDINARY, POINT, SHIFT, DRIFT, PROPOSED, ACCEPTED, STUCK, WIDER, NEW_UNIT = 0, 1, 2, 3, 4, 5, 6, 7, 8
 """What a sample says; negative when it is downwards."""
 
 AS_IT_IS, ROOT, COUNTED = 0, 1, 2

@@ -6,14 +6,14 @@ has to see it.
 
 import math
 
-from detectors.budget import chance_of_p_value
+from detectors.budget import alpha_for, chance_of_p_value
 from detectors.compiled import inner, pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import MEASURES, NUMERIC, RUN_EVENTS, SERIES, TOO_LONG, VALUE, Arrays
 from detectors.interest import awaited, begins_or_worsens, ends, is_muted, wanted
 from detectors.numeric_kernels import judge_sample, limits_at, take_slot
-from detectors.numeric_layout import ACCEPTED, LIGHT_BLOCK_BITS, PROPOSED, REFUSED, RUNS, VALUES
+from detectors.numeric_layout import ACCEPTED, LIGHT_BLOCK_BITS, NEW_UNIT, PROPOSED, REFUSED, RUNS, VALUES
 from detectors.persistence import would_persist
 
 TOO_LONG_FACTOR_MIN = 1.5
@@ -40,12 +40,12 @@ def _wide(number: int) -> int:
 
 @inner
 def _told(s: Record, time_ms: int, anomalous: bool, severity: float, change: int, passes: bool) -> bool:
-    """Whether triage needs this finding. A new level ends an episode at once when accepted, and is told once when proposed."""
+    """Whether triage needs this finding. An accepted level ends an episode at once; a proposed one and a new unit are told once."""
     if abs(change) == ACCEPTED and s.interest_ms > 0:
         return ends(s, time_ms, True)
     if wanted(s, time_ms, anomalous, severity, passes, 1000.0 * s.interval_s):
         return True
-    return abs(change) == PROPOSED and not is_muted(s)
+    return abs(change) in (PROPOSED, NEW_UNIT) and not is_muted(s)
 
 
 @pasted
@@ -83,7 +83,6 @@ def _judge_part(
     said = judge_sample(a.bank, slot, time_ms, value, s.asked or awaited(s, time_ms))
     if said[8] == REFUSED:
         return
-    s.latest = value
     chance, allowed = math.inf, a.fleet[0].allowed_per_day
     if said[9]:
         chance = chance_of_p_value(said[4], said[7])
@@ -137,6 +136,7 @@ def report_too_long(
     if s.n > 0:
         finding.n, finding.since_ms, finding.last_ms = s.n, s.first_ms, s.last_ms
     finding.method, finding.asked = s.n < WARM_UP, s.asked
+    finding.p_value = alpha_for(min(s.false_alarms_per_day, a.fleet[0].allowed_per_day), s.interval_s)
     place_finding(finding, 0, source, offset)
 
 

@@ -22,6 +22,7 @@ CADENCE, RHYTHMIC, SCHEDULE = "cadence", "rhythm", "schedule"
 RATE = "beta_binomial_rate"
 TOO_LONG = "running_too_long"
 CROWD = "leaky_bucket"
+PEERS = "peers"
 WARM_RATE, WARM_CADENCE, WARM_SCHEDULE = 100, 32, 8
 _CHANGES = {
     numeric_layout.ORDINARY: (Reason.ORDINARY, Change.POINT),
@@ -30,7 +31,11 @@ _CHANGES = {
     numeric_layout.DRIFT: (Reason.DRIFTED, Change.DRIFT),
     numeric_layout.PROPOSED: (Reason.BASELINE_SHIFT_PROPOSED, Change.SHIFT),
     numeric_layout.ACCEPTED: (Reason.BASELINE_SHIFT_ACCEPTED, Change.SHIFT),
+    numeric_layout.STUCK: (Reason.STUCK, Change.SHIFT),
+    numeric_layout.WIDER: (Reason.SPREAD_GREW, Change.SHIFT),
+    numeric_layout.NEW_UNIT: (Reason.UNIT_CHANGED, Change.SHIFT),
 }
+_SIDELESS = (numeric_layout.ORDINARY, numeric_layout.STUCK)
 _BY_MODEL = (layout.SCORED, layout.MOVED)
 _RATE_REASONS = {
     layout.FAILURES: Reason.TOO_MANY_FAILURES,
@@ -141,6 +146,10 @@ def _said(finding: Any, *, of_runs: bool) -> _Said:
             baseline = _baseline(finding, RATE, warming=finding["n"] < WARM_RATE)
             reason = _RATE_REASONS[int(finding["part"])] if up else Reason.ORDINARY
             return _Said(RATE, baseline, reason, Change.POINT, up)
+        case layout.UNLIKE:
+            side = Direction.UP if finding["change"] > 0 else Direction.DOWN
+            baseline = _baseline(finding, PEERS, warming=False)
+            return _Said(PEERS, baseline, Reason.UNLIKE_PEERS, Change.SHIFT, side)
     return _silence(finding, up, of_runs=of_runs)
 
 
@@ -164,7 +173,7 @@ def _numeric(finding: Any) -> _Said:
     method, code = Method(int(finding["method"])).name.lower(), int(finding["change"])
     baseline = _baseline(finding, method, warming=bool(finding["n"] < WARM_RATE))
     baseline = replace(baseline, pooled=bool(finding["pooled"]))
-    direction = None if code == 0 else Direction.UP if code > 0 else Direction.DOWN
+    direction = None if abs(code) in _SIDELESS else Direction.UP if code > 0 else Direction.DOWN
     reason, change = _CHANGES[abs(code)]
     if abs(code) == numeric_layout.POINT:
         reason = Reason.ABOVE_RANGE if code > 0 else Reason.BELOW_RANGE

@@ -7,7 +7,22 @@ from detectors.core.layout import Record
 from detectors.new_level import ACCEPTED as LEVEL_ACCEPTED
 from detectors.new_level import NOTHING, follow_new_level, forget_new_level
 from detectors.new_level import PROPOSED as LEVEL_PROPOSED
-from detectors.numeric_layout import ACCEPTED, BOTH, DOWN, DRIFT, FIRST, ORDINARY, POINT, PROPOSED, SHIFT, UP
+from detectors.new_unit import has_new_unit
+from detectors.numeric_layout import (
+    ACCEPTED,
+    BOTH,
+    DOWN,
+    DRIFT,
+    FIRST,
+    NEW_UNIT,
+    ORDINARY,
+    POINT,
+    PROPOSED,
+    SHIFT,
+    STUCK,
+    UP,
+    WIDER,
+)
 from detectors.pools import is_known, join, leave, prior_of, whole_log
 from detectors.run_model import (
     POINTS,
@@ -34,8 +49,13 @@ from detectors.run_model import (
 )
 from detectors.run_routines import Range, routine_range
 from detectors.run_tails import spread_of, tail_share
-from detectors.shift import follow_shift, forget_shift
+from detectors.shift import follow_shift, forget_shift, rising_or_falling
+from detectors.stuck import RUNS_EQUAL, RUNS_KNOWN, is_stuck, note_repeat, stuck_share
+from detectors.wider import SHARE as WIDER_SHARE
+from detectors.wider import follow_unrest, has_widened
 
+_FAR_OUT = 2.0
+"""On the log scale: no other unit is nearer."""
 FIRST_POOLED = 2
 """Runs before the first judgement when like series are known; else FIRST."""
 TELLS_POOL_EVERY = 12
@@ -125,14 +145,19 @@ def judge_run(  # noqa: PLR0913  a kernel takes no objects
     excess = -1.0
     if m.n >= FIRST and not new:
         follow_shift(m, t, known_of(m))
+        follow_unrest(m, t, y - likely, known_of(m))
         excess = shift_state(m, t, s.direction, spread, s.min_effect, s.interval_s)
     point = abs(t) >= m.reach and _counts(s.direction, t) and _is_point(s, m, x, t, likely, least, greatest)
+    far = m.n >= FIRST and abs(y - likely) > _FAR_OUT
+    new_unit = far and has_new_unit(x, s.latest, from_log_scale(likely), spread)
+    point = point or new_unit
     stage = NOTHING
     if m.n >= FIRST:
         stage = follow_new_level(m, time_ms, y - likely, spread, s.interval_s, point or m.shifted != 0)
-    if not (asked or point or m.shifted != 0 or stage != NOTHING):
+    quiet = _quiet_change(s, m, x, t, alpha, new_unit)
+    if not (asked or point or m.shifted != 0 or stage != NOTHING or quiet != ORDINARY):
         return 0.0, math.nan, math.nan, math.nan, math.nan, False, ORDINARY
-    return _said(s, m, local, x, t, least, greatest, point, excess, stage)
+    return _said(s, m, local, x, t, least, greatest, point, excess, stage, quiet)
 
 
 @inner
@@ -147,6 +172,17 @@ def _is_point(s: Record, m: Record, x: float, t: float, likely: float, least: fl
 
 
 @inner
+def _quiet_change(s: Record, m: Record, x: float, t: float, alpha: float, new_unit: bool) -> int:
+    """What is to be said of a run that may lie where it should; a new unit only once."""
+    if new_unit:
+        told = (s.crossed & 3) == 3 if _counts(s.direction, t) else (s.crossed & 1) == 1
+        return POINT if told else NEW_UNIT
+    if m.n >= RUNS_KNOWN and is_stuck(m, m.n, x == s.latest, RUNS_EQUAL, alpha):
+        return STUCK
+    return WIDER if has_widened(m, s.min_effect) and not rising_or_falling(m) else ORDINARY
+
+
+@inner
 def _said(  # noqa: PLR0913  a kernel takes no objects
     s: Record,
     m: Record,
@@ -158,8 +194,9 @@ def _said(  # noqa: PLR0913  a kernel takes no objects
     point: bool,
     excess: float,
     stage: int,
+    quiet: int,
 ) -> RunVerdict:
-    change = _change(m, t, point, stage)
+    change = _change(m, t, point, stage, quiet)
     anomalous = change != ORDINARY and abs(change) != ACCEPTED
     score = max(0.0, s.threshold + math.log2(max(abs(t), 1e-9) / m.reach)) if _counts(s.direction, t) else 0.0
     if anomalous:
@@ -176,21 +213,26 @@ def _said(  # noqa: PLR0913  a kernel takes no objects
         p_value = min(
             p_value, lasting_share(m, alpha_of(s.false_alarms_per_day, s.interval_s), spread_of(m, 0))
         )
+    if quiet == STUCK:
+        p_value = min(p_value, stuck_share(m, m.n))
+    elif quiet == WIDER:
+        p_value = min(p_value, WIDER_SHARE * alpha_of(s.false_alarms_per_day, s.interval_s))
     if stage == LEVEL_ACCEPTED:
         accept(m)
     return score, expected, lower, upper, p_value, anomalous, change
 
 
 @inner
-def _change(m: Record, t: float, point: bool, stage: int) -> int:
+def _change(m: Record, t: float, point: bool, stage: int, quiet: int) -> int:
     if stage == LEVEL_ACCEPTED:
         return ACCEPTED if m.new_mean > 0.0 else -ACCEPTED
     if not point and m.shifted == 0:
-        return ORDINARY
+        return quiet
     if stage == LEVEL_PROPOSED:
         return PROPOSED if m.new_mean > 0.0 else -PROPOSED
     if point:
-        return POINT if t > 0.0 else -POINT
+        form = NEW_UNIT if quiet == NEW_UNIT else POINT
+        return form if t > 0.0 else -form
     runs = m.rising_runs if m.shifted > 0 else m.falling_runs
     form = DRIFT if runs >= DRIFT_RUNS and abs(m.recent) < DRIFT_SIZE else SHIFT
     return form * m.shifted
@@ -200,7 +242,7 @@ def _change(m: Record, t: float, point: bool, stage: int) -> int:
 def accept(m: Record) -> None:
     """Make the new level the level."""
     m.level += m.new_mean
-    m.shifted = 0
+    m.shifted, m.unrest = 0, 0.0
     forget_shift(m)
     forget_new_level(m)
 
@@ -211,6 +253,7 @@ def learn_run(  # noqa: PLR0913  a kernel takes no objects
 ) -> None:
     """Learn a run, `y` on the log scale, to which routines were to add `routines`; and what pools are told of it."""
     zero, spells = x == 0.0, m.zero_spells
+    note_repeat(m, s.n, s.n > 0 and x == s.latest)
     note_fraction(m, x)
     note_zero(m, zero)
     usual = m.zero_spells >= ZERO_SPELLS

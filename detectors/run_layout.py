@@ -3,7 +3,7 @@
 import numpy as np
 
 from detectors.civil_days import WEEK_DAYS
-from detectors.core.layout import HOURS
+from detectors.core.layout import HOURS, REPEATS
 from detectors.month_classes import END_CLASSES
 from detectors.numeric_layout import FIRST
 
@@ -48,22 +48,27 @@ RUN_MODEL = np.dtype(
         ("hour_count", "<i2", (HOURS,)),
         ("rise", "<f4", (2,)),
         ("fall", "<f4", (2,)),
-        ("recent", "<f8"),
-        ("back", "<f8"),
-        ("returned", "<f8"),
+        ("recent", "<f4"),
+        ("back", "<f4"),
+        ("returned", "<f4"),
+        *REPEATS,
+        ("unrest", "<f4"),
+        ("unrest_bar", "<f4"),
+        ("usual_miss", "<f4"),
         ("rising_runs", "<i4"),
         ("falling_runs", "<i4"),
         ("shifted", "<i4"),
-        ("proposed", "<i2"),
-        ("missed", "<i2"),
+        ("proposed", "i1"),
+        ("missed", "i1"),
         ("new_since_ms", "<i8"),
         ("new_runs", "<i4"),
         ("new_mean", "<f8"),
-        ("new_late", "<f8"),
-        ("new_square", "<f8"),
-        ("pool", "<i4"),
+        ("new_late", "<f4"),
+        ("new_square", "<f4"),
+        ("pool", "<i2"),
         ("pooled", "<i4"),
     ]
 )
 """State of one series of runs. The `first` ones are kept as they are: the level begins as their median, so one incident among them
-does not count. All zero bytes before its first run."""
+does not count. `unrest` is the CUSUM of the spread, `unrest_bar` its threshold, and `usual_miss` how far off the latest runs are on
+average. All zero bytes before its first run."""

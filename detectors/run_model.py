@@ -31,6 +31,7 @@ from detectors.shift import (
     rising_or_falling,
     set_bars,
 )
+from detectors.wider import set_unrest_bar, spread_rate
 
 MEMORY = 50.0
 MEMORY_S = 10 * 86_400.0
@@ -53,7 +54,7 @@ SAME_ALPHA = 0.05
 REACH_YOUNG, YOUNG_RUNS = 10.0, 150
 """Scales beyond which one of so many first runs alarms, however small the budget for each run: few runs cannot rule out a tail
 that would allow them anything. Noise of Student's t with 3 degrees of freedom goes so far in one of ten series, once."""
-POINTS, SHIFTS = 0.55, 0.7
+POINTS, SHIFTS = 0.55, 0.5
 """Shares of the budget for single runs and for all CUSUMs of the two sides, of which a third is realised: u is clipped."""
 ZERO_SPELLS = 1.5
 """Spells of zeros after which the next one is a routine."""
@@ -122,6 +123,7 @@ def refresh_reach(m: Record, alpha: float, direction: int) -> None:
     sides = 2.0 if direction == BOTH else 1.0
     m.reach = _reach_of(m, alpha, direction)
     set_bars(m, 2.0 * sides / (SHIFTS * alpha))
+    set_unrest_bar(m, alpha)
     m.reach_alpha, m.reach_n = alpha, m.n + max(1, min(m.n // 16, 64))
 
 
@@ -212,7 +214,8 @@ def learn(  # noqa: PLR0913  a kernel takes no objects
     learn_tails(
         m,
         noise,
-        max(1.0 / (m.prior_runs + m.spread_runs), 1.0 / min(max(SPREAD_MEMORY, memory), SPREAD_MEMORY_MAX)),
+        spread_rate(m)
+        * max(1.0 / (m.prior_runs + m.spread_runs), 1.0 / min(max(SPREAD_MEMORY, memory), SPREAD_MEMORY_MAX)),
     )
     m.spread_runs += 1.0
     forget_returned(m, interval_s)

@@ -117,7 +117,7 @@ class Triage:
         if back is not None and verdict.time_ms - back.time_ms > JOIN_MS:
             transition = Transition.CONTINUED
         if transition is None:
-            if verdict.reason is not Reason.BASELINE_SHIFT_PROPOSED:
+            if verdict.reason not in (Reason.BASELINE_SHIFT_PROPOSED, Reason.UNIT_CHANGED):
                 return []
             transition = Transition.CONTINUED
         if transition is not Transition.CONTINUED or back is not None:

@@ -1,5 +1,6 @@
 """The sentence that an alert says: what was observed, what was expected, and since when."""
 
+import math
 from datetime import UTC, datetime
 
 from detectors.series import Labels
@@ -82,6 +83,10 @@ _SAYINGS = {
     Reason.TOO_MANY_LATE: "comes late: {observed} of its latest records up to {when}{usual}",
     Reason.TOO_MANY_RUNS: "ran {times} times from {since} to {when}, where about {usual_times} is usual",
     Reason.SCHEMA_CHANGED: "changed its schema at {when}: {schema}",
+    Reason.STUCK: "has been at exactly {observed} again and again up to {when}, though it usually changes{usual}; is its source stuck?",
+    Reason.SPREAD_GREW: "{lasting}: {observed} at {when}{usual}",
+    Reason.UNIT_CHANGED: "seems to be in another unit, {factor}: {observed} at {when}{usual}",
+    Reason.UNLIKE_PEERS: "is unlike its {n} siblings: about {observed} by {when}, where they suggest about {expected}{limits}",
     Reason.UNUSUAL: "was at {observed} at {when}, unusual to {detector}{usual}",
     Reason.LEVEL_MOVED: "has moved from about {expected} to {observed} by {when}",
     Reason.MODEL_CRASHED: "failed at {when}, and the built-in detectors judge where it cannot: {error}",
@@ -101,6 +106,9 @@ def _predicate(verdict: Verdict) -> str:
         "since": _clock(verdict.window_start_ms),
         "usual": _usual(verdict),
         "lasting": _lasting(verdict),
+        "limits": _limits(verdict),
+        "n": verdict.baseline.n,
+        "factor": _factor(verdict),
         "due": _due(verdict) if verdict.change is Change.SILENCE else "",
         "schema": _schema(verdict.schema_change) if verdict.schema_change else "in a way that is not known",
         "detector": verdict.detector,
@@ -128,6 +136,8 @@ def _due(verdict: Verdict) -> str:
 
 def _lasting(verdict: Verdict) -> str:
     verb = {"latency": "takes", "volume": "carries"}.get(verdict.signal, "is at")
+    if verdict.reason is Reason.SPREAD_GREW:
+        return "varies more than it used to in run after run"
     more = "more" if verdict.direction is Direction.UP else "less"
     form = "ever " if verdict.reason is Reason.DRIFTED else ""
     return f"{verb} {form}{more} in run after run"
@@ -136,15 +146,23 @@ def _lasting(verdict: Verdict) -> str:
 def _usual(verdict: Verdict) -> str:
     if verdict.expected is None:
         return ""
+    about = _amount(verdict.expected, verdict)
+    return f"; expected about {about}{_limits(verdict)} ({verdict.baseline.n} samples)"
+
+
+def _limits(verdict: Verdict) -> str:
     low, high = verdict.lower, verdict.upper
-    limits = f", at most {_amount(high, verdict)}" if high is not None else ""
-    if low is not None and low > 0:
-        limits = (
-            f", {_range(low, high, verdict.unit)}"
-            if high is not None
-            else f", at least {_amount(low, verdict)}"
-        )
-    return f"; expected about {_amount(verdict.expected, verdict)}{limits} ({verdict.baseline.n} samples)"
+    if low is None or low <= 0:
+        return "" if high is None else f", at most {_amount(high, verdict)}"
+    return f", at least {_amount(low, verdict)}" if high is None else f", {_range(low, high, verdict.unit)}"
+
+
+def _factor(verdict: Verdict) -> str:
+    """How many times too much or too little, as people say it."""
+    ratio = (verdict.observed or 0.0) / (verdict.expected or math.nan)
+    return (
+        f"about {ratio:,.0f} times what it was" if ratio > 1.0 else f"about 1/{1 / ratio:,.0f} of what it was"
+    )
 
 
 def _range(low: float, high: float, unit: str) -> str:

@@ -36,8 +36,6 @@ PROFILE_ERROR_RATE = 1 / 2000
 MAGNITUDE_RATE = 1 / 500
 
 BLOCK_MS = 2 * HOUR_MS
-BLOCK_RUNS_MIN = 24
-"""A block of runs lasts until it holds this many: peaks of few samples are low, and an ordinary run would pass them."""
 RING = 84
 """Overlapping four-hour maxima of surprise kept: one week."""
 ROUTINE_SHARE, TAIL_LOW, TAIL_HIGH = 0.66, 0.20, 0.70
@@ -67,12 +65,14 @@ DAYS = 2**16
 PROFILE_MAX = 1e30
 """Profiles are kept in single precision, which reaches little further."""
 
+REPEATS = (("equal", "<u2"), ("equal_usual", "<u2"), ("repeats", "<f4"))
+"""Fields: repeats in a row now, the most that are usual, and the share of repeats; see `stuck`."""
+
 DEEP = np.dtype(
     [
-        ("n", "<i8"),
+        ("n", "<i4"),
         ("block", "<i4"),
         ("loose_ms", "<i8"),
-        ("block_samples", "<u2"),
         ("raised", "<u2"),
         ("slot_hour", "<i4"),
         ("ring_filled", "u1"),
@@ -97,6 +97,7 @@ DEEP = np.dtype(
         ("tail_level", "<f4"),
         ("tail_slope", "<f4"),
         ("tail_bend", "<f4"),
+        *REPEATS,
         ("tail_counts", "<u2", (TAIL_BINS,)),
         ("cells", "<u8", (CELLS // 64,)),
         ("ring", "<f4", (RING,)),

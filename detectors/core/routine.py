@@ -20,7 +20,6 @@ from detectors.core.calendar_routine import (
 )
 from detectors.core.layout import (
     BLOCK_MS,
-    BLOCK_RUNS_MIN,
     DAY_MS,
     DAYS,
     HOUR_DAYS_KEPT,
@@ -183,16 +182,11 @@ def _leave_day(s: Record, day: int) -> None:
 
 @inner
 def roll_routine(s: Record, time_ms: int, on_log_scale: bool) -> None:
-    """Move on to the block and the hour of `time_ms`, before its sample is judged.
-
-    A block ends with its two hours, one of runs (on a log scale) not before it holds BLOCK_RUNS_MIN of them.
-    """
+    """Move on to the block and the hour of `time_ms`, before its sample is judged."""
     block, slot_hour = time_ms // BLOCK_MS, time_ms // HOUR_MS
-    if block != s.block and (not on_log_scale or s.block_samples >= BLOCK_RUNS_MIN):
+    if block != s.block:
         _close_block(s, on_log_scale)
         s.block = block
-        s.block_samples = 0
-    s.block_samples = min(s.block_samples + 1, BLOCK_RUNS_MIN)
     if slot_hour != s.slot_hour:
         day, hour = slot_hour // HOURS, slot_hour % HOURS
         _leave_day(s, day)

@@ -46,6 +46,7 @@ class Event:
     value: float | None = None
     fields: tuple[tuple[str, str, bool | None], ...] | None = None
     error: str = ""
+    task: str = ""
 
 
 Log = list[list[Event]]
@@ -127,7 +128,7 @@ def _add(builder: BatchBuilder, event: Event, offset: int, high_ms: int) -> None
         key = builder.key(Key("schema", canonical_labels({"dataset": event.pipeline})))
         _append(builder.declared, offset, event.time_ms, high_ms, key, builder.schema(event.fields))
         return
-    key = builder.key(Key(RUNS, canonical_labels({"pipeline": event.pipeline})))
+    key = builder.key(Key(RUNS, canonical_labels({"pipeline": event.pipeline, "task": event.task})))
     if event.error:
         builder.errors[len(builder.runs[0])] = event.error
     row = (key, run_hash(event.run), int(event.state), event.duration_ms, event.rows, NAN)
