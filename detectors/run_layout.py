@@ -50,7 +50,7 @@ RUN_MODEL = np.dtype(
         ("fall", "<f4", (2,)),
         ("recent", "<f4"),
         ("back", "<f4"),
-        ("returned", "<f4"),
+        ("returned", "<f8"),
         *REPEATS,
         ("unrest", "<f4"),
         ("unrest_bar", "<f4"),

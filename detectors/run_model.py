@@ -54,7 +54,7 @@ SAME_ALPHA = 0.05
 REACH_YOUNG, YOUNG_RUNS = 10.0, 150
 """Scales beyond which one of so many first runs alarms, however small the budget for each run: few runs cannot rule out a tail
 that would allow them anything. Noise of Student's t with 3 degrees of freedom goes so far in one of ten series, once."""
-POINTS, SHIFTS = 0.55, 0.5
+POINTS, SHIFTS = 0.55, 0.7
 """Shares of the budget for single runs and for all CUSUMs of the two sides, of which a third is realised: u is clipped."""
 ZERO_SPELLS = 1.5
 """Spells of zeros after which the next one is a routine."""

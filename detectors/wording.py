@@ -108,7 +108,7 @@ def _predicate(verdict: Verdict) -> str:
         "lasting": _lasting(verdict),
         "limits": _limits(verdict),
         "n": verdict.baseline.n,
-        "factor": _factor(verdict),
+        "factor": _factor(verdict) if verdict.reason is Reason.UNIT_CHANGED else "",
         "due": _due(verdict) if verdict.change is Change.SILENCE else "",
         "schema": _schema(verdict.schema_change) if verdict.schema_change else "in a way that is not known",
         "detector": verdict.detector,

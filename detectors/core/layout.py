@@ -73,7 +73,7 @@ DEEP = np.dtype(
         ("n", "<i4"),
         ("block", "<i4"),
         ("loose_ms", "<i8"),
-        ("raised", "<u2"),
+        ("raised", "<u4"),
         ("slot_hour", "<i4"),
         ("ring_filled", "u1"),
         ("ring_next", "u1"),

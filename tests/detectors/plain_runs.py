@@ -1,5 +1,5 @@
-"""The model of runs in plain Python, one object a series, from the formulas in `run_model`, `run_tails`, `run_routines`, `shift`
-and `new_level`: what the kernels are tested against.
+"""The model of runs in plain Python, one object a series, from the formulas in `run_model`, `run_tails`, `run_routines`, `shift`,
+`new_level` and `wider`: what the kernels are tested against.
 
 For positive values that are no whole numbers, with default settings, in UTC, without like series. Student's t, quantiles of dates
 and weekdays are other people's. What kernels keep in single precision is rounded as there.
@@ -18,7 +18,8 @@ from detectors import run_model as model
 from detectors import run_routines as routines
 from detectors import run_tails as tails
 from detectors import shift as shifts
-from detectors.numeric_layout import ACCEPTED, DRIFT, FIRST, ORDINARY, POINT, PROPOSED, SHIFT
+from detectors import wider
+from detectors.numeric_layout import ACCEPTED, DRIFT, FIRST, ORDINARY, POINT, PROPOSED, SHIFT, WIDER
 from detectors.run_head import DRIFT_RUNS, DRIFT_SIZE, LASTING_SCORE
 
 DAY_MS = 86_400_000
@@ -85,6 +86,7 @@ class PlainRuns:
         self.rise, self.fall, self.bar = [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
         self.recent = self.back = self.reach = self.alpha_then = 0.0
         self.rising = self.falling = self.reach_n = self.shifted = 0
+        self.returned = self.unrest = self.unrest_bar = 0.0
         self.new = Level()
 
     def judge(self, time_ms: int, x: float) -> Said:
@@ -128,7 +130,9 @@ class PlainRuns:
             middle = math.sqrt(low * high)
             low, high = (middle, high) if self._tail(middle * unit) > tail else (low, middle)
         self.reach = min(high, model.REACH_YOUNG) if self.n < model.YOUNG_RUNS else high
-        self.bar = [single(_cusum_bar(k, 4 / (model.SHIFTS * alpha))) for k in shifts.STEPS]
+        raised = 1 + shifts.RETURNED_RAISES * max(0.0, self.returned - shifts.RETURNED_FREE)
+        self.bar = [single(raised * _cusum_bar(k, 4 / (model.SHIFTS * alpha))) for k in shifts.STEPS]
+        self.unrest_bar = single(_cusum_bar(wider.STEP, 1 / (wider.SHARE * alpha)))
         self.alpha_then, self.reach_n = single(alpha), self.n + max(1, min(self.n // 16, 64))
 
     def _learn_tails(self, residual: float, rate: float) -> None:
@@ -298,10 +302,12 @@ class PlainRuns:
         excess = -1.0
         if new == 0.0:
             self._follow_shift(t)
+            self._follow_unrest(t)
             excess = self._shift_state(t, unit)
         point = abs(t) >= self.reach
         stage = self._follow_new_level(time_ms, y - centre - likely, unit, point or self.shifted != 0)
-        change = self._change(t, stage, point=point)
+        restless = self.unrest >= self.unrest_bar > 0 and not self._half_way()
+        change = self._change(t, stage, point=point, restless=restless)
         anomalous = change != ORDINARY and abs(change) != ACCEPTED
         score = max(0.0, THRESHOLD + math.log2(max(abs(t), 1e-9) / self.reach))
         if anomalous:
@@ -314,21 +320,23 @@ class PlainRuns:
         if anomalous and self.shifted:
             size, runs = min(abs(self.new.mean) / unit, model.LASTING_SIZE_MAX), self.new.runs
             p_value = min(p_value, model.SHIFTS * alpha, math.sqrt(1 + runs) * math.exp(-runs * size**2 / 2))
+        p_value = min(p_value, wider.SHARE * alpha) if restless else p_value
         expected = math.expm1(centre + likely)
         edges = [_expm1(low - self.reach * scale), _expm1(high + self.reach * scale)]
         if stage == levels.ACCEPTED:
             self.level += self.new.mean
+            self.unrest = 0.0
             self._end_shift()
         return Said(
             score, expected, min(edges[0], expected), max(edges[1], expected), p_value, anomalous, change
         )
 
-    def _change(self, t: float, stage: int, *, point: bool) -> int:
+    def _change(self, t: float, stage: int, *, point: bool, restless: bool) -> int:
         way = 1 if self.new.mean > 0 else -1
         if stage == levels.ACCEPTED:
             return ACCEPTED * way
         if not point and self.shifted == 0:
-            return ORDINARY
+            return WIDER if restless else ORDINARY
         if stage == levels.PROPOSED:
             return PROPOSED * way
         if point:
@@ -348,6 +356,15 @@ class PlainRuns:
         runs = self.rising if self.rise[0] > self.fall[0] else self.falling
         self.recent += (clip(u, shifts.RECENT_CLIP) - self.recent) / min(max(runs, 1), shifts.RECENT_RUNS)
 
+    def _follow_unrest(self, u: float) -> None:
+        young = shifts.YOUNG / math.sqrt(min(model.PRIOR_RUNS + self.spread_runs - 1, 200))
+        w = clip((math.sqrt(abs(u)) - wider.W_MEAN) / wider.W_DEVIATION, wider.W_MAX)
+        grown = max(0.0, self.unrest + w - wider.STEP - young)
+        self.unrest = single(min(grown, self.unrest_bar + wider.ABOVE_MAX))
+
+    def _half_way(self) -> bool:
+        return max(self.rise[0], self.fall[0]) > 0.5 * self.bar[0]
+
     def _shift_state(self, u: float, unit: float) -> float:
         up = max(self.rise[k] - self.bar[k] for k in range(2))
         down = max(self.fall[k] - self.bar[k] for k in range(2))
@@ -357,6 +374,8 @@ class PlainRuns:
             self.back = max(0.0, self.back + said)
             if self.back > model.BACK_BAR + math.log1p(model.BACK_S / self.interval_s):
                 self._end_shift()
+                self.returned = min(self.returned + 1, shifts.RETURNED_MAX)
+                self.reach_n = 0
                 return -1.0
             return max(up, down, 0.0)
         if (up >= 0 and self.recent >= 0) or (down >= 0 and self.recent <= 0):
@@ -418,8 +437,7 @@ class PlainRuns:
         ordinary = clip(residual - likely, 3 * spread)
         memory = min(max(model.MEMORY, model.MEMORY_S / max(self.interval_s, 1)), model.MEMORY_MAX)
         rate = max(1 / (self.n + 1), 1 / memory)
-        half_way = max(self.rise[0], self.fall[0]) > 0.5 * self.bar[0]
-        waiting = 0.0 if self.shifted else model.WAITING if half_way else 1.0
+        waiting = 0.0 if self.shifted else model.WAITING if self._half_way() else 1.0
         self.level += self.slope + waiting * rate * ordinary
         if self.n >= model.SLOPE_FROM and memory == model.MEMORY:
             self.slope += waiting * rate * (0.75 * rate * ordinary - 0.25 * self.slope)
@@ -429,8 +447,10 @@ class PlainRuns:
         if self.days[WEEKDAY].count >= model.TODAY_RUNS:
             noise = min(noise, _unexplained(residual - self._today(), likely, least, greatest), key=abs)
         remembered = min(max(model.SPREAD_MEMORY, memory), model.SPREAD_MEMORY_MAX)
-        self._learn_tails(noise, max(1 / (model.PRIOR_RUNS + self.spread_runs), 1 / remembered))
+        slowed = wider.WAITING if 0.5 * self.unrest_bar < self.unrest < self.unrest_bar else 1.0
+        self._learn_tails(noise, slowed * max(1 / (model.PRIOR_RUNS + self.spread_runs), 1 / remembered))
         self.spread_runs += 1
+        self.returned = self.returned * (1 - min(1.0, self.interval_s / shifts.RETURNED_S))
         if found:
             self.spread_runs = min(self.spread_runs, model.SPREAD_ANEW)
             self.evidence = list(tails.PRIORS)

@@ -178,7 +178,7 @@ def hanging(events: list[Event]) -> list[Event]:
 
 SCENES: dict[Reason, Log] = {
     Reason.ABOVE_RANGE: [slower(regular(100, HOUR), 10.0, 99)],
-    Reason.BELOW_RANGE: [metric([*values(500, 100.0, 5.0), 20.0])],
+    Reason.BELOW_RANGE: [metric([*values(500, 100.0, 5.0), 20.0, 21.0, 19.5])],
     Reason.SHIFTED: [slower(regular(300, HOUR, spread=0.1), 1.25, 200)],
     Reason.RUNNING_TOO_LONG: [hanging(regular(100, HOUR))],
     Reason.RUN_OVERDUE: [[*regular(100, HOUR), Event(START_MS + 140 * HOUR, "other", run="other")]],
