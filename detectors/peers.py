@@ -1,7 +1,7 @@
 """Peers: says when one series is unlike its siblings, even if its own history is short or has drifted along.
 
-Siblings are the series of one pipeline (or metric name), signal and unit with the same label names, of the same shard: series
-spread over shards by all their labels, so where there are many partitions a shard knows a part of each family. It takes six of a family.
+Siblings are the series of one pipeline (or metric name), signal and unit with the same label names, of the same shard. All series of a pipeline
+lie in one; those of a metric without the label `pipeline` spread over the shards, each of which knows a part of the family. It takes six of a family.
 
 Every six hours of event time the levels of a family (log scale) are compared, each without its usual distance from the family:
 what moves all of them moves none. With m the median and S = 1.4826 MAD of the others' positions, t = (x - m) / sqrt(S^2 (1 + 1/n) + s^2)
