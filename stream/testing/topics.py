@@ -46,10 +46,20 @@ class TopicMaker:
         return name
 
     def delete(self, names: Iterable[str]) -> None:
-        """Deletes topics, waiting until the broker has agreed."""
+        """Deletes topics, waiting until the broker has agreed and no longer lists them."""
         if wanted := list(names):
             for deleted in self._admin.delete_topics(wanted, request_timeout=REQUEST_TIMEOUT_S).values():
                 deleted.result()
+            self._wait_until_gone(wanted)
+
+    def _wait_until_gone(self, names: list[str]) -> None:
+        deadline = time.monotonic() + REQUEST_TIMEOUT_S
+        while time.monotonic() < deadline:
+            left = self._admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics.keys() & set(names)
+            if not left:
+                return
+            time.sleep(_POLL_S)
+        raise Refused(f"{', '.join(left)} still listed after {REQUEST_TIMEOUT_S:.0f} s", Exit.KAFKA)
 
     def _wait_until_led(self, name: str, partitions: int) -> None:
         deadline = time.monotonic() + REQUEST_TIMEOUT_S
