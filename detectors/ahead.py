@@ -61,14 +61,13 @@ def _fetch_scorers(a: Arrays, follower: int, time_ms: int) -> None:
             if model > 0:
                 fetch_record(a.bank.models, model)
         return
-    hour, week_hour = hours_of(time_ms)
-    for part in range(1):
-        deep = a.bank.light[f.slots[part] - 1].deep if f.slots[part] > 0 else 0
-        if deep > 0:
-            fetch_head(a.bank.deep, deep)
-            fetch_line(a.bank.deep, deep, _DAY_VISITS + 4 * hour)
-            fetch_line(a.bank.deep, deep, _WEEK_VISITS + 4 * week_hour)
-            fetch_line(a.bank.deep, deep, _HOUR_PEAK + 4 * HOUR_DAYS_KEPT * hour)
-            for k in range(2):
-                fetch_line(a.bank.deep, deep, _DAY_PROFILE + 4 * (HOURS * k + hour))
-                fetch_line(a.bank.deep, deep, _WEEK_PROFILE + 4 * (WEEK_HOURS * k + week_hour))
+    deep = a.bank.light[f.slots[0] - 1].deep if f.slots[0] > 0 else 0
+    if deep > 0:
+        hour, week_hour = hours_of(time_ms)
+        fetch_head(a.bank.deep, deep)
+        fetch_line(a.bank.deep, deep, _DAY_VISITS + 2 * hour)
+        fetch_line(a.bank.deep, deep, _WEEK_VISITS + 2 * week_hour)
+        fetch_line(a.bank.deep, deep, _HOUR_PEAK + 4 * HOUR_DAYS_KEPT * hour)
+        for k in range(2):
+            fetch_line(a.bank.deep, deep, _DAY_PROFILE + 4 * (HOURS * k + hour))
+            fetch_line(a.bank.deep, deep, _WEEK_PROFILE + 4 * (WEEK_HOURS * k + week_hour))
