@@ -47,6 +47,11 @@ class Anomaly(msgspec.Struct, array_like=True):
 
 
 class CountingIngest:
+    """Deals records out to shards; every record takes `pause_us` microseconds."""
+
+    def __init__(self, pause_us: int = 0) -> None:
+        self._pause_s = pause_us / 1e6
+
     def batch(
         self,
         topic: str,
@@ -62,6 +67,7 @@ class CountingIngest:
         for offset, value in zip(offsets, values, strict=True):
             key = (value or b"").decode()
             rows[shard_of(key, SHARDS)].append(Row(int(offset), key))
+        time.sleep(self._pause_s * len(values))
         return self._outputs(topic, partition, previous_offset + 1, int(offsets[-1]), rows)
 
     def mark(
@@ -88,10 +94,10 @@ class DetectState(msgspec.Struct):
 
 
 class CountingDetect:
-    """Counts the records of each key, each once; `pause_s` makes each step take longer."""
+    """Counts the records of each key, each once; every record takes `pause_us` microseconds."""
 
-    def __init__(self, _shard: int, pause_s: float = 0.0) -> None:
-        self._pause_s = pause_s
+    def __init__(self, _shard: int, pause_us: int = 0) -> None:
+        self._pause_s = pause_us / 1e6
         self.state = DetectState(-1, {}, {})
         self._tally: Counter[Count] = Counter()
 
@@ -109,7 +115,7 @@ class CountingDetect:
         self._tally["records", batch.source.split("/")[0]] += len(new)
         self.state.fences[batch.source] = max(fence, batch.last_offset)
         self.state.covered_offset = offset
-        time.sleep(self._pause_s)
+        time.sleep(self._pause_s * len(new))
         return [output for row in new for output in self._count(row.key)]
 
     def _count(self, key: str) -> list[Output]:
@@ -215,7 +221,7 @@ class Setup(msgspec.Struct):
     session_s: float = 6.0
     snapshot_interval_s: float = 0.5
     stall_s: float = 60.0
-    pause_s: float = 0.0
+    pause_us: int = 0
     idle_timeout_s: float = 30.0
     deaf: bool = False
 
@@ -238,13 +244,13 @@ def topology(setup: Setup) -> Topology:
         group=name,
         version="test",
         source_topics=frozenset({setup.source}),
-        make_ingest=CountingIngest,
+        make_ingest=partial(CountingIngest, setup.pause_us),
         stages=(
             StageSpec(
                 "detect",
                 f"{name}.samples",
                 f"{name}.detect-state",
-                partial(CountingDetect, pause_s=setup.pause_s),
+                partial(CountingDetect, pause_us=setup.pause_us),
             ),
             StageSpec("triage", f"{name}.anomalies", f"{name}.triage-state", CountingTriage),
         ),

@@ -55,6 +55,13 @@ class Worker:
             time.sleep(0.05)
         raise AssertionError(f"{event} was not logged {times} times:\n{self.log.read_text()}")
 
+    def wait_to_work(self, stage: str = "detect") -> None:
+        """Return once it has done a step of this stage."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.metric(f'streamgauge_step_seconds_count{{stage="{stage}"}}'):
+            assert time.monotonic() < deadline, f"{stage} has done nothing:\n{self.log.read_text()}"
+            time.sleep(0.05)
+
     def get(self, path: str) -> str:
         """What its HTTP server answers."""
         address = self.wait_for("http.listening")[0]["address"]
@@ -168,6 +175,13 @@ class Scenario:
         return [
             value for _, value in read_topic(self.bootstrap_servers, self.setup.alerts) if value is not None
         ]
+
+    def wait_for_progress(self, records: int) -> None:
+        """Until the stored state counts more records than these."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.counts().total() <= records:
+            assert time.monotonic() < deadline, "no snapshot was stored"
+            time.sleep(0.1)
 
     def wait_for_counts(self, expected: Counter[str]) -> None:
         """Until the stored state is complete; what is wrong with it then is for the test to say."""

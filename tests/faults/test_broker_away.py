@@ -14,8 +14,8 @@ from tests.faults.scenario import PATIENCE_S, Scenario, Worker, new_scenario
 
 pytestmark = pytest.mark.needs_apache
 AWAY_S = 5.0
-PAUSE_S = 0.03
-"""Slow enough to be met at work; faster than marks are written, of which each takes a step as well."""
+PAUSE_US = 20
+"""Slow enough to be met at work."""
 KEYS = [f"key-{n}" for n in range(100)]
 
 
@@ -27,11 +27,9 @@ def test_a_worker_survives_a_broker_that_is_killed_and_comes_back(tmp_path: Path
 def check(kafka: ApacheKafka, scenario: Scenario) -> None:
     keys = [KEYS[n * 7 % len(KEYS)] for n in range(300_000)]
     scenario.publish(keys)
-    worker = scenario.start(pause_s=PAUSE_S, snapshot_interval_s=0.2)
+    worker = scenario.start(pause_us=PAUSE_US, snapshot_interval_s=0.2)
     worker.wait_for("shard.loaded")
-    deadline = time.monotonic() + PATIENCE_S
-    while not scenario.counts().total() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    scenario.wait_for_progress(0)
     assert 0 < scenario.counts().total() < len(keys), "the broker was not killed under a worker at work"
     kafka.kill()
     time.sleep(AWAY_S)

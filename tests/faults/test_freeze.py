@@ -13,9 +13,9 @@ KEYS = [f"key-{n}" for n in range(100)]
 def test_a_worker_frozen_past_its_session_ends_itself_and_the_state_is_exact(scenario: Scenario):
     keys = [KEYS[n * 7 % len(KEYS)] for n in range(200_000)]
     scenario.publish(keys[:100_000])
-    frozen = scenario.start(pause_s=0.03, session_s=3.0, snapshot_interval_s=0.2)
+    frozen = scenario.start(pause_us=30, session_s=3.0, snapshot_interval_s=0.2)
     frozen.wait_for("shard.loaded")
-    other = scenario.start(pause_s=0.03, session_s=3.0, snapshot_interval_s=0.2)
+    other = scenario.start(pause_us=30, session_s=3.0, snapshot_interval_s=0.2)
     other.wait_for("partitions.assigned")
     frozen.process.send_signal(signal.SIGSTOP)
     scenario.publish(keys[100_000:])

@@ -77,8 +77,8 @@ def wait_until_ready(worker: Worker) -> None:
 def test_a_worker_stopped_in_the_middle_of_a_backlog_loses_and_repeats_nothing(scenario: Scenario):
     published = keys(300_000)
     scenario.publish(published)
-    worker = scenario.start()
-    worker.wait_for("shard.loaded")
+    worker = scenario.start(pause_us=30)
+    worker.wait_to_work()
     assert worker.end(signal.SIGTERM) == 0
     assert 0 < scenario.counts().total() < len(published), "it was not stopped in the middle"
     last = scenario.start()
@@ -91,9 +91,9 @@ def test_a_worker_stopped_in_the_middle_of_a_backlog_loses_and_repeats_nothing(s
 def test_workers_that_join_and_leave_share_the_work_and_count_everything_once(scenario: Scenario):
     published = keys(150_000)
     scenario.publish(published)
-    first = scenario.start(pause_s=0.005)
+    first = scenario.start(pause_us=10)
     first.wait_for("shard.loaded", SHARDS)
-    second = scenario.start(pause_s=0.005)
+    second = scenario.start(pause_us=10)
     second.wait_for("shard.loaded")
     assert len(first.wait_for("partitions.assigned", 2)) >= 2, "the second one took nothing over"
     assert first.end(signal.SIGTERM) == 0
@@ -202,8 +202,8 @@ def test_a_damaged_newest_snapshot_is_passed_over_and_the_log_read_again(scenari
 
 def test_a_second_signal_ends_a_worker_at_once(scenario: Scenario):
     scenario.publish(keys(50_000))
-    worker = scenario.start(pause_s=0.5)
-    worker.wait_for("shard.loaded")
+    worker = scenario.start(pause_us=100)
+    worker.wait_to_work()
     worker.process.send_signal(signal.SIGTERM)
     worker.wait_for("worker.draining")
     assert worker.end(signal.SIGINT) == Exit.INTERRUPTED
