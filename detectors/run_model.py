@@ -49,6 +49,8 @@ ROUTINE_DAYS = 2
 """What has lasted longer is no matter of weekdays; a weekend is."""
 LASTING_SIZE_MAX = 2.0
 """Deviations that one run of a lasting change counts for at most, as evidence of it."""
+REACH_SHARE, REACH_RUNS_MAX = 8, 64
+"""How far a run may lie out is worked out anew with an eighth more runs, or so many."""
 SAME_ALPHA = 0.05
 """An alpha that differs by this share is the same."""
 REACH_YOUNG, YOUNG_RUNS = 10.0, 150
@@ -124,7 +126,7 @@ def refresh_reach(m: Record, alpha: float, direction: int) -> None:
     m.reach = _reach_of(m, alpha, direction)
     set_bars(m, 2.0 * sides / (SHIFTS * alpha))
     set_unrest_bar(m, alpha)
-    m.reach_alpha, m.reach_n = alpha, m.n + max(1, min(m.n // 16, 64))
+    m.reach_alpha, m.reach_n = alpha, m.n + max(1, min(m.n // REACH_SHARE, REACH_RUNS_MAX))
 
 
 @inner

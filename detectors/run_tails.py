@@ -35,8 +35,8 @@ TAIL_CLIP = 5.0
 STRANGE = 3.0
 EVIDENCE_MEMORY = 600.0
 EVIDENCE_RANGE = 12.0
-REACH_START, REACH_MAX, GRID = (0.5, 4.0), 1e4, 1e-3
-LAST_STEP, CLEAR = 2e-3, 3e-5
+REACH_MIN, REACH_MAX, GRID = 0.5, 1e4, 5e-3
+NEAR_MIN, LAST_STEP, CLEAR = 4.0, 1e-2, 3e-4
 SPREAD_MIN = 0.02
 """On the log scale: differences of 2 % are noise."""
 
@@ -139,31 +139,18 @@ def _log_tail(mixture: Mixture, distance: float) -> tuple[float, float]:
 
 @inner
 def reach_for(m: Record, tail: float, known: float) -> float:
-    """The distance, in scales of normal noise, that is exceeded with probability `tail`, rounded up on a grid of 0.1 %.
+    """The distance, in scales of normal noise, that is exceeded with probability `tail`, rounded up on a grid of 0.5 %.
 
-    The crossing is found by Newton's method (`_crossing`), and its place on the grid by bisection, for which a tail, which costs most,
-    is only asked again where it is not clear.
+    The crossing is found by Newton's method (`_crossing`). Where it is so near to the grid that its error could decide, the tail there does.
     """
     target, unit, mixture = math.log(tail), spread_of(m, 0), _mixture(m, known)
-    crossing = _crossing(mixture, unit, target, m.reach)
-    low, high = REACH_START
-    while _is_exceeded(mixture, unit, high, crossing, target) and high < REACH_MAX:
-        low, high = high, 2.0 * high
-    while high - low >= GRID * low:
-        middle = math.sqrt(low * high)
-        if _is_exceeded(mixture, unit, middle, crossing, target):
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-@inner
-def _is_exceeded(mixture: Mixture, unit: float, distance: float, crossing: float, target: float) -> bool:
-    """Whether a distance in `unit` is exceeded more often than `target`, the logarithm of a probability."""
-    if abs(distance - crossing) > CLEAR * crossing:
-        return distance < crossing
-    return _log_tail(mixture, distance * unit)[0] > target
+    steps = math.log(_crossing(mixture, unit, target, m.reach) / REACH_MIN) / GRID
+    nearest = math.floor(steps + 0.5)
+    above = math.ceil(steps)
+    if abs(steps - nearest) * GRID < CLEAR:
+        is_exceeded = _log_tail(mixture, REACH_MIN * math.exp(GRID * nearest) * unit)[0] > target
+        above = nearest + 1.0 if is_exceeded else nearest
+    return min(REACH_MIN * math.exp(GRID * max(above, 1.0)), REACH_MAX)
 
 
 @inner
@@ -172,8 +159,8 @@ def _crossing(mixture: Mixture, unit: float, target: float, near: float) -> floa
 
     By Newton's method on logarithms, kept in a bracket; the error is about the square of the last step.
     """
-    low, high = math.log(REACH_START[0]), math.log(2.0 * REACH_MAX)
-    at = math.log(min(max(near, REACH_START[1]), REACH_MAX))
+    low, high = math.log(REACH_MIN), math.log(2.0 * REACH_MAX)
+    at = math.log(min(max(near, NEAR_MIN), REACH_MAX))
     while high - low > CLEAR:
         share, slope = _log_tail(mixture, math.exp(at) * unit)
         if share > target:

@@ -28,7 +28,7 @@ def _continued_fraction(a: float, b: float, x: float) -> float:
             c = 1.0 + term / c
             c = c if abs(c) > _TINY else _TINY
             value *= c * d
-        if abs(value - before) <= 1e-15 * abs(value):
+        if abs(value - before) <= 1e-13 * abs(value):
             break
     return value
 

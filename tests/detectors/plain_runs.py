@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from detectors import new_level as levels
 from detectors import run_model as model
@@ -123,17 +123,20 @@ class PlainRuns:
     def _refresh_reach(self, alpha: float) -> None:
         if self.n < self.reach_n and abs(alpha - self.alpha_then) <= model.SAME_ALPHA * alpha:
             return
-        tail, low, high, unit = model.POINTS * alpha / 2, 0.5, 4.0, self._spread()
-        while self._tail(high * unit) > tail and high < 1e4:
-            low, high = high, 2 * high
-        while high - low >= 1e-3 * low:
-            middle = math.sqrt(low * high)
-            low, high = (middle, high) if self._tail(middle * unit) > tail else (low, middle)
+        tail, unit = model.POINTS * alpha / 2, self._spread()
+        crossing = optimize.brentq(
+            lambda log: math.log(self._tail(math.exp(log) * unit) / tail), -1.0, 10.0, xtol=1e-12
+        )
+        grid = math.ceil((crossing - math.log(tails.REACH_MIN)) / tails.GRID)
+        high = tails.REACH_MIN * math.exp(tails.GRID * grid)
         self.reach = min(high, model.REACH_YOUNG) if self.n < model.YOUNG_RUNS else high
         raised = 1 + shifts.RETURNED_RAISES * max(0.0, self.returned - shifts.RETURNED_FREE)
         self.bar = [single(raised * _cusum_bar(k, 4 / (model.SHIFTS * alpha))) for k in shifts.STEPS]
         self.unrest_bar = single(_cusum_bar(wider.STEP, 1 / (wider.SHARE * alpha)))
-        self.alpha_then, self.reach_n = single(alpha), self.n + max(1, min(self.n // 16, 64))
+        self.alpha_then, self.reach_n = (
+            single(alpha),
+            self.n + max(1, min(self.n // model.REACH_SHARE, model.REACH_RUNS_MAX)),
+        )
 
     def _learn_tails(self, residual: float, rate: float) -> None:
         bound = self._spread()

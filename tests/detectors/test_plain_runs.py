@@ -12,8 +12,6 @@ HOUR_MS = 3_600_000
 MONDAY_MS = 1_767_571_200_000
 TOLERANCE = 1e-5
 """Products of two numbers in single precision are rounded to single precision in kernels."""
-REACH_TOLERANCE = 1e-2
-"""The reach, and so score and limits, is searched for until it is known to one part in a thousand, on the logarithm."""
 
 
 @st.composite
@@ -42,5 +40,7 @@ def test_kernels_and_plain_formulas_agree(runs: tuple[list[int], list[float]]) -
         expected = plain.judge(time_ms, value)
         got = {name: float(said[name][run]) for name in expected._fields}
         for name, wanted in expected._asdict().items():
-            by = REACH_TOLERANCE if name in ("score", "lower", "upper") else TOLERANCE
-            assert got[name] == pytest.approx(float(wanted), rel=by, abs=TOLERANCE, nan_ok=True), (run, name)
+            assert got[name] == pytest.approx(float(wanted), rel=TOLERANCE, abs=TOLERANCE, nan_ok=True), (
+                run,
+                name,
+            )

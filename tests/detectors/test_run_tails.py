@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from detectors.core.layout import Records
 from detectors.run_layout import RUN_MODEL, TAILS
-from detectors.run_tails import GRID, REACH_MAX, reach_for, spread_of, start_tails, tail_share
+from detectors.run_tails import GRID, REACH_MAX, REACH_MIN, reach_for, spread_of, start_tails, tail_share
 
 EVIDENCE = st.tuples(*[st.floats(-12.0, 0.0)] * TAILS)
 
@@ -20,20 +20,6 @@ def model_of(variance: float, evidence: tuple[float, ...], near: float) -> Recor
     return model
 
 
-def by_bisection(model: Records, tail: float, known: float) -> float:
-    m = model[0]
-    unit, low, high = spread_of(m, 0), 0.5, 4.0
-    while tail_share(m, high * unit, 0.0, known) > tail and high < REACH_MAX:
-        low, high = high, 2.0 * high
-    while high - low >= GRID * low:
-        middle = math.sqrt(low * high)
-        if tail_share(m, middle * unit, 0.0, known) > tail:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
 @settings(max_examples=300, deadline=None)
 @given(
     variance=st.floats(1e-6, 4.0),
@@ -42,11 +28,15 @@ def by_bisection(model: Records, tail: float, known: float) -> float:
     known=st.floats(3.0, 200.0),
     near=st.sampled_from([0.0, 3.0, 7.5, 40.0, 2e4]),
 )
-def test_the_reach_is_what_bisection_finds_wherever_the_search_begins(
+def test_the_reach_is_the_least_of_its_grid_that_is_rare_enough_wherever_the_search_begins(
     variance: float, evidence: tuple[float, ...], tail: float, known: float, near: float
 ) -> None:
     model = model_of(variance, evidence, near)
-    assert reach_for(model[0], tail, known) == by_bisection(model, tail, known)
+    reach, unit = reach_for(model[0], tail, known), spread_of(model[0], 0)
+    assert reach == reach_for(model_of(variance, evidence, 0.0)[0], tail, known)
+    assert tail_share(model[0], reach * unit, 0.0, known) <= tail * (1.0 + 1e-9) or reach == REACH_MAX
+    less = reach * math.exp(-GRID)
+    assert tail_share(model[0], less * unit, 0.0, known) > tail * (1.0 - 1e-9) or less <= REACH_MIN
 
 
 def test_a_rarer_tail_lies_farther_out() -> None:
