@@ -18,7 +18,7 @@ def noise(name: str, size: tuple[int, int], seed: int) -> Floats:
     random = np.random.default_rng(seed)
     if name == "normal":
         return random.standard_normal(size)
-    return random.standard_t(3, size) / np.sqrt(3)
+    return np.asarray(random.standard_t(3, size) / np.sqrt(3))
 
 
 def judged(times_ms: np.ndarray, values: Floats, direction: Direction = Direction.BOTH) -> np.ndarray:
