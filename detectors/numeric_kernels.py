@@ -20,6 +20,7 @@ from detectors.budget import (
     young_markup,
 )
 from detectors.compiled import entry, inner, pasted
+from detectors.core.fall import p_value_of_fall
 from detectors.core.layout import VALUE_MAX, WARM_UP, Record, Records
 from detectors.core.scorer import core_limits, judge_core, learn_core, slow_centre
 from detectors.core.tail import block_days, tail_known, tail_rate
@@ -191,11 +192,12 @@ def _judge_value(s: Record, core: Record, time_ms: int, local: int, x: float, as
 
 @inner
 def _p_value_of_value(s: Record, core: Record, score: float, surprised: float) -> float:
-    """How likely a sample of this series is so surprising: by its own tail, before that is known by the line in `budget`."""
+    """How likely a sample of this series is so surprising: by its own tail, before that is known by the line in `budget`; or its fall."""
+    fallen = p_value_of_fall(core, s.false_alarms_per_day, s.interval_s)
     if tail_known(core):
         samples = block_days(s.interval_s) * _DAY_S / s.interval_s
-        return float(min(tail_rate(core, surprised) / samples, 1.0))
-    return p_value_of_score(score, s.interval_s)
+        return float(min(tail_rate(core, surprised) / samples, fallen))
+    return min(p_value_of_score(score, s.interval_s), fallen)
 
 
 @inner

@@ -10,6 +10,7 @@ import math
 
 from detectors.compiled import inner
 from detectors.core.band import band, tightened
+from detectors.core.fall import fall_edge, follow_fall, known_centres
 from detectors.core.filters import (
     Centres,
     filter_scale,
@@ -136,6 +137,20 @@ def _threshold_of(s: Record, threshold: float, allowed: float, age_ms: int) -> f
 
 
 @inner
+def _take_into_fall(
+    s: Record, x: float, time_ms: int, centres: Centres, allowed: float, interval_s: float
+) -> float:
+    """The value below which `x` alarms as one too many of a fall, in which it then counts."""
+    if allowed <= 0.0:
+        return -math.inf
+    known = known_centres(s, centres, time_ms, interval_s)
+    hourly = routine_of_side(s.hour_routine, s.week_routine, True)
+    edge = fall_edge(s, known, hourly, allowed, interval_s)
+    follow_fall(s, x, known, hourly, allowed, interval_s)
+    return edge
+
+
+@inner
 def judge_core(  # noqa: PLR0913  a kernel takes no objects
     s: Record,
     time_ms: int,
@@ -149,9 +164,9 @@ def judge_core(  # noqa: PLR0913  a kernel takes no objects
 ) -> tuple[float, bool, float, float, float, float]:
     """Score of `x`, whether it alarms, expected, lower, upper and surprise.
 
-    The clock of the routine and the count of alarms move on. It alarms with a score at or above `threshold` that is rare enough for the `allowed` false alarms a day (see
-    `alarm_bound`), and lies outside [lower, upper] then; needs WARM_UP samples. The limits of one that does not are worked
-    out only if they are `asked` for, else they are NaN.
+    The clock of the routine, the count of alarms and the fall (`fall`) move on. It alarms with a score at or above `threshold` that is rare
+    enough for the `allowed` false alarms a day (see `alarm_bound`), or as one too many of a fall, which makes its score at least `threshold`, and lies
+    outside [lower, upper] then; needs WARM_UP samples. The limits of one that does not are worked out only if they are `asked` for, else they are NaN.
     """
     roll_routine(s, time_ms, on_log_scale)
     centres = centres_at(s, time_ms, interval_s, on_log_scale)
@@ -160,7 +175,8 @@ def judge_core(  # noqa: PLR0913  a kernel takes no objects
     hourly = routine_of_side(s.hour_routine, s.week_routine, x < centres[2])
     score = ROUTINE_SCORE + (surprised - max(s.routine, hourly)) / heaviness(s) + bonus
     low = min(threshold, LOOSE_SCORE) if allowed > 0.0 else threshold
-    if score < low and not asked:
+    edge = _take_into_fall(s, x, time_ms, centres, allowed, interval_s)
+    if score < low and not asked and x >= edge:
         _note_raised(s, score, threshold)
         return max(score, 0.0), False, math.nan, math.nan, math.nan, surprised
     least = _threshold_of(s, threshold, allowed, age_ms)
@@ -169,10 +185,14 @@ def judge_core(  # noqa: PLR0913  a kernel takes no objects
     if allowed > 0.0 and score >= low and tail_known(s):
         count_loose(s, time_ms, surprised >= rare_surprise(s, allowed, interval_s, bonus * heaviness(s)))
     _note_raised(s, score, threshold)
-    limits = band(centres, bound)
+    expected, lower, upper = band(centres, bound)
     if alarms:
-        limits = tightened(x, limits, centres, bound)
-    return max(score, 0.0), alarms, limits[0], limits[1], limits[2], surprised
+        expected, lower, upper = tightened(x, (expected, lower, upper), centres, bound)
+    elif x < edge:
+        score, alarms = max(score, threshold), True
+        expected = known_centres(s, centres, time_ms, interval_s)[2]
+        upper = max(upper, expected)
+    return max(score, 0.0), alarms, expected, max(lower, min(edge, expected)), upper, surprised
 
 
 @inner
@@ -204,6 +224,9 @@ def core_limits(
             lower = max(near[1], min(far[1], s.least - beyond))
         else:
             expected, upper = near[0], min(near[2], max(far[2], s.greatest + beyond))
+    if allowed > 0.0:
+        known, side = known_centres(s, centres, time_ms, interval_s), routine_of_side(hourly, weekly, True)
+        lower = max(lower, min(fall_edge(s, known, side, allowed, interval_s), expected))
     return expected, lower, upper
 
 
