@@ -149,8 +149,8 @@ def reach_for(m: Record, tail: float, known: float) -> float:
     above = math.ceil(steps)
     if abs(steps - nearest) * GRID < CLEAR:
         is_exceeded = _log_tail(mixture, REACH_MIN * math.exp(GRID * nearest) * unit)[0] > target
-        above = nearest + 1.0 if is_exceeded else nearest
-    return min(REACH_MIN * math.exp(GRID * max(above, 1.0)), REACH_MAX)
+        above = nearest + 1 if is_exceeded else nearest
+    return min(REACH_MIN * math.exp(GRID * max(above, 1)), REACH_MAX)
 
 
 @inner
