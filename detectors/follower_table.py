@@ -23,7 +23,7 @@ from detectors.follower_layout import (
     Arrays,
 )
 from detectors.freshness import NO_TIMER
-from detectors.numeric_kernels import give_slot, tune
+from detectors.numeric_slots import give_slot, tune
 from detectors.run_memory import forget_runs
 
 OUTCOME_SERIES, VALUE_SERIES = 4, 2

@@ -1,6 +1,6 @@
 """A bank of numeric series: settings and state of many series side by side, judged one sample or one batch at a time.
 
-The heads live in `run_head` (runs), `few_values`, `few_counts` (small ones) and `core` (all other values); the kernels that choose
+The heads live in `run_head` (runs) and `value_head` (values: `few_values`, `few_counts` and `core`), the kernels that choose
 between them in `numeric_kernels`. Nothing here reads a clock or is random: the same samples in the same order give the same judgements,
 however they are cut into batches.
 """
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from detectors import numeric_kernels as kernels
 from detectors import numeric_layout as codes
+from detectors import numeric_slots
 from detectors.budget import FALSE_ALARMS_PER_DAY, threshold_for
 from detectors.core.layout import DEEP, Records
 from detectors.local_time import ZONE, zone_record
@@ -192,7 +193,7 @@ class NumericBank:
             zone=self.zone(time_zone),
         )
         self.reserve(1)
-        return kernels.add(self.arrays, int(kind), pool, settings)
+        return numeric_slots.add(self.arrays, int(kind), pool, settings)
 
     def configure(
         self,
@@ -220,7 +221,7 @@ class NumericBank:
             zone=self.zone(time_zone),
         )
         self._require(slot)
-        kernels.configure(self.arrays, slot, settings)
+        numeric_slots.configure(self.arrays, slot, settings)
 
     def release(self, slot: int) -> None:
         """Forget a series; its slot may be given to another one.
@@ -229,7 +230,7 @@ class NumericBank:
             IndexError: no series has this slot.
         """
         self._require(slot)
-        kernels.release(self.arrays, slot)
+        numeric_slots.release(self.arrays, slot)
 
     def __len__(self) -> int:
         """Series in the bank."""

@@ -12,8 +12,9 @@ from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import MEASURES, NUMERIC, RUN_EVENTS, SERIES, TOO_LONG, VALUE, Arrays
 from detectors.interest import awaited, begins_or_worsens, ends, is_muted, wanted
-from detectors.numeric_kernels import judge_sample, limits_at, take_slot
+from detectors.numeric_kernels import judge_sample, limits_at
 from detectors.numeric_layout import ACCEPTED, LIGHT_BLOCK_BITS, NEW_UNIT, PROPOSED, REFUSED, RUNS, VALUES
+from detectors.numeric_slots import take_slot
 from detectors.persistence import would_persist
 
 TOO_LONG_FACTOR_MIN = 1.5

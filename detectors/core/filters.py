@@ -65,10 +65,9 @@ def profile(s: Record, k: int, hour: int, week_hour: int, interval_s: float) -> 
 
 
 @inner
-def filter_scale(s: Record, k: int, on_log_scale: bool) -> float:
-    """Scale of filter `k`'s residuals with its floor: a share of the magnitude, or an absolute one on a log scale."""
-    floor = SCALE_FLOOR * (1.0 if on_log_scale else s.magnitude)
-    return float(s.scale[k] + floor + 1e-9)
+def filter_scale(s: Record, k: int) -> float:
+    """Scale of filter `k`'s residuals with its floor, a share of the magnitude."""
+    return float(s.scale[k] + SCALE_FLOOR * s.magnitude + 1e-9)
 
 
 @inner

@@ -90,9 +90,9 @@ def _push_peak(s: Record, peak: float) -> None:
 
 
 @inner
-def _close_block(s: Record, on_log_scale: bool) -> None:
+def _close_block(s: Record) -> None:
     peak, first = max(s.block_peak, s.block_peak_before), s.block_peak_before < 0
-    if not on_log_scale and s.block_peak > 0.0:
+    if s.block_peak > 0.0:
         learn_tail(s, s.block_peak)
     s.block_peak_before = s.block_peak
     s.block_peak = 0.0
@@ -181,11 +181,11 @@ def _leave_day(s: Record, day: int) -> None:
 
 
 @inner
-def roll_routine(s: Record, time_ms: int, on_log_scale: bool) -> None:
+def roll_routine(s: Record, time_ms: int) -> None:
     """Move on to the block and the hour of `time_ms`, before its sample is judged."""
     block, slot_hour = time_ms // BLOCK_MS, time_ms // HOUR_MS
     if block != s.block:
-        _close_block(s, on_log_scale)
+        _close_block(s)
         s.block = block
     if slot_hour != s.slot_hour:
         day, hour = slot_hour // HOURS, slot_hour % HOURS

@@ -61,23 +61,23 @@ def hours_of(time_ms: int) -> tuple[int, int]:
 
 
 @inner
-def centres_at(s: Record, time_ms: int, interval_s: float, on_log_scale: bool) -> Centres:
+def centres_at(s: Record, time_ms: int, interval_s: float) -> Centres:
     """Centre and scale of the fast and of the slow filter at `time_ms`, before its sample is learned."""
     hour, week_hour = hours_of(time_ms)
     _, _, fast = profile(s, FAST, hour, week_hour, interval_s)
     _, _, slow = profile(s, SLOW, hour, week_hour, interval_s)
     return (
         s.level[FAST] + fast,
-        filter_scale(s, FAST, on_log_scale),
+        filter_scale(s, FAST),
         s.level[SLOW] + slow,
-        filter_scale(s, SLOW, on_log_scale),
+        filter_scale(s, SLOW),
     )
 
 
 @inner
-def slow_centre(s: Record, time_ms: int, interval_s: float, on_log_scale: bool) -> tuple[float, float]:
+def slow_centre(s: Record, time_ms: int, interval_s: float) -> tuple[float, float]:
     """Centre and scale of the slow filter at `time_ms`."""
-    centres = centres_at(s, time_ms, interval_s, on_log_scale)
+    centres = centres_at(s, time_ms, interval_s)
     return centres[2], centres[3]
 
 
@@ -156,7 +156,6 @@ def judge_core(  # noqa: PLR0913  a kernel takes no objects
     time_ms: int,
     x: float,
     interval_s: float,
-    on_log_scale: bool,
     threshold: float,
     allowed: float,
     age_ms: int,
@@ -168,8 +167,8 @@ def judge_core(  # noqa: PLR0913  a kernel takes no objects
     enough for the `allowed` false alarms a day (see `alarm_bound`), or as one too many of a fall, which makes its score at least `threshold`, and lies
     outside [lower, upper] then; needs WARM_UP samples. The limits of one that does not are worked out only if they are `asked` for, else they are NaN.
     """
-    roll_routine(s, time_ms, on_log_scale)
-    centres = centres_at(s, time_ms, interval_s, on_log_scale)
+    roll_routine(s, time_ms)
+    centres = centres_at(s, time_ms, interval_s)
     surprised = surprise(x, centres)
     bonus = novelty_bonus(s, x)
     hourly = routine_of_side(s.hour_routine, s.week_routine, x < centres[2])
@@ -200,7 +199,6 @@ def core_limits(
     s: Record,
     time_ms: int,
     interval_s: float,
-    on_log_scale: bool,
     threshold: float,
     allowed: float,
     age_ms: int,
@@ -209,7 +207,7 @@ def core_limits(
 
     A value that has been seen is judged without a novelty bonus, one well beyond the range with the full one.
     """
-    centres = centres_at(s, time_ms, interval_s, on_log_scale)
+    centres = centres_at(s, time_ms, interval_s)
     same_hour = time_ms // HOUR_MS == s.slot_hour
     hourly, weekly = (s.hour_routine, s.week_routine) if same_hour else hour_routines(s, time_ms)
     threshold = _threshold_of(s, threshold, allowed, age_ms)
@@ -231,9 +229,7 @@ def core_limits(
 
 
 @inner
-def learn_core(
-    s: Record, time_ms: int, x: float, interval_s: float, on_log_scale: bool, surprised: float
-) -> None:
+def learn_core(s: Record, time_ms: int, x: float, interval_s: float, surprised: float) -> None:
     """Learn a sample that has been judged (with `surprised` 0 while warming up)."""
     if s.n == 0:
         s.level[FAST] = s.level[SLOW] = x
@@ -241,12 +237,12 @@ def learn_core(
         start_routine(s, time_ms)
         start_novelty(s, x)
     if s.n < WARM_UP:
-        roll_routine(s, time_ms, on_log_scale)
+        roll_routine(s, time_ms)
     hour, week_hour = hours_of(time_ms)
-    usual = s.magnitude + filter_scale(s, SLOW, on_log_scale)
+    usual = s.magnitude + filter_scale(s, SLOW)
     residual = 0.0
     for k in (FAST, SLOW):
-        residual = learn_filter(s, k, x, hour, week_hour, interval_s, filter_scale(s, k, on_log_scale))
+        residual = learn_filter(s, k, x, hour, week_hour, interval_s, filter_scale(s, k))
     learn_visit(s, hour, week_hour, interval_s)
     learn_novelty(s, x)
     learn_routine(s, surprised, residual < 0.0)
