@@ -10,37 +10,39 @@ TIMER = np.dtype([("due_ms", "<i8"), ("token", "<i8"), ("follower", "<i4"), ("pu
 
 
 @inner
-def _before(a: Record, b: Record) -> bool:
-    if a.due_ms != b.due_ms:
-        return a.due_ms < b.due_ms
-    if a.follower != b.follower:
-        return a.follower < b.follower
-    if a.purpose != b.purpose:
-        return a.purpose < b.purpose
-    return a.token < b.token
+def _is_before(due_ms: int, follower: int, purpose: int, token: int, other: Record) -> bool:
+    if due_ms != other.due_ms:
+        return due_ms < other.due_ms
+    if follower != other.follower:
+        return follower < other.follower
+    if purpose != other.purpose:
+        return purpose < other.purpose
+    return token < other.token
 
 
 @inner
-def _swap(heap: Records, i: int, j: int) -> None:
-    a, b = heap[i], heap[j]
-    a.due_ms, b.due_ms = b.due_ms, a.due_ms
-    a.token, b.token = b.token, a.token
-    a.follower, b.follower = b.follower, a.follower
-    a.purpose, b.purpose = b.purpose, a.purpose
+def _before(a: Record, b: Record) -> bool:
+    return _is_before(a.due_ms, a.follower, a.purpose, a.token, b)
+
+
+@inner
+def _move(heap: Records, to: int, of: int) -> None:
+    a, b = heap[to], heap[of]
+    a.due_ms, a.token, a.follower, a.purpose = b.due_ms, b.token, b.follower, b.purpose
 
 
 @inner
 def push_timer(heap: Records, size: int, due_ms: int, follower: int, purpose: int, token: int) -> int:
     """Add a timer to the `size` there are, for which there is room; returns how many there are now."""
-    timer = heap[size]
-    timer.due_ms, timer.follower, timer.purpose, timer.token = due_ms, follower, purpose, token
-    child = size
-    while child > 0:
-        parent = (child - 1) >> 1
-        if not _before(heap[child], heap[parent]):
+    hole = size
+    while hole > 0:
+        parent = (hole - 1) >> 1
+        if not _is_before(due_ms, follower, purpose, token, heap[parent]):
             break
-        _swap(heap, child, parent)
-        child = parent
+        _move(heap, hole, parent)
+        hole = parent
+    timer = heap[hole]
+    timer.due_ms, timer.follower, timer.purpose, timer.token = due_ms, follower, purpose, token
     return size + 1
 
 
@@ -48,15 +50,13 @@ def push_timer(heap: Records, size: int, due_ms: int, follower: int, purpose: in
 def pop_timer(heap: Records, size: int) -> int:
     """Take away the timer at the top (place 0), which is due first; returns how many are left."""
     size -= 1
-    _swap(heap, 0, size)
-    parent = 0
-    while True:
-        child = 2 * parent + 1
-        if child >= size:
-            return size
+    last, hole, child = heap[size], 0, 1
+    while child < size:
         if child + 1 < size and _before(heap[child + 1], heap[child]):
             child += 1
-        if not _before(heap[child], heap[parent]):
-            return size
-        _swap(heap, parent, child)
-        parent = child
+        if not _before(heap[child], last):
+            break
+        _move(heap, hole, child)
+        hole, child = child, 2 * child + 1
+    _move(heap, hole, size)
+    return size
