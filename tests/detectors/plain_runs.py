@@ -162,7 +162,10 @@ class PlainRuns:
 
     def _known(self, kind: int, place: int) -> Class | None:
         found = self.classes[kind][place]
-        if found.visits == 0 and kind >= START and place != 1:
+        if found.visits == 0 and kind == HOUR:
+            nearest = [self.classes[HOUR][(place + hours) % 24] for hours in (-1, 1)]
+            found = next((it for it in nearest if it.visits > 0), found)
+        elif found.visits == 0 and kind >= START and place != 1:
             found = self.classes[kind][2 - place]
         return found if found.visits > 0 else None
 
