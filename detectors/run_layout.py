@@ -32,7 +32,7 @@ RUN_MODEL = np.dtype(
         ("prior_runs", "<f4"),
         ("spread_runs", "<f4"),
         ("strange", "<f4"),
-        ("skew", "<f4"),
+        ("skew", "<f8"),
         ("fraction", "<f4"),
         ("zero_share", "<f4"),
         ("zero_spells", "<f4"),

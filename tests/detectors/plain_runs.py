@@ -146,7 +146,7 @@ class PlainRuns:
         alone = not (strange and self.strange)
         if alone:
             leaning = math.copysign(min((residual / bound) ** 2, tails.LEAN_MAX), residual)
-            self.skew = single(self.skew + (leaning - self.skew) / (1 / rate + tails.SKEW_RUNS))
+            self.skew += (leaning - self.skew) / (1 / rate + tails.SKEW_RUNS)
         for k, freedom in enumerate(tails.FREEDOMS):
             scale = self._spread(k)
             if alone:
