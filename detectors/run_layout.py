@@ -32,6 +32,7 @@ RUN_MODEL = np.dtype(
         ("prior_runs", "<f4"),
         ("spread_runs", "<f4"),
         ("strange", "<f4"),
+        ("skew", "<f8"),
         ("fraction", "<f4"),
         ("zero_share", "<f4"),
         ("zero_spells", "<f4"),
@@ -70,5 +71,5 @@ RUN_MODEL = np.dtype(
     ]
 )
 """State of one series of runs. The `first` ones are kept as they are: the level begins as their median, so one incident among them
-does not count. `unrest` is the CUSUM of the spread, `unrest_bar` its threshold, and `usual_miss` how far off the latest runs are on
-average. All zero bytes before its first run."""
+does not count. `skew` is how far its noise leans to one side. `unrest` is the CUSUM of the spread, `unrest_bar` its threshold, and
+`usual_miss` how far off the latest runs are on average. All zero bytes before its first run."""
