@@ -24,6 +24,7 @@ from detectors.compiled import inner
 from detectors.core.filters import clip
 from detectors.core.layout import Record
 from detectors.run_layout import TAILS
+from detectors.shift import rising_or_falling
 from detectors.student_t import log_front, tail_and_slope, upper_tail
 
 FREEDOMS = (1e6, 6.0, 3.0)
@@ -93,8 +94,8 @@ def learn_tails(m: Record, residual: float, rate: float) -> None:
     even = residual / side_of(m, residual)
     strange = abs(even) > STRANGE * bound
     r = clip(even, TAIL_CLIP * bound)
-    counts = not (strange and m.strange > 0.0)
-    if counts:
+    counts = not (strange and m.strange != 0)
+    if counts and m.shifted == 0 and not rising_or_falling(m):
         leaning = math.copysign(min((residual / bound) ** 2, LEAN_MAX), residual)
         m.skew += rate / (1.0 + SKEW_RUNS * rate) * (leaning - m.skew)
     best = -1e300
@@ -113,7 +114,7 @@ def learn_tails(m: Record, residual: float, rate: float) -> None:
         m.variance[k] += rate * (weighted - m.variance[k])
     for k in range(TAILS):
         m.evidence[k] = max(m.evidence[k] - best, -EVIDENCE_RANGE)
-    m.strange = 1.0 if strange else 0.0
+    m.strange = 1 if strange else 0
 
 
 @inner

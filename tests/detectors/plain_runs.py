@@ -147,9 +147,9 @@ class PlainRuns:
         strange = abs(even) > tails.STRANGE * bound
         r = clip(even, tails.TAIL_CLIP * bound)
         alone = not (strange and self.strange)
-        if alone:
+        if alone and self.shifted == 0 and not self._half_way():
             leaning = math.copysign(min((residual / bound) ** 2, tails.LEAN_MAX), residual)
-            self.skew += (leaning - self.skew) / (1 / rate + tails.SKEW_RUNS)
+            self.skew = single(self.skew + (leaning - self.skew) / (1 / rate + tails.SKEW_RUNS))
         for k, freedom in enumerate(tails.FREEDOMS):
             scale = self._spread(k)
             if alone:
