@@ -34,7 +34,7 @@ from detectors.stage import Count
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 7
+FORMAT: Final = 8
 MARK_EVERY_MS: Final = 1000
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""

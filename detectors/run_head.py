@@ -48,7 +48,7 @@ from detectors.run_model import (
     zeros_are_usual,
 )
 from detectors.run_routines import Range, routine_range
-from detectors.run_tails import spread_of, tail_share
+from detectors.run_tails import side_of, spread_of, tail_share, wider_side_of
 from detectors.shift import follow_shift, forget_shift, rising_or_falling
 from detectors.stuck import RUNS_EQUAL, RUNS_KNOWN, is_stuck, note_repeat, stuck_share
 from detectors.wider import SHARE as WIDER_SHARE
@@ -105,7 +105,8 @@ def run_limits(s: Record, m: Record, local: int) -> tuple[float, float, float]:
         )
         return expected, lower, upper
     reach = reach_at(m, alpha_of(s.false_alarms_per_day, s.interval_s), s.direction)
-    return expected, from_log_scale(least - reach * scale), from_log_scale(greatest + reach * scale)
+    lower, upper = least - reach * scale * side_of(m, -1.0), greatest + reach * scale * side_of(m, 1.0)
+    return expected, from_log_scale(lower), from_log_scale(upper)
 
 
 @inner
@@ -141,12 +142,13 @@ def judge_run(  # noqa: PLR0913  a kernel takes no objects
     refresh_reach(m, alpha, s.direction)
     likely, least, greatest, scale, new = predicted(m, routines)
     spread = spread_of(m, 0)
-    t = standardised(y, least, greatest, scale)
+    t = standardised(m, y, least, greatest, scale)
     excess = -1.0
     if m.n >= FIRST and not new:
-        follow_shift(m, t, known_of(m))
+        u = t * side_of(m, t) / wider_side_of(m)
+        follow_shift(m, u, known_of(m))
         follow_unrest(m, t, y - likely, known_of(m))
-        excess = shift_state(m, t, s.direction, spread, s.min_effect, s.interval_s)
+        excess = shift_state(m, u, s.direction, spread, s.min_effect, s.interval_s)
     point = abs(t) >= m.reach and _counts(s.direction, t) and _is_point(s, m, x, t, likely, least, greatest)
     far = m.n >= FIRST and abs(y - likely) > _FAR_OUT
     new_unit = far and has_new_unit(x, s.latest, from_log_scale(likely), spread)

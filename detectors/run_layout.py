@@ -31,12 +31,14 @@ RUN_MODEL = np.dtype(
         ("first", "<f8", (FIRST,)),
         ("prior_runs", "<f4"),
         ("spread_runs", "<f4"),
-        ("strange", "<f4"),
+        ("skew", "<f4"),
         ("fraction", "<f4"),
         ("zero_share", "<f4"),
         ("zero_spells", "<f4"),
         ("zero_run", "<i4"),
         ("bar", "<f4", (2,)),
+        ("strange", "<i2"),
+        ("shifted", "<i2"),
         ("reach", "<f8"),
         ("reach_alpha", "<f4"),
         ("reach_n", "<i4"),
@@ -57,7 +59,6 @@ RUN_MODEL = np.dtype(
         ("usual_miss", "<f4"),
         ("rising_runs", "<i4"),
         ("falling_runs", "<i4"),
-        ("shifted", "<i4"),
         ("proposed", "i1"),
         ("missed", "i1"),
         ("new_since_ms", "<i8"),
@@ -70,5 +71,5 @@ RUN_MODEL = np.dtype(
     ]
 )
 """State of one series of runs. The `first` ones are kept as they are: the level begins as their median, so one incident among them
-does not count. `unrest` is the CUSUM of the spread, `unrest_bar` its threshold, and `usual_miss` how far off the latest runs are on
-average. All zero bytes before its first run."""
+does not count. `skew` is how far its noise leans to one side. `unrest` is the CUSUM of the spread, `unrest_bar` its threshold, and
+`usual_miss` how far off the latest runs are on average. All zero bytes before its first run."""

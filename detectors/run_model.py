@@ -21,7 +21,7 @@ from detectors.new_level import forget_new_level
 from detectors.numeric_layout import BOTH, DOWN, FIRST, UP
 from detectors.run_layout import BY_WEEKDAY, CLASSES, ROUTINES
 from detectors.run_routines import Range, learn_routines, routine_range, start_routines, today
-from detectors.run_tails import forget_tails, learn_tails, reach_for, spread_of, start_tails
+from detectors.run_tails import forget_tails, learn_tails, reach_for, side_of, spread_of, start_tails
 from detectors.shift import (
     excess_down,
     excess_up,
@@ -66,7 +66,7 @@ ZEROS_YOUNG = 60
 ZERO_MEMORY = 100.0
 ZERO_RUN_MAX = 3
 COUNTS_BELOW = math.log1p(40.0)
-ALPHA_DAILY, ALPHA_MAX = 0.006, 0.02
+ALPHA_DAILY, ALPHA_MAX = 0.0055, 0.02
 FRACTION_KEPT = 0.995
 BACK_BAR, BACK_STEP, BACK_S = 3.0, 2.5, 30 * 86_400.0
 """A change is over at this log likelihood ratio and the log of the runs in 30 days; the most that one run says."""
@@ -85,7 +85,7 @@ def memory_of(interval_s: float) -> float:
 
 @inner
 def alpha_of(false_alarms_per_day: float, interval_s: float) -> float:
-    """Budgeted alarms over the expected runs of the same time, but not above 0.006 for daily runs: else one in 30 might alarm."""
+    """Budgeted alarms over the expected runs of the same time, but not above 0.0055 for daily runs, of which half come true: else one in 30 might alarm."""
     days = max(interval_s, 1.0) / 86_400.0
     return min(false_alarms_per_day * days, ALPHA_DAILY * math.sqrt(max(days, 1.0)), ALPHA_MAX)
 
@@ -130,11 +130,11 @@ def refresh_reach(m: Record, alpha: float, direction: int) -> None:
 
 
 @inner
-def standardised(y: float, least: float, greatest: float, scale: float) -> float:
-    """How far beyond the ordinary centres, in scales."""
+def standardised(m: Record, y: float, least: float, greatest: float, scale: float) -> float:
+    """How far beyond the ordinary centres, in scales of its side."""
     if y > greatest:
-        return (y - greatest) / scale
-    return (y - least) / scale if y < least else 0.0
+        return (y - greatest) / (scale * side_of(m, 1.0))
+    return (y - least) / (scale * side_of(m, -1.0)) if y < least else 0.0
 
 
 @inner

@@ -7,7 +7,8 @@ how much likelier the run was with the offset than without (prequential evidence
 
 While it is open whether a routine exists, both are ordinary: what the level alone expects, and what the routine does. So a
 peak at a month's end alarms the first time, the same peak a month later does not; and once the routine is believed, it alarms
-if the peak is missing. A class that has not been visited yet may lie elsewhere: the spread is wider there.
+if the peak is missing. A class that has not been visited yet may lie elsewhere: the spread is wider there. An hour next to one that
+has been visited is taken to lie where that one does: clocks change, and a daily run then comes an hour earlier or later.
 """
 
 import math
@@ -76,10 +77,22 @@ def _class_at(m: Record, kind: int, local_ms: int) -> int:
 
 
 @inner
+def _hour_after(place: int, hours: int) -> int:
+    """The place of the hour so many hours after another one."""
+    return STARTS[BY_HOUR] + (place - STARTS[BY_HOUR] + hours) % HOURS
+
+
+@inner
 def _known_class(m: Record, kind: int, place: int) -> int:
-    """The class, or while it has not been visited the other one of the same day of the month; NONE if neither was."""
+    """The class, or while it has not been visited the hour before or after it, or the other one of the same day of the month; else NONE.
+
+    Whatever follows another clock than the series' own runs an hour earlier or later once that clock has changed.
+    """
     if m.visits[place] > 0:
         return place
+    if kind == BY_HOUR:
+        before, after = _hour_after(place, -1), _hour_after(place, 1)
+        return before if m.visits[before] > 0 else after if m.visits[after] > 0 else NONE
     of_month = place - STARTS[kind]
     if kind < BY_START or of_month == BUSINESS_ONLY:
         return NONE
@@ -106,7 +119,7 @@ def offset_at(m: Record, kind: int, place: int) -> float:
 def _between_hours(m: Record, local_ms: int, place: int) -> float:
     """The offset on the straight line between the middles of this hour and of the nearest one."""
     share = (local_ms % HOUR_MS) / HOUR_MS - 0.5
-    neighbour = STARTS[BY_HOUR] + (place - STARTS[BY_HOUR] + (1 if share > 0.0 else -1)) % HOURS
+    neighbour = _hour_after(place, 1 if share > 0.0 else -1)
     here = offset_at(m, BY_HOUR, place)
     if m.visits[neighbour] == 0:
         return here

@@ -78,7 +78,7 @@ class PlainRuns:
         self.first: list[float] = []
         self.level = self.slope = 0.0
         self.variance, self.evidence = [0.0] * 3, [0.0] * 3
-        self.spread_runs, self.strange = 0.0, False
+        self.spread_runs, self.strange, self.skew = 0.0, False, 0.0
         self.classes = [[Class() for _ in range(size)] for size in (24, 7, 3, 3)]
         self.odds = list(routines.ODDS_START)
         self.days = [Day() for _ in range(4)]
@@ -113,6 +113,9 @@ class PlainRuns:
     def _spread(self, k: int = 0) -> float:
         return math.sqrt(self.variance[k] + (tails.SPREAD_MIN * tails.RELATIVE_SCALE[k]) ** 2)
 
+    def _side(self, way: int) -> float:
+        return math.sqrt(1 + clip(way * self.skew, tails.SKEW_MAX))
+
     def _tail(self, distance: float) -> float:
         known = min(model.PRIOR_RUNS + self.spread_runs - 1, 200)
         weights = np.exp(self.evidence)
@@ -140,9 +143,13 @@ class PlainRuns:
 
     def _learn_tails(self, residual: float, rate: float) -> None:
         bound = self._spread()
-        strange = abs(residual) > tails.STRANGE * bound
-        r = clip(residual, tails.TAIL_CLIP * bound)
+        even = residual / self._side(1 if residual > 0 else -1)
+        strange = abs(even) > tails.STRANGE * bound
+        r = clip(even, tails.TAIL_CLIP * bound)
         alone = not (strange and self.strange)
+        if alone and self.shifted == 0 and not self._half_way():
+            leaning = math.copysign(min((residual / bound) ** 2, tails.LEAN_MAX), residual)
+            self.skew = single(self.skew + (leaning - self.skew) / (1 / rate + tails.SKEW_RUNS))
         for k, freedom in enumerate(tails.FREEDOMS):
             scale = self._spread(k)
             if alone:
@@ -152,7 +159,7 @@ class PlainRuns:
                 self.evidence[k] += (tails.PRIORS[k] - self.evidence[k]) / tails.EVIDENCE_MEMORY + density
             squared = (freedom + 1) * r * r / (freedom + (r / scale) ** 2)
             if k == 0:
-                squared = min(r * r, 9 * scale * scale)
+                squared = min(r * r, tails.SQUARE_MAX * scale * scale)
             self.variance[k] += rate * (squared - self.variance[k])
         best = max(self.evidence)
         self.evidence = [max(it - best, -tails.EVIDENCE_RANGE) for it in self.evidence]
@@ -162,7 +169,10 @@ class PlainRuns:
 
     def _known(self, kind: int, place: int) -> Class | None:
         found = self.classes[kind][place]
-        if found.visits == 0 and kind >= START and place != 1:
+        if found.visits == 0 and kind == HOUR:
+            nearest = [self.classes[HOUR][(place + hours) % 24] for hours in (-1, 1)]
+            found = next((it for it in nearest if it.visits > 0), found)
+        elif found.visits == 0 and kind >= START and place != 1:
             found = self.classes[kind][2 - place]
         return found if found.visits > 0 else None
 
@@ -301,12 +311,14 @@ class PlainRuns:
         centre = self.level + self.slope
         scale = math.sqrt(unit**2 * (1 + 1 / min(self.n, model.MEMORY)) + variance + new)
         low, high = centre + least, centre + greatest
-        t = (y - high) / scale if y > high else (y - low) / scale if y < low else 0.0
+        below, above = scale * self._side(-1), scale * self._side(1)
+        t = (y - high) / above if y > high else (y - low) / below if y < low else 0.0
         excess = -1.0
         if new == 0.0:
-            self._follow_shift(t)
+            u = t * self._side(1 if t > 0 else -1) / max(self._side(-1), self._side(1))
+            self._follow_shift(u)
             self._follow_unrest(t)
-            excess = self._shift_state(t, unit)
+            excess = self._shift_state(u, unit)
         point = abs(t) >= self.reach
         stage = self._follow_new_level(time_ms, y - centre - likely, unit, point or self.shifted != 0)
         restless = self.unrest >= self.unrest_bar > 0 and not self._half_way()
@@ -325,7 +337,7 @@ class PlainRuns:
             p_value = min(p_value, model.SHIFTS * alpha, math.sqrt(1 + runs) * math.exp(-runs * size**2 / 2))
         p_value = min(p_value, wider.SHARE * alpha) if restless else p_value
         expected = math.expm1(centre + likely)
-        edges = [_expm1(low - self.reach * scale), _expm1(high + self.reach * scale)]
+        edges = [_expm1(low - self.reach * below), _expm1(high + self.reach * above)]
         if stage == levels.ACCEPTED:
             self.level += self.new.mean
             self.unrest = 0.0
@@ -456,7 +468,7 @@ class PlainRuns:
         self.returned = self.returned * (1 - min(1.0, self.interval_s / shifts.RETURNED_S))
         if found:
             self.spread_runs = min(self.spread_runs, model.SPREAD_ANEW)
-            self.evidence = list(tails.PRIORS)
+            self.evidence, self.skew = list(tails.PRIORS), 0.0
         self.n += 1
 
     def _learn_first(self, time_ms: int, y: float) -> None:

@@ -244,3 +244,12 @@ def test_a_young_series_by_the_minute_alarms_on_a_drop_to_a_thirtieth(known: int
     said = bank.judge(slot, known * 100_000, 30.0)
     assert said.anomalous
     assert said.p_value < 1e-4
+
+
+def test_a_daily_run_is_judged_as_before_when_another_clock_moves_it_by_an_hour() -> None:
+    times = [MONDAY_MS + run * DAY_MS - (run >= 30) * HOUR_MS for run in range(32)]
+    values = [*lognormal(31, 0.05, 5), 300_000 * 0.45]
+    said = follow(values, times=times)
+    usual = math.log(said[29].upper / said[29].lower)
+    assert said[31].anomalous
+    assert math.log(said[31].upper / said[31].lower) < 1.2 * usual
