@@ -51,6 +51,8 @@ class Transition(StrEnum):
     RESOLVED = "resolved"
     JOINED = "joined"
     """Another series has joined the incident; no sample of its own changed this."""
+    REOPENED = "reopened"
+    """It had resolved shortly before."""
 
 
 class Episode(msgspec.Struct, array_like=True):

@@ -9,8 +9,14 @@ among the lead's children. The lead's alert is told again when what joins is of 
 - What is graver than the lead, or has another owner, does not join: those who have to know of it would not be told. Nor does anything about Streamgauge itself.
 - An incident ends when all of its episodes have: a lead that is back in its range waits for those that joined (`recovered`). Left again meanwhile, it
   goes on, and is told again if it was away for longer than `JOIN_MS`.
+- A single sample that stands out (`stands_out`) while only a lasting change of its series is open is an episode of its own: who was told of a slow drift
+  has not been told that the rows of a run are a thousandth of what they were. The lead is always told again of it.
+- What opens again soon after an incident is over (`resumes`) is that incident again, not one more (flap detection, as Nagios calls it): the alert that
+  led it is `reopened`, under its old `alert_id`.
 - A group lies within one shard, so the order of its verdicts, and so who leads, is a function of the input.
 """
+
+import math
 
 import msgspec
 
@@ -18,9 +24,17 @@ from detectors.alerts import Kind
 from detectors.episodes import WORSENED_GAP_MS, Episode
 from detectors.series import group_of, series_text
 from detectors.settings import Severity
-from detectors.verdicts import Verdict
+from detectors.verdicts import Change, Verdict
 
 JOIN_MS = 86_400_000
+LASTING = (Change.SHIFT, Change.DRIFT)
+RESUMING = (Change.POINT, *LASTING)
+APART = "apart"
+"""The part of a series whose episode is about single samples that stand out from a lasting change."""
+LASTING_AGAIN_MS, POINT_AGAIN_MS = 2 * 86_400_000, 4 * 3_600_000
+"""How long after its end an incident goes on when a lasting change or a single sample of its kind comes again."""
+OUTSTANDING = 2.0
+"""How many times further from what is expected than the lasting change a single sample is news, as a factor."""
 CHILDREN_MAX = 1000
 """An alert names no more children; what is beyond joins all the same."""
 
@@ -56,6 +70,8 @@ class Incident(msgspec.Struct):
     kinds: list[Kind]
     children: list[str] = []
     open: dict[str, dict[str, OpenEpisode]] = {}
+    over_ms: int | None = None
+    """When the last of them ended; the lead stays for a while, for what may come again."""
 
     @property
     def leading(self) -> OpenEpisode:
@@ -68,17 +84,26 @@ class Incident(msgspec.Struct):
         return episode.alert_id == self.leading.alert_id
 
     @property
+    def is_over(self) -> bool:
+        """Whether all of its episodes have ended."""
+        return self.over_ms is not None
+
+    def is_forgotten(self, time_ms: int) -> bool:
+        """Whether it is over for so long that nothing can be more of it."""
+        return self.over_ms is not None and time_ms - self.over_ms > LASTING_AGAIN_MS
+
+    @property
     def size(self) -> int:
-        """Its open episodes."""
+        """Its episodes."""
         return sum(len(parts) for parts in self.open.values())
 
     def find(self, series: str, part: str) -> OpenEpisode | None:
         """The open episode of one part of a series."""
-        return self.open.get(series, {}).get(part)
+        return None if self.is_over else self.open.get(series, {}).get(part)
 
     def may_join(self, verdict: Verdict, who: Who) -> bool:
         """Whether what opens with this verdict belongs here."""
-        near = verdict.time_ms - self.heard_ms <= JOIN_MS
+        near = self._may_resume(verdict) if self.is_over else verdict.time_ms - self.heard_ms <= JOIN_MS
         same = who.owner == self.who.owner and _GRAVITY[who.severity] <= _GRAVITY[self.who.severity]
         return near and same and not verdict.reason.of_health
 
@@ -92,11 +117,22 @@ class Incident(msgspec.Struct):
         if not self.open[series]:
             del self.open[series]
 
-    def join(self, kind: Kind, verdict: Verdict, alert_id: str) -> bool:
+    def _may_resume(self, verdict: Verdict) -> bool:
+        told, ended = self.leading.worst, self.leading.recovered
+        if verdict.signal != told.signal or (ended is not None and ended.reason.conclusive):
+            return False
+        changes = told.change, verdict.change
+        lasting = all(it in LASTING for it in changes)
+        if not (lasting or (all(it in RESUMING for it in changes) and verdict.direction is told.direction)):
+            return False
+        again_ms = LASTING_AGAIN_MS if lasting else POINT_AGAIN_MS
+        return not _is_further(told, verdict) and verdict.time_ms - (self.over_ms or 0) <= again_ms
+
+    def join(self, kind: Kind, verdict: Verdict, alert_id: str, part: str) -> bool:
         """Note that an episode has joined; whether the lead's alert is to be told again."""
         if len(self.children) < CHILDREN_MAX:
             self.children.append(alert_id)
-        news = kind not in self.kinds or verdict.time_ms - self.told_ms >= WORSENED_GAP_MS
+        news = part == APART or kind not in self.kinds or verdict.time_ms - self.told_ms >= WORSENED_GAP_MS
         if kind not in self.kinds:
             self.kinds.append(kind)
         if news:
@@ -107,3 +143,23 @@ class Incident(msgspec.Struct):
 def group_name(verdict: Verdict) -> str:
     """The group that a verdict belongs to, as text."""
     return series_text("", group_of(verdict.labels))
+
+
+def stands_out(told: Verdict, verdict: Verdict) -> bool:
+    """Whether a verdict is news to those who know of its series what `told` says.
+
+    A single sample is, where only a lasting change was told, if it lies on the other side or `OUTSTANDING` times further.
+    """
+    apart = told.change in LASTING and verdict.change is Change.POINT
+    return apart and (verdict.direction is not told.direction or _is_further(told, verdict))
+
+
+def _is_further(told: Verdict, verdict: Verdict) -> bool:
+    return _distance(verdict) > _distance(told) + math.log(OUTSTANDING)
+
+
+def _distance(verdict: Verdict) -> float:
+    """How many times more or less than expected was observed, as a logarithm."""
+    if verdict.observed is None or verdict.expected is None:
+        return 0.0
+    return abs(math.log1p(max(verdict.observed, 0.0)) - math.log1p(max(verdict.expected, 0.0)))

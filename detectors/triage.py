@@ -18,15 +18,16 @@ from detectors.alerts import (
     Window,
 )
 from detectors.episodes import Episode, Transition
-from detectors.incidents import JOIN_MS, Incident, OpenEpisode, Who, group_name
+from detectors.incidents import APART, JOIN_MS, Incident, OpenEpisode, Who, group_name, stands_out
 from detectors.ledger import Ledger, load_ledger
 from detectors.series import content_id, series_text
 from detectors.settings import Settings
 from detectors.stage import Count
-from detectors.verdicts import AnomalyBatch, Reason, Verdict
+from detectors.verdicts import AnomalyBatch, Change, Reason, Verdict
 from detectors.wording import joined, recovery, summary, time_text
 
-FORMAT = 3
+FORMAT = 4
+FORGET_MS = 30 * 86_400_000
 LEDGER = "budget"
 """The chunk of the state that holds the ledger."""
 
@@ -40,6 +41,7 @@ class Triage:
         self.wall_ms = 0
         self._fences: dict[int, int] = {}
         self._incidents: dict[str, list[Incident]] = {}
+        self._swept_ms = 0
         self._counts: Counter[Count] = Counter()
         self.ledger = Ledger()
 
@@ -56,7 +58,23 @@ class Triage:
             return []
         self._fences[batch.shard] = batch.offset
         self.ledger.note(batch)
+        self._forget_incidents()
         return [alert for verdict in batch.verdicts for alert in self._judge(verdict, batch.wall_ms)]
+
+    def _forget_incidents(self) -> None:
+        """Once a day, those that are over in groups of which nothing is heard any more; far later than it could matter."""
+        before_ms = self.ledger.now_ms - FORGET_MS
+        if before_ms - self._swept_ms < JOIN_MS:
+            return
+        self._swept_ms = before_ms
+        for group, incidents in list(self._incidents.items()):
+            self._keep(group, [it for it in incidents if not it.is_forgotten(before_ms)])
+
+    def _keep(self, group: str, incidents: list[Incident]) -> None:
+        if incidents:
+            self._incidents[group] = incidents
+        else:
+            self._incidents.pop(group, None)
 
     def _judge(self, verdict: Verdict, wall_ms: int) -> list[Alert]:
         if verdict.muted:
@@ -67,44 +85,76 @@ class Triage:
 
     def _anomalous(self, verdict: Verdict, wall_ms: int) -> list[Alert]:
         series, part = series_text(_kind(verdict), verdict.labels), _part(verdict)
-        incidents = self._incidents.setdefault(group_name(verdict), [])
-        for incident in incidents:
-            known = incident.find(series, part)
-            if known is not None:
-                return self._goes_on(incident, known, verdict, wall_ms)
-        alert_id = content_id(series, part, verdict.detector, verdict.time_ms, *_places(verdict))
-        opened = OpenEpisode(alert_id, verdict.time_ms, 0, Episode(), verdict)
-        opened.episode.advance(verdict.time_ms, True, verdict.severity_score)
-        self.ledger.spend(verdict)
+        incidents = self._remembered(verdict)
+        found = _find(incidents, series, (APART, part) if verdict.change is Change.POINT else (part,))
+        if found is None:
+            return self._opens(incidents, series, part, verdict, wall_ms)
+        if stands_out(found[1].worst, verdict):
+            return self._opens(incidents, series, APART, verdict, wall_ms)
+        return self._goes_on(*found, verdict, wall_ms)
+
+    def _remembered(self, verdict: Verdict) -> list[Incident]:
+        """The incidents of a verdict's group, less those that are long over."""
+        group = group_name(verdict)
+        incidents = [it for it in self._incidents.get(group, []) if not it.is_forgotten(verdict.time_ms)]
+        self._incidents[group] = incidents
+        return incidents
+
+    def _opens(
+        self, incidents: list[Incident], series: str, part: str, verdict: Verdict, wall_ms: int
+    ) -> list[Alert]:
         who = self._who(verdict)
-        for incident in reversed(incidents):
-            if incident.may_join(verdict, who):
-                incident.add(series, part, opened)
-                return self._joins(incident, opened, verdict, wall_ms)
+        incident = next((it for it in reversed(incidents) if it.may_join(verdict, who)), None)
+        if incident is not None and incident.is_over and incident.lead[0] == series:
+            return [self._reopens(incident, verdict, wall_ms)]
+        self.ledger.spend(verdict)
+        opened = _opened(series, part, verdict)
+        if incident is not None:
+            incident.add(series, part, opened)
+            return self._joins(incident, opened, part, verdict, wall_ms)
         time_ms = verdict.time_ms
         incident = Incident(who, (series, part), time_ms, time_ms, [_kind(verdict)], [], {})
         incident.add(series, part, opened)
         incidents.append(incident)
         return [self._tell(incident, opened, verdict, State.FIRING, Transition.OPENED, wall_ms)]
 
+    def _reopens(self, incident: Incident, verdict: Verdict, wall_ms: int) -> Alert:
+        """The alert of an incident that was over, whose lead has left its range again."""
+        lead = incident.leading
+        lead.recovered, lead.worst, lead.episode = None, verdict, _begun(verdict)
+        incident.over_ms, incident.heard_ms, incident.told_ms = None, verdict.time_ms, verdict.time_ms
+        return self._tell(incident, lead, verdict, State.FIRING, Transition.REOPENED, wall_ms)
+
     def _who(self, verdict: Verdict) -> Who:
         settings = self._settings.for_series(verdict.signal, dict(verdict.labels))
         return Who(settings.owner or verdict.owner or None, settings.severity)
 
-    def _joins(self, incident: Incident, opened: OpenEpisode, verdict: Verdict, wall_ms: int) -> list[Alert]:
+    def _joins(
+        self, incident: Incident, opened: OpenEpisode, part: str, verdict: Verdict, wall_ms: int
+    ) -> list[Alert]:
+        was_over, incident.over_ms = incident.is_over, None
         incident.heard_ms = max(incident.heard_ms, verdict.time_ms)
+        news = incident.join(_kind(verdict), verdict, opened.alert_id, part)
+        if was_over:
+            again = self._tell_joined(incident, verdict, Transition.REOPENED, wall_ms)
+            return [
+                again,
+                self._tell(incident, opened, verdict, State.SUPPRESSED, Transition.OPENED, wall_ms),
+            ]
         alerts = [self._tell(incident, opened, verdict, State.SUPPRESSED, Transition.OPENED, wall_ms)]
-        if incident.join(_kind(verdict), verdict, opened.alert_id):
-            alerts.append(self._tell_joined(incident, verdict, wall_ms))
+        if news:
+            alerts.append(self._tell_joined(incident, verdict, Transition.JOINED, wall_ms))
         return alerts
 
-    def _tell_joined(self, incident: Incident, verdict: Verdict, wall_ms: int) -> Alert:
+    def _tell_joined(
+        self, incident: Incident, verdict: Verdict, transition: Transition, wall_ms: int
+    ) -> Alert:
         """The lead's alert once more, at the time and with the words of what has joined it."""
         lead = incident.leading
-        alert = self._tell(incident, lead, lead.worst, State.FIRING, Transition.JOINED, wall_ms)
+        alert = self._tell(incident, lead, lead.worst, State.FIRING, transition, wall_ms)
         return msgspec.structs.replace(
             alert,
-            transition_reason=f"{Transition.JOINED}: {verdict.reason}",
+            transition_reason=f"{transition}: {verdict.reason}",
             updated_at=time_text(verdict.time_ms),
             detection_delay_ms=max(0, wall_ms - verdict.time_ms),
             summary=joined(lead.worst, verdict),
@@ -134,19 +184,15 @@ class Triage:
         return []
 
     def _ordinary(self, verdict: Verdict, wall_ms: int) -> list[Alert]:
-        series, group = series_text(_kind(verdict), verdict.labels), group_name(verdict)
-        incidents = self._incidents.get(group, [])
+        series = series_text(_kind(verdict), verdict.labels)
         alerts = [
             alert
-            for incident in incidents
+            for incident in self._remembered(verdict)
+            if not incident.is_over
             for part in list(incident.open.get(series, {}))
             for alert in self._recovers(incident, series, part, verdict, wall_ms)
         ]
-        left = [incident for incident in incidents if incident.open]
-        if left:
-            self._incidents[group] = left
-        else:
-            self._incidents.pop(group, None)
+        self._keep(group_name(verdict), self._incidents[group_name(verdict)])
         return alerts
 
     def _recovers(
@@ -162,10 +208,13 @@ class Triage:
             known.recovered = verdict
             return []
         alerts = [self._tell(incident, known, verdict, State.RESOLVED, Transition.RESOLVED, wall_ms)]
+        if known is lead:
+            known.recovered, incident.over_ms = verdict, verdict.time_ms
+            return alerts
         incident.drop(series, part)
-        if incident.size == 1 and known is not lead and lead.recovered is not None:
+        if incident.size == 1 and lead.recovered is not None:
             alerts.append(self._tell_over(incident, verdict, wall_ms))
-            incident.drop(*incident.lead)
+            incident.over_ms = verdict.time_ms
         return alerts
 
     def _tell_over(self, incident: Incident, last: Verdict, wall_ms: int) -> Alert:
@@ -242,7 +291,7 @@ class Triage:
 
     def gauges(self) -> dict[str, float]:
         """Sizes now."""
-        incidents = [it for group in self._incidents.values() for it in group]
+        incidents = [it for group in self._incidents.values() for it in group if not it.is_over]
         return {
             "episodes": sum(it.size for it in incidents),
             "incidents": len(incidents),
@@ -271,6 +320,29 @@ class Triage:
             state, tuple[int, dict[int, int], dict[str, list[Incident]]]
         )
         self.ledger = load_ledger(chunks[LEDGER])
+
+
+def _find(
+    incidents: list[Incident], series: str, parts: tuple[str, ...]
+) -> tuple[Incident, OpenEpisode] | None:
+    """The open episode of the first of some parts of a series that has one, and its incident."""
+    for part in parts:
+        for incident in incidents:
+            known = incident.find(series, part)
+            if known is not None:
+                return incident, known
+    return None
+
+
+def _opened(series: str, part: str, verdict: Verdict) -> OpenEpisode:
+    alert_id = content_id(series, part, verdict.detector, verdict.time_ms, *_places(verdict))
+    return OpenEpisode(alert_id, verdict.time_ms, 0, _begun(verdict), verdict)
+
+
+def _begun(verdict: Verdict) -> Episode:
+    episode = Episode()
+    episode.advance(verdict.time_ms, True, verdict.severity_score)
+    return episode
 
 
 def _kind(verdict: Verdict) -> Kind:

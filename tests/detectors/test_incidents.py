@@ -1,12 +1,14 @@
 """What goes wrong with one pipeline at one time is one alert that fires; what belongs to it joins, and nothing new goes unsaid."""
 
+from itertools import pairwise
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.alerts import Alert, Mode, State
 from detectors.episodes import QUIET_MS
-from detectors.incidents import JOIN_MS
+from detectors.incidents import JOIN_MS, LASTING_AGAIN_MS, POINT_AGAIN_MS
 from detectors.series import Signal, group_of, shard_of
 from detectors.settings import Rule, Settings, Tuning
 from detectors.triage import Triage
@@ -39,6 +41,9 @@ def said(
     ordinary: bool = False,
     severity: float = 5.0,
     owner: str = "",
+    change: Change = Change.POINT,
+    observed: float = 9.0,
+    direction: Direction = Direction.UP,
 ) -> Verdict:
     time_ms = int(hour * HOUR_MS)
     return Verdict(
@@ -50,13 +55,13 @@ def said(
         window_end_ms=time_ms,
         anomalous=not ordinary,
         reason=Reason.ORDINARY if ordinary else SIGNALS[signal],
-        change=Change.POINT,
+        change=change,
         baseline=Baseline("runs", 400, 0, time_ms),
         positions=PLACES,
         severity_score=severity,
-        observed=9.0,
-        expected=1.0,
-        direction=Direction.UP,
+        observed=1000 * observed,
+        expected=1000.0,
+        direction=direction,
         owner=owner,
     )
 
@@ -130,6 +135,117 @@ def test_a_lead_that_leaves_its_range_again_after_long_is_told_again():
     assert course(alerts)[-1] == "firing latency continued: above_range"
 
 
+def drifting(hour: float, signal: str = "volume", task: str = "") -> Verdict:
+    return said(hour, signal, task=task, change=Change.DRIFT, observed=0.8, direction=Direction.DOWN)
+
+
+def vanished(hour: float, severity: float = 9.0) -> Verdict:
+    return said(hour, "volume", severity=severity, observed=0.001, direction=Direction.DOWN)
+
+
+def test_a_sample_far_beyond_a_drift_that_joined_is_told_by_the_alert_that_leads():
+    opening = [said(1), drifting(1.1), drifting(10, "latency", "load")]
+    first, *_, apart, again = told(*opening, vanished(10.1))
+    assert course([apart, again]) == [
+        "suppressed volume opened: below_range",
+        "firing latency joined: below_range",
+    ]
+    assert again.alert_id == first.alert_id
+    assert apart.alert_id in again.children
+
+
+def test_a_sample_far_beyond_an_old_drift_is_an_alert_of_its_own():
+    drift, apart = told(drifting(1), vanished(40))
+    assert [drift.state, apart.state] == [State.FIRING, State.FIRING]
+    assert drift.alert_id != apart.alert_id
+
+
+def test_a_sample_on_the_other_side_of_a_drift_is_an_alert_of_its_own():
+    assert course(told(drifting(1), said(40, "volume", severity=9.0)))[1:] == [
+        "firing volume opened: below_range"
+    ]
+
+
+def test_a_sample_little_further_than_a_drift_makes_it_worse():
+    further = said(40, "volume", severity=9.0, observed=0.6, direction=Direction.DOWN)
+    assert course(told(drifting(1), further))[1:] == ["firing volume worsened: below_range"]
+
+
+def test_what_stands_out_and_the_drift_have_stories_of_their_own_and_end_together():
+    drift, apart, *rest = told(
+        drifting(1), vanished(40), vanished(41, severity=12.0), said(43, "volume", ordinary=True)
+    )
+    assert [(it.alert_id, it.state) for it in rest] == [
+        (apart.alert_id, State.FIRING),
+        (drift.alert_id, State.RESOLVED),
+        (apart.alert_id, State.RESOLVED),
+    ]
+
+
+AGAIN = LASTING_AGAIN_MS / HOUR_MS
+
+
+def test_a_lasting_change_that_comes_again_soon_is_the_same_alert():
+    alerts = told(drifting(1), said(3, "volume", ordinary=True), drifting(3 + AGAIN))
+    assert course(alerts)[1:] == [
+        "resolved volume resolved: ordinary",
+        "firing volume reopened: below_range",
+    ]
+    assert [(it.alert_id, it.sequence) for it in alerts] == [(alerts[0].alert_id, n) for n in (1, 2, 3)]
+    assert alerts[2].starts_at == alerts[0].starts_at
+
+
+def test_a_lasting_change_that_comes_again_later_is_another_alert():
+    alerts = told(drifting(1), said(3, "volume", ordinary=True), drifting(3.1 + AGAIN))
+    assert course(alerts)[-1] == "firing volume opened: below_range"
+
+
+def test_a_sample_comes_again_for_some_hours_only():
+    hours = POINT_AGAIN_MS / HOUR_MS
+    ended = [said(1), said(3, ordinary=True)]
+    assert course(told(*ended, said(3 + hours)))[-1] == "firing latency reopened: above_range"
+    assert course(told(*ended, said(3.1 + hours)))[-1] == "firing latency opened: above_range"
+    assert (
+        course(told(*ended, said(3.5, direction=Direction.DOWN)))[-1] == "firing latency opened: above_range"
+    )
+
+
+def test_what_comes_again_far_worse_is_another_alert():
+    ended = [drifting(1), said(3, "volume", ordinary=True)]
+    assert course(told(*ended, vanished(4)))[-1] == "firing volume opened: below_range"
+
+
+def test_what_comes_again_in_another_task_has_the_same_alert_told_again():
+    first, over, again, joined = told(
+        drifting(1), said(3, "volume", ordinary=True), drifting(5, "volume", "load")
+    )
+    assert over.state is State.RESOLVED
+    assert (again.alert_id, again.state, again.children) == (first.alert_id, State.FIRING, [joined.alert_id])
+    assert (
+        again.transition_reason,
+        joined.root_cause and joined.root_cause.alert_id,
+    ) == ("reopened: below_range", first.alert_id)
+
+
+def test_what_comes_again_ends_again():
+    again = [drifting(1), said(3, "volume", ordinary=True), drifting(5, "volume", "load")]
+    alerts = told(*again, said(7, "volume", task="load", ordinary=True))
+    assert [it.state for it in alerts[-2:]] == [State.RESOLVED] * 2
+    assert alerts[-1].alert_id == alerts[0].alert_id
+
+
+def test_incidents_that_are_over_are_forgotten():
+    triage = Triage(Settings(), Mode.LIVE)
+    ended = [
+        it for n in range(20) for it in (said(1, pipeline=f"{n}"), said(3, pipeline=f"{n}", ordinary=True))
+    ]
+    told(*ended, triage=triage)
+    held = len(triage.dump()["head"])
+    assert triage.gauges()["incidents"] == 0
+    triage.step(len(ended), AnomalyBatch(VERSION, 0, len(ended), 40 * 24 * HOUR_MS, 0, ()).to_bytes())
+    assert len(triage.dump()["head"]) < held / 10
+
+
 def test_what_opens_long_after_is_an_alert_of_its_own():
     later = JOIN_MS / HOUR_MS + 1.01
     alerts = told(said(1), said(later, "volume"))
@@ -172,6 +288,9 @@ verdicts = st.lists(
         ordinary=st.booleans(),
         severity=st.sampled_from([4.0, 6.0, 9.0]),
         owner=st.sampled_from(["", "x"]),
+        change=st.sampled_from([Change.POINT, Change.SHIFT]),
+        observed=st.sampled_from([0.001, 0.8, 9.0]),
+        direction=st.sampled_from(Direction),
     ),
     max_size=40,
 ).map(lambda them: sorted(them, key=lambda it: it.time_ms))
@@ -196,7 +315,10 @@ def test_sequences_count_and_everything_that_opened_ends(them: list[Verdict]):
     for alert_id in {it.alert_id for it in alerts}:
         mine = [it for it in alerts if it.alert_id == alert_id]
         assert [it.sequence for it in mine] == list(range(1, len(mine) + 1))
-        assert [it.state is State.RESOLVED for it in mine] == [False] * (len(mine) - 1) + [True]
+        assert mine[-1].state is State.RESOLVED
+        after = [it for before, it in pairwise(mine) if before.state is State.RESOLVED]
+        assert {it.transition_reason.partition(":")[0] for it in after} <= {"reopened"}
+        assert {it.state for it in after} <= {State.FIRING}
 
 
 @given(verdicts, st.integers(0, 40))

@@ -65,7 +65,7 @@ def test_an_incident_is_told_when_it_opens_and_when_it_ends() -> None:
 
 
 def test_a_second_incident_has_another_id_and_the_same_fingerprint() -> None:
-    first, _, second = told(verdict(0), verdict(2 * HOUR_MS, False), verdict(3 * HOUR_MS))
+    first, _, second = told(verdict(0), verdict(2 * HOUR_MS, False), verdict(7 * HOUR_MS))
     assert first.alert_id != second.alert_id
     assert first.fingerprint == second.fingerprint
 
