@@ -32,7 +32,7 @@ RESUMING = (Change.POINT, *LASTING)
 APART = "apart"
 """The part of a series whose episode is about single samples that stand out from a lasting change."""
 LASTING_AGAIN_MS, POINT_AGAIN_MS = 2 * 86_400_000, 4 * 3_600_000
-"""How long after its end an incident goes on when a lasting change or a single sample of its kind comes again."""
+"""How long after its end an incident goes on when a lasting change or a single sample of its kind comes again, the latter if it was heard of within `JOIN_MS`."""
 OUTSTANDING = 2.0
 """How many times further from what is expected than the lasting change a single sample is news, as a factor."""
 CHILDREN_MAX = 1000
@@ -125,8 +125,10 @@ class Incident(msgspec.Struct):
         lasting = all(it in LASTING for it in changes)
         if not (lasting or (all(it in RESUMING for it in changes) and verdict.direction is told.direction)):
             return False
-        again_ms = LASTING_AGAIN_MS if lasting else POINT_AGAIN_MS
-        return not _is_further(told, verdict) and verdict.time_ms - (self.over_ms or 0) <= again_ms
+        since_over_ms = verdict.time_ms - (self.over_ms or 0)
+        soon = since_over_ms <= (LASTING_AGAIN_MS if lasting else POINT_AGAIN_MS)
+        heard = lasting or verdict.time_ms - self.heard_ms <= JOIN_MS
+        return soon and heard and not _is_further(told, verdict)
 
     def join(self, kind: Kind, verdict: Verdict, alert_id: str, part: str) -> bool:
         """Note that an episode has joined; whether the lead's alert is to be told again."""

@@ -210,6 +210,12 @@ def test_a_sample_comes_again_for_some_hours_only():
     )
 
 
+def test_a_sample_long_after_the_last_that_was_heard_of_is_another_alert():
+    seldom = JOIN_MS / HOUR_MS + 2
+    alerts = told(said(1), said(seldom, ordinary=True), said(seldom + 1))
+    assert course(alerts)[-1] == "firing latency opened: above_range"
+
+
 def test_what_comes_again_far_worse_is_another_alert():
     ended = [drifting(1), said(3, "volume", ordinary=True)]
     assert course(told(*ended, vanished(4)))[-1] == "firing volume opened: below_range"
