@@ -54,9 +54,11 @@ def fall_edge(s: Record, known: Centres, hourly: float, allowed: float, interval
 
     `known` are `known_centres`, `hourly` is the routine peak of the hour downwards, `allowed` are false alarms a day.
     """
+    if s.fall == 0.0:
+        return -math.inf
     bar = _bar(allowed, interval_s)
     wanted = max(bar - _KEPT * s.fall, 0.0)
-    if s.fall == 0.0 or wanted > 0.5 * bar:
+    if wanted > 0.5 * bar:
         return -math.inf
     a, f, b, g = known
     deviations = math.expm1(0.5 * (_usual(hourly) + wanted))

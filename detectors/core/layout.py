@@ -119,7 +119,7 @@ DEEP = np.dtype(
 Filters, whose rounding would add up, are doubles. `ring_order` holds the places of the ring from its least
 peak to its greatest. `hour_peak` is that of the eight days up to `hour_day`, the last one with the hour (modulo DAYS); `hour_down` has a bit for each of them that was downwards.
 `week_routine` is negative when it is downwards; `week_peak` and `month_peak` (of the present day, the last and the ones before) see `calendar_routine`.
-`raised` has a bit for each of the last samples, the newest lowest, see `scorer.is_upheld`; `fall` see there.
+`raised` has a bit for each of the last samples, the newest lowest, see `scorer.is_upheld`; `fall` is the CUSUM of the module `fall`.
 """
 
 Record = Any
