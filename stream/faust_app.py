@@ -10,7 +10,7 @@ from yarl import URL
 
 from stream.guards import Stopper
 from stream.sources import Sources
-from stream.transport import BatchTransport, Membership, SeekFirstTableManager
+from stream.transport import BatchTransport, Follower, Membership, SeekFirstTableManager
 
 COMMIT_INTERVAL_S: Final = 1.0
 REQUEST_TIMEOUT_S: Final = 30.0
@@ -34,12 +34,14 @@ def build_app(
     group: str,
     broker: Mapping[str, Any],
     sources: Sources,
+    follower: Follower,
     membership: Membership,
     stopper: Stopper,
     agents: Mapping[str, tuple[tuple[str, ...], Consume]],
 ) -> App:
     """The app whose agents (name: topics, consumer of their events) run in consumer group `group`.
 
+    `follower` is the agent behind ingest, which ingest must not leave far behind.
     `broker` holds Faust's connection settings: `broker`, and optionally credentials and group timeouts.
     """
     session_s = float(broker.get("broker_session_timeout", 10.0))
@@ -68,7 +70,7 @@ def build_app(
         TableManager=SeekFirstTableManager,
     )
     urls = broker["broker"] if isinstance(broker["broker"], list) else [broker["broker"]]
-    app.transport = BatchTransport([URL(url) for url in urls], app, sources, membership, stopper)
+    app.transport = BatchTransport([URL(url) for url in urls], app, sources, follower, membership, stopper)
     for name, (topics, consume) in agents.items():
         _add_agent(app, name, topics, consume, stopper)
     return app

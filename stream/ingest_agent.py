@@ -100,6 +100,7 @@ class IngestAgent:
         if epoch == self._membership.epoch:
             delivery = await self._outbox.post(outputs)
             feed.touched_s = time.monotonic()
+            self._telemetry.ingested_records.labels(batch.place.topic).inc(len(batch.columns.offsets))
             self._posted.put_nowait(_Posted(epoch, event, batch, counts, delivery))
 
     async def _ack_for_ever(self) -> None:

@@ -40,6 +40,12 @@ class Telemetry:
             ["topic"],
             registry=registry,
         )
+        self.ingested_records = Counter(
+            "streamgauge_ingested_records",
+            "Source records that ingest has read and sent on, of which some may be sent again by another worker.",
+            ["topic"],
+            registry=registry,
+        )
         self.folded_records = Counter(
             "streamgauge_folded_records",
             "Source records folded into state, of which some may not be stored yet, or be folded again by another worker.",

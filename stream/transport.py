@@ -8,7 +8,7 @@ pinned to exact versions.
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 import structlog
 from aiokafka.errors import IllegalStateError
@@ -25,6 +25,9 @@ NO_GENERATION: Final = -1
 """The generation while no assignment is in force: no record belongs to it."""
 
 BUSY_WAIT_S: Final = 0.005
+INTERNAL_FETCH_WAIT_MS: Final = 50
+LEAD_MAX: Final = 8
+"""Records of its topic, for each shard, that detect may be behind before nothing more is fetched from the sources."""
 
 _faust_log = logging.getLogger("faust.streamgauge")
 
@@ -74,14 +77,28 @@ class Membership:
             listener()
 
 
-class ReadCommittedThread(driver.AIOKafkaConsumerThread):
-    """Faust asks for uncommitted records whatever is configured; this consumer reads committed ones only."""
+class Follower(Protocol):
+    """The agent that folds in what ingest writes."""
+
+    topic: str
+
+    def position(self, partition: int) -> int | None:
+        """The next offset that is not folded in; None while that is not known."""
+
+
+class InternalTopicsThread(driver.AIOKafkaConsumerThread):
+    """Two settings that Faust has written down for good.
+
+    It asks for uncommitted records, whatever is configured; this consumer reads committed ones only. And it lets the
+    broker wait 1.5 s for records of partitions that are empty, in which those of all others must wait: aiokafka has one fetch under way for a broker.
+    """
 
     logger = _faust_log
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001  read by aiokafka when the consumer starts
+        consumer._fetch_max_wait_ms = INTERNAL_FETCH_WAIT_MS  # noqa: SLF001  as above
         return consumer
 
 
@@ -139,11 +156,12 @@ class BatchConsumer(driver.Consumer):
         self.sources = transport.sources
         self.membership = transport.membership
         self.stopper = transport.stopper
+        self.follower = transport.follower
         super().__init__(transport, *args, **kwargs)
         self._read_offset = _NoReadOffsets()
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
-        return ReadCommittedThread(self, loop=self.loop, beacon=self.beacon)
+        return InternalTopicsThread(self, loop=self.loop, beacon=self.beacon)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Called at the start of a rebalance; everything fetched and folded is dropped when flow has stopped."""
@@ -193,7 +211,19 @@ class BatchConsumer(driver.Consumer):
     async def _fetch_sources(self) -> list[Batch]:
         if not self.sources.assigned and not await self._assign_sources():
             return []
-        return await self.sources.fetch()
+        return [] if self._is_far_ahead() else await self.sources.fetch()
+
+    def _is_far_ahead(self) -> bool:
+        """Whether so much waits for the shards of this worker that fetching more would only fill their topic."""
+        shards = [place for place in self.membership.assigned if place.topic == self.follower.topic]
+        return sum(self._waiting(place) for place in shards) > LEAD_MAX * len(shards)
+
+    def _waiting(self, shard: Place) -> int:
+        """Records that the shard has not folded in; 0 while that is not known."""
+        consumer, tp = self._thread._ensure_consumer(), driver.ensure_aiokafka_TP(TP(*shard))  # noqa: SLF001
+        end = consumer.highwater(tp) if tp in consumer.assignment() else None
+        position = self.follower.position(shard.partition)
+        return 0 if end is None or position is None else max(0, end - position)
 
     async def _assign_sources(self) -> bool:
         """Point librdkafka at the source partitions of this assignment; False when it changed meanwhile."""
@@ -253,9 +283,16 @@ class BatchTransport(driver.Transport):
     Consumer = BatchConsumer
 
     def __init__(
-        self, url: list[URL], app: AppT, sources: Sources, membership: Membership, stopper: Stopper
+        self,
+        url: list[URL],
+        app: AppT,
+        sources: Sources,
+        follower: Follower,
+        membership: Membership,
+        stopper: Stopper,
     ) -> None:
         super().__init__(url, app)
         self.sources = sources
+        self.follower = follower
         self.membership = membership
         self.stopper = stopper

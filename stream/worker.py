@@ -117,7 +117,13 @@ class Worker:
         agents |= {agent.name: ((agent.topic,), agent.consume) for agent in self._stages}
         topology = self.topology
         return build_app(
-            topology.group, topology.clients.faust, self._sources, self._membership, self._stopper, agents
+            topology.group,
+            topology.clients.faust,
+            self._sources,
+            self._stages[0],
+            self._membership,
+            self._stopper,
+            agents,
         )
 
     def _stage_agent(self, spec: StageSpec, store: ShardStore) -> StageAgent:
