@@ -63,7 +63,7 @@ class Bed:
         topic = record(self.servers, self.topics, shape)
         console.print(f"recorded {shape} in {time.monotonic() - began:.0f} s")
         try:
-            yield Course(self, topic, shape.events, shape.series if shape.turns else 0)
+            yield Course(self, topic, shape.events)
         finally:
             self.topics.delete([topic])
 
@@ -71,6 +71,11 @@ class Bed:
         """Delete every topic that has this in its name, but the one of that very name."""
         names = quiet_admin(self.servers).list_topics(timeout=30).topics
         self.topics.delete(name for name in names if part in name and name != part)
+
+
+def warm_up_of(events: int) -> int:
+    """How many of so many events warm up."""
+    return int(events * WARM_UP_SHARE)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Course:
     @property
     def warm_up(self) -> int:
         """How many events are read before the clock starts."""
-        return max(self.warm_up_min, int(self.events * WARM_UP_SHARE))
+        return max(self.warm_up_min, warm_up_of(self.events))
 
 
 @contextmanager
