@@ -26,15 +26,25 @@ from detectors.modelled import Modelled
 from detectors.outputs import Destination, Output
 from detectors.peers import Peers
 from detectors.pending import Pending
+from detectors.record_schemas import RecordSchemas
 from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
-from detectors.samples import NEVER, RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, Field, Mark, SampleBatch
+from detectors.samples import (
+    NEVER,
+    PAYLOAD_COLUMNS,
+    RUN_COLUMNS,
+    SCHEMA_COLUMNS,
+    VALUE_COLUMNS,
+    Field,
+    Mark,
+    SampleBatch,
+)
 from detectors.series import Signal, shard_of
 from detectors.settings import Settings
 from detectors.stage import Count
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 8
+FORMAT: Final = 9
 MARK_EVERY_MS: Final = 1000
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
@@ -51,6 +61,7 @@ class Detect:
         self.covered_offset = -1
         self._followers = Followers(settings)
         self._declared = DeclaredSchemas()
+        self._records = RecordSchemas(settings.window_ms)
         self._modelled = Modelled(shard)
         self._peers = Peers()
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
@@ -78,6 +89,9 @@ class Detect:
         if len(self._pending) > PENDING_ROWS_MAX:
             self._counts["rows_not_waited_for",] += len(self._pending) // 2
             self._watermarks.pass_by(self._pending.middle_ms())
+        if len(self._records) > PENDING_ROWS_MAX:
+            self._counts["rows_not_waited_for",] += len(self._records) // 2
+            self._watermarks.pass_by(self._records.middle_ms())
         marks = self._watermarks
         self._apply(max(marks.rows_ms, marks.timers_ms), marks.timers_ms)
         self.covered_offset = offset
@@ -100,6 +114,7 @@ class Detect:
             self._take_runs(batch, places, source, before),
             self._take_values(batch, places, source, before),
             self._take_declared(batch, places, source, before),
+            self._take_payloads(batch, places, source, before),
         ]
         if (places == UNKNOWN).any():
             self._refuse(np.concatenate(taken), before)
@@ -152,6 +167,25 @@ class Detect:
         self._declared.add(order_ms, source, offset, index, time_ms, place, fields)
         self._followers.touch(place, order_ms)
 
+    def _take_payloads(
+        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
+    ) -> Records:
+        if not batch.payloads.columns:
+            return _NO_ROWS
+        table = batch.table(batch.payloads, PAYLOAD_COLUMNS)
+        if not len(table["offset"]):
+            return _NO_ROWS
+        rows = self._rows(table, places, source, before)
+        rows["run"], rows["value"] = batch.shapes.shape_idents()[table["shape"]], table["size"]
+        fresh = rows[self._fresh(rows, before)]
+        if len(fresh):
+            self._counts["late", batch.mark.topic] += int((fresh["order_ms"] > fresh["time_ms"]).sum())
+            self._records.know(batch.shapes)
+            self._records.add(source, fresh)
+            for place in np.unique(fresh["follower"]).tolist():
+                self._followers.touch(place, int(fresh["order_ms"][fresh["follower"] == place].max()))
+        return rows
+
     def _source(self, mark: Mark) -> int:
         place = (mark.topic, mark.partition)
         if place not in self._sources:
@@ -176,10 +210,11 @@ class Detect:
     def _give_up_idle(self, now_ms: int, met: npt.NDArray[np.int32]) -> None:
         """Have idle followers make room, but for those that were just `met` or that a row waits for."""
         declared = np.array(self._declared.waiting(), np.int32)
-        busy = np.concatenate([met, self._pending.followers(), declared])
+        busy = np.concatenate([met, self._pending.followers(), declared, self._records.busy()])
         given = self._followers.give_up_idle(now_ms, busy)
         for place in given:
             self._declared.forget(place)
+            self._records.forget(place)
             self._modelled.forget(place)
             self._peers.forget(place)
         if given:
@@ -217,6 +252,8 @@ class Detect:
             left = left[first:]
         self._fold(left, timers_ms)
         for told in self._declared.apply(rows_ms, self._sources, self._followers.key):
+            self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
+        for told in self._records.apply(rows_ms, self._ranked(), self._sources, self._followers.key):
             self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
         if self._errors:
             for serial in rows["error"][rows["error"] > 0].tolist():
@@ -307,13 +344,19 @@ class Detect:
         return [
             known
             for place in self._followers.all_places()
-            for known in (*followed(self._followers, place), *self._declared.followed(place))
+            for known in (
+                *followed(self._followers, place),
+                *self._declared.followed(place),
+                *self._records.followed(place, self._followers.key(place)),
+            )
         ]
 
     def take_counts(self) -> Counter[Count]:
         """What was counted since the last call."""
         counts, self._counts = self._counts, Counter()
         counts.update(self._modelled.take_counts())
+        if refused := self._records.take_refused():
+            counts["record_paths_refused",] += refused
         if forgotten := self._followers.take_forgotten():
             counts["open_runs_forgotten",] += forgotten
         return counts
@@ -324,7 +367,8 @@ class Detect:
             "series": self._followers.series,
             "open_runs": self._followers.open_runs,
             "models": len(self._modelled),
-            "pending_rows": len(self._pending) + len(self._declared),
+            "pending_rows": len(self._pending) + len(self._declared) + len(self._records),
+            "record_paths": self._records.paths,
             **self._budget(),
         }
 
@@ -336,12 +380,19 @@ class Detect:
 
     def dump(self) -> dict[str, bytes]:
         """The state as chunks: what all series share, and blocks of the followers' arrays."""
-        return {**self._own_chunks(), **self._followers.dump(), **self._modelled.dump(), **self._peers.dump()}
+        return {
+            **self._own_chunks(),
+            **self._records.dump(),
+            **self._followers.dump(),
+            **self._modelled.dump(),
+            **self._peers.dump(),
+        }
 
     def changed(self) -> dict[str, bytes]:
         """The chunks of `dump` that may have changed since this was last called."""
         return {
             **self._own_chunks(),
+            **self._records.changed(),
             **self._followers.changed(),
             **self._modelled.changed(),
             **self._peers.changed(),
@@ -384,6 +435,8 @@ class Detect:
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
         self._declared = DeclaredSchemas()
         self._declared.load(chunks["declared"], self._followers.key)
+        self._records = RecordSchemas(self._settings.window_ms)
+        self._records.load(chunks)
         self._modelled = Modelled(self._index)
         self._modelled.load(chunks, self._followers)
         self._peers = Peers()

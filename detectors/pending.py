@@ -78,6 +78,11 @@ class Pending:
         waiting = [chunk.rows.view(ROW)["follower"] for chunks in self._chunks.values() for chunk in chunks]
         return np.unique(np.concatenate(waiting)) if waiting else np.zeros(0, np.int32)
 
+    def runs(self) -> npt.NDArray[np.int64]:
+        """The runs that rows wait for."""
+        waiting = [chunk.rows.view(ROW)["run"] for chunks in self._chunks.values() for chunk in chunks]
+        return np.unique(np.concatenate(waiting)) if waiting else np.zeros(0, np.int64)
+
     def middle_ms(self) -> int:
         """The time before which half of the rows are to be applied."""
         orders = np.concatenate([chunk.orders for chunks in self._chunks.values() for chunk in chunks])

@@ -16,7 +16,7 @@ from xxhash import xxh3_128_digest
 
 from detectors.series import Labels, Signal, series_text
 
-VERSION = 3
+VERSION = 4
 NEVER = -(1 << 62)
 """An event time (ms) before all others."""
 
@@ -95,6 +95,13 @@ Field = tuple[str, str, bool | None]
 """One field of a declared schema: dotted path, type, nullable (None: not said)."""
 
 
+Element = tuple[str, str]
+"""One element of a record's shape: a path, and the type of what stands there, in JSON Schema's words or `ABSENT`."""
+
+ABSENT = "absent"
+"""In place of a type: some objects of one array have the path, and others do not."""
+
+
 class Rows(msgspec.Struct, array_like=True):
     """One table's columns as little-endian bytes, in the order of `COLUMNS`."""
 
@@ -114,6 +121,26 @@ RUN_COLUMNS: tuple[tuple[str, str], ...] = (
 )
 VALUE_COLUMNS: tuple[tuple[str, str], ...] = (*RUN_COLUMNS[:4], ("value", "<f8"))
 SCHEMA_COLUMNS: tuple[tuple[str, str], ...] = (*RUN_COLUMNS[:4], ("schema", "<i4"))
+PAYLOAD_COLUMNS: tuple[tuple[str, str], ...] = (*RUN_COLUMNS[:4], ("shape", "<i4"), ("size", "<i4"))
+
+
+class ShapeTable(msgspec.Struct, array_like=True, frozen=True):
+    """The shapes of a batch's payloads: for each an ident (int64) and its elements by number (int32), end to end up to `ends` (int32)."""
+
+    elements: list[Element] = []
+    idents: bytes = b""
+    ends: bytes = b""
+    numbers: bytes = b""
+
+    def shape_idents(self) -> NDArray[np.int64]:
+        """What tells the shapes from others, in any batch."""
+        return np.frombuffer(self.idents, "<i8")
+
+    def elements_of(self, shape: int) -> list[Element]:
+        """The elements of the shape at this place."""
+        ends, numbers = np.frombuffer(self.ends, "<i4"), np.frombuffer(self.numbers, "<i4")
+        first = ends[shape - 1] if shape else 0
+        return [self.elements[number] for number in numbers[first : ends[shape]].tolist()]
 
 
 class SampleBatch(msgspec.Struct, array_like=True):
@@ -121,7 +148,7 @@ class SampleBatch(msgspec.Struct, array_like=True):
 
     `keys` are `Key`s in msgpack, end to end; `key_ends` says where each ends (int32), `idents` are their idents (16 bytes
     each) and `kinds` their follower kinds (a byte each): who knows an ident need not read the key. `home` holds the source offsets of records that are counted in this samples partition: each source record is
-    home in exactly one. `dead` pairs the offset of a dead-lettered record with its reason. `errors` maps a row of
+    home in exactly one. `payloads` may have no columns at all: there are none. `dead` pairs the offset of a dead-lettered record with its reason. `errors` maps a row of
     `runs` to the error text its event carried.
     """
 
@@ -138,6 +165,8 @@ class SampleBatch(msgspec.Struct, array_like=True):
     home: bytes
     dead: list[tuple[int, str]]
     errors: dict[int, str]
+    payloads: Rows = msgspec.field(default_factory=lambda: Rows([]))
+    shapes: ShapeTable = ShapeTable()
 
     @staticmethod
     def from_bytes(payload: bytes) -> "SampleBatch":

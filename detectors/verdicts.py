@@ -54,6 +54,7 @@ class Reason(StrEnum):
     UNUSUAL = "unusual"
     LEVEL_MOVED = "level_moved"
     SERIES_CAP = "series_cap"
+    PATHS_CAP = "paths_cap"
     MODEL_CRASHED = "model_crashed"
     MODEL_TOO_LARGE = "model_too_large"
 
@@ -65,7 +66,7 @@ class Reason(StrEnum):
     @property
     def of_health(self) -> bool:
         """Whether it is about Streamgauge itself."""
-        return self in (Reason.SERIES_CAP, Reason.MODEL_CRASHED, Reason.MODEL_TOO_LARGE)
+        return self in (Reason.SERIES_CAP, Reason.PATHS_CAP, Reason.MODEL_CRASHED, Reason.MODEL_TOO_LARGE)
 
 
 class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_ms": "from", "to_ms": "to"}):
@@ -89,7 +90,7 @@ class SourcePosition(msgspec.Struct, frozen=True, order=True):
 
 
 class SchemaChange(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    """One difference between a declared schema and the one before it."""
+    """One difference between a schema and the one before it, declared or learned from the records."""
 
     change: str
     path: str

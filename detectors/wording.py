@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from detectors.series import Labels
 from detectors.verdicts import Change, Direction, Reason, SchemaChange, Verdict
 
-_FIRST = ("pipeline", "task", "dataset", "name")
+_FIRST = ("pipeline", "task", "dataset", "name", "topic")
 _DURATIONS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
@@ -91,6 +91,7 @@ _SAYINGS = {
     Reason.LEVEL_MOVED: "has moved from about {expected} to {observed} by {when}",
     Reason.MODEL_CRASHED: "failed at {when}, and the built-in detectors judge where it cannot: {error}",
     Reason.MODEL_TOO_LARGE: "has outgrown what is stored at {when}, and the built-in detectors judge where it cannot: {error}",
+    Reason.PATHS_CAP: "has more fields than are followed since {when}: {upper} paths; those beyond are not watched",
     Reason.SERIES_CAP: "is full since {when}: series beyond the cap are not watched; raise the cap or drop labels",
 }
 _VERBS = {"latency": "took", "volume": "carried"}
@@ -112,6 +113,7 @@ def _predicate(verdict: Verdict) -> str:
         "due": _due(verdict) if verdict.change is Change.SILENCE else "",
         "schema": _schema(verdict.schema_change) if verdict.schema_change else "in a way that is not known",
         "detector": verdict.detector,
+        "upper": f"{verdict.upper or 0:.0f}",
         "error": verdict.error,
         "times": f"{verdict.observed or 0:.0f}",
         "usual_times": f"{verdict.expected or 0:.0f}",
@@ -180,6 +182,14 @@ def _amount(value: float | None, verdict: Verdict) -> str:
 
 
 def _schema(change: SchemaChange) -> str:
+    return _difference(change) + (f", in {_percent(change.share)} of the records" if change.share < 1 else "")
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2g}" if share < 0.00095 else f"{100 * share:.3g} %"
+
+
+def _difference(change: SchemaChange) -> str:
     match change.change:
         case "field_added":
             return f"field {change.path} ({change.to}) was added"
@@ -187,6 +197,8 @@ def _schema(change: SchemaChange) -> str:
             return f"field {change.path} ({change.from_}) was removed"
         case "type_changed":
             return f"field {change.path} changed its type from {change.from_} to {change.to}"
+        case "nesting_changed":
+            return f"field {change.path} changed its nesting from {change.from_} to {change.to}"
     return f"field {change.path} went from {change.from_} to {change.to}"
 
 

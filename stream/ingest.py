@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detectors.outputs import Destination, Output
 from detectors.samples import NEVER, Mark
 from detectors.stage import Count
-from stream.formats import reader_for
+from stream.formats import Reading, reader_for
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, Position, UnreadableError, dead_letter
 from stream.formats.limits import Limits
@@ -53,7 +53,7 @@ class Ingest:
     """Turns the records of all sources into samples; reads no clock and does no I/O.
 
     Args:
-        formats: the format of each source topic: `events`, `openlineage` or `metrics`.
+        formats: how each source topic is read: the name of its format, or what is said of its records.
         samples_partitions: number of partitions of the samples topic.
         source_partitions: every source topic and its number of partitions.
         limits: caps on records and on what is kept of them.
@@ -65,7 +65,7 @@ class Ingest:
 
     def __init__(
         self,
-        formats: Mapping[str, str],
+        formats: Mapping[str, Reading],
         samples_partitions: int,
         source_partitions: Mapping[str, int],
         limits: Limits,
@@ -73,7 +73,8 @@ class Ingest:
     ) -> None:
         self._caps = Caps(limits)
         self._readers = {
-            topic: reader_for(name, limits, self._caps, samples_partitions) for topic, name in formats.items()
+            topic: reader_for(topic, reading, limits, self._caps, samples_partitions)
+            for topic, reading in formats.items()
         }
         self._shards = samples_partitions
         self._partitions = dict(source_partitions)
@@ -134,7 +135,7 @@ class Ingest:
         standing = self._standings.setdefault((topic, partition), _Standing())
         if previous_offset is None or previous_offset != standing.last_offset:
             standing.high_ms = NEVER
-        table = self._readers[topic].read(values)
+        table = self._readers[topic].read(values, timestamps_ms)  # type: ignore[arg-type]
         records = self._records(table, offsets, timestamps_ms, standing, wall_ms)
         standing.last_offset = int(offsets[-1])
         mark = Mark(
@@ -182,7 +183,7 @@ class Ingest:
         return [self._samples(shard, placement.encode(shard, mark)) for shard in range(self._shards)]
 
     def take_counts(self) -> Counter[Count]:
-        """Which caps bit how often since the last call: `("limited", name of the limit)`.
+        """Which caps bit how often since the last call: `("limited", name of the limit)`, and `("event_time_missing",)`.
 
         Names count when they are first met, not for every record that repeats them.
         """

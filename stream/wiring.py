@@ -18,14 +18,14 @@ RECORD_BYTES_MAX: Final = 8 << 20
 def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
     """What `config` asks for, on a broker whose source topics have so many partitions."""
     settings = config.settings()
-    formats = {source.topic: source.format for source in config.sources}
+    readings = {source.topic: source.reading for source in config.sources}
     shards, triage_partitions = config.topics.samples_partitions, config.topics.anomalies_partitions
     limits = config.limits_for_ingest()
     return Topology(
         group=config.name,
         version=version("streamgauge"),
-        source_topics=frozenset(formats),
-        make_ingest=partial(Ingest, formats, shards, source_partitions, limits, settings.allowed_skew_ms),
+        source_topics=frozenset(readings),
+        make_ingest=partial(Ingest, readings, shards, source_partitions, limits, settings.allowed_skew_ms),
         stages=(
             StageSpec(
                 "detect",

@@ -41,7 +41,11 @@ def _run(config: Config, recording: IO[bytes]) -> None:
     partitions = Counter(place.topic for place in contents.places)
     settings = config.settings()
     ingest = Ingest(
-        contents.formats, settings.shards, partitions, config.limits_for_ingest(), settings.allowed_skew_ms
+        contents.formats | {source.topic: source.reading for source in config.sources},
+        settings.shards,
+        partitions,
+        config.limits_for_ingest(),
+        settings.allowed_skew_ms,
     )
     test = Backtest(settings, ingest, contents.places, int(time.time() * 1000))
     states: Counter[str] = Counter()

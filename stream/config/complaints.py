@@ -13,7 +13,7 @@ from stream.config.faults import Fault, FaultsError, Path, unknown_key
 from stream.config.model import Config
 from stream.config.units import shown
 
-NOT_YET = frozenset({"event_time", "nulls", "labels", "records"})
+NOT_YET = frozenset({"nulls"})
 """Names that are reserved for what is being built; written today, they would do nothing."""
 
 _REASONS: Mapping[str, str] = {
@@ -80,9 +80,7 @@ def _unknown(path: Path) -> Fault:
 
 
 def _no_choice(value: Any) -> str:
-    return (
-        f"{shown(value)} is not supported yet" if value in NOT_YET else f"{shown(value)} is not one of them"
-    )
+    return f"{shown(value)} is not one of them"
 
 
 def _choices(path: Path) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from detectors.settings import Settings
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
+from stream.config.records import FieldOfRecord, Labels, record_source
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals
 from stream.config.units import (
     NO_CEILING,
@@ -31,6 +32,7 @@ from stream.config.units import (
     PositiveDurationMs,
     Rate,
 )
+from stream.formats import Reading
 from stream.formats.limits import Limits as IngestLimits
 
 TOPIC_PATTERN = "^[a-zA-Z0-9._-]+$"
@@ -56,7 +58,7 @@ def _not_dots(value: str) -> str:
     return value
 
 
-Format = Literal["events", "openlineage", "metrics"]
+Format = Literal["events", "openlineage", "metrics", "records"]
 WHOLE = BeforeValidator(_whole)
 TopicName = Annotated[
     str, Field(min_length=1, max_length=TOPIC_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)
@@ -86,6 +88,27 @@ class Source(Section):
     """Topic to read. Its records need no particular key."""
     format: Format
     """How its records are read."""
+    event_time: FieldOfRecord | None = None
+    """Of `records`: where their event time stands; without it, it is the broker's."""
+    labels: Labels = Field(default_factory=dict)
+    """Of `records`: labels that set series apart beside `topic`, by name, and where their values stand."""
+
+    @model_validator(mode="after")
+    def _says_of_records_what_is_theirs(self) -> Source:
+        written = {"event_time": self.event_time, "labels": self.labels}
+        faults = [
+            Fault((key,), f"is for format records; a record of format {self.format} says it itself")
+            for key, value in written.items()
+            if value and self.format != "records"
+        ]
+        if faults:
+            raise FaultsError(faults)
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """The same for ingest."""
+        return record_source(self.event_time, self.labels) if self.format == "records" else self.format
 
 
 SOURCES_DEFAULT = (
@@ -147,7 +170,7 @@ class Limits(Section):
     label_length_max: Annotated[int, Field(ge=8, le=65_536), WHOLE] = _INGEST_LIMITS.label_chars_max
     """Characters of a label's value; what goes over is cut."""
     schema_fields_max: Annotated[int, Field(ge=1, le=100_000), WHOLE] = _INGEST_LIMITS.schema_fields_max
-    """Fields of one declared schema; what goes over is left out."""
+    """Fields of one declared schema, and paths of one record; what goes over is left out."""
     series_max: Annotated[int, Field(ge=1, le=100_000_000), WHOLE] = _DEFAULTS.series_max
     """Series that one partition of the samples topic follows; more are not followed, and that alarms once."""
 

@@ -1,6 +1,6 @@
 """The formats in which source topics are read: each turns a fetched batch of values into a table of rows.
 
-`events`, `openlineage` and `metrics` hold one format each; the other modules what they share: limits, times, labels,
+`events`, `openlineage`, `metrics` and `records` hold one format each; the other modules what they share: limits, times, labels,
 declared schemas, dead letters, the table.
 """
 
@@ -15,6 +15,7 @@ from stream.formats.events import Events
 from stream.formats.limits import Limits
 from stream.formats.metrics import Metrics
 from stream.formats.openlineage import OpenLineage
+from stream.formats.records import Records, RecordSource
 from stream.formats.table import Reader
 
 
@@ -24,6 +25,7 @@ class Format(StrEnum):
     EVENTS = "events"
     OPENLINEAGE = "openlineage"
     METRICS = "metrics"
+    RECORDS = "records"
 
 
 _READERS: dict[Format, type[Events | OpenLineage | Metrics]] = {
@@ -45,13 +47,24 @@ class _Outline(Struct, rename="camel"):
 _outline = msgspec.json.Decoder(_Outline)
 
 
-def reader_for(name: str, limits: Limits, caps: Caps, shards: int) -> Reader:
-    """The reader of a format; `shards` is the number of samples partitions.
+Reading = str | RecordSource
+"""How a topic is read: the name of its format, or what is said of its records."""
+
+
+def reader_for(topic: str, reading: Reading, limits: Limits, caps: Caps, shards: int) -> Reader:
+    """The reader of a source topic; `shards` is the number of samples partitions.
 
     Raises:
         ValueError: no such format.
     """
-    return _READERS[Format(name)](limits, caps, shards)
+    if isinstance(reading, RecordSource):
+        return Records(topic, reading, limits, caps, shards)
+    name = Format(reading)
+    return (
+        Records(topic, RecordSource(), limits, caps, shards)
+        if name is Format.RECORDS
+        else _READERS[name](limits, caps, shards)
+    )
 
 
 def guess_format(value: bytes) -> Format | None:

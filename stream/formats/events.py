@@ -92,7 +92,7 @@ class Events:
         self._runs = Memo(self._run_key, shards)
         self._declared = Memo(self._declared_key, shards)
 
-    def read(self, values: Sequence[bytes | None]) -> Table:
+    def read(self, values: Sequence[bytes | None], kafka_ms: Sequence[int] = ()) -> Table:
         """The rows of a fetched batch."""
         values = Values.of(values)
         scanned = scan(values.joined, values.ends)

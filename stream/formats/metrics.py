@@ -45,7 +45,7 @@ class Metrics:
         self._decode = msgspec.json.Decoder(Metric).decode
         self._series = Memo(self._key, shards)
 
-    def read(self, values: Sequence[bytes | None]) -> Table:
+    def read(self, values: Sequence[bytes | None], kafka_ms: Sequence[int] = ()) -> Table:
         """The rows of a fetched batch."""
         table = Table(len(values))
         batch = decode_all(values, self._guard, self._decode, self._recover)

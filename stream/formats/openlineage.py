@@ -76,7 +76,7 @@ class OpenLineage:
         self._keys = Memo(self._key, shards)
         self._schemas = Schemas(_declared, caps)
 
-    def read(self, values: Sequence[bytes | None]) -> Table:
+    def read(self, values: Sequence[bytes | None], kafka_ms: Sequence[int] = ()) -> Table:
         """The rows of a fetched batch."""
         table = Table(len(values))
         batch = decode_all(values, self._guard, _decode_event, _refuse)

@@ -1,15 +1,26 @@
 """Placement: a table's rows, put into one sample batch for each samples partition."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.samples import RUN_COLUMNS, SCHEMA_COLUMNS, VALUE_COLUMNS, VERSION, Mark, Rows, SampleBatch
+from detectors.samples import (
+    PAYLOAD_COLUMNS,
+    RUN_COLUMNS,
+    SCHEMA_COLUMNS,
+    VALUE_COLUMNS,
+    VERSION,
+    Mark,
+    Rows,
+    SampleBatch,
+    ShapeTable,
+)
 from stream.formats.key_columns import KeyColumns, numbered, numbers_of
-from stream.formats.table import RunColumns, SchemaRows, Table, ValueRows
+from stream.formats.shapes import Shapes
+from stream.formats.table import PayloadRows, RunColumns, SchemaRows, Table, ValueRows
 
 Ints = NDArray[np.int64]
 _OWN: Final = 4
@@ -32,7 +43,7 @@ class Placement:
     """Distributes one table over the samples partitions.
 
     A row goes where its key's labels belong. A record is home where its first run row lies, else its first value,
-    else its first schema; a record without rows by its offset.
+    else its first schema, else its payload; a record without rows by its offset.
     """
 
     def __init__(self, table: Table, records: Records, shards: int) -> None:
@@ -44,12 +55,14 @@ class Placement:
         self._runs = self._sorted(table.run_columns(), ("run", "state", "duration_ms", "rows", "bytes"))
         self._values = self._sorted(table.values, ("value",))
         self._declared = self._sorted(table.declared, ("schema",))
+        self._payloads = self._sorted(table.payloads, ("shape", "size")) if table.shapes is not None else None
         self._home = self._homes()
 
     def encode(self, shard: int, mark: Mark) -> bytes:
         """The sample batch for one samples partition."""
         runs, values, declared = (part.of(shard) for part in (self._runs, self._values, self._declared))
-        keys = self._renumber_keys(runs, values, declared)
+        payloads = self._payloads.of(shard) if self._payloads is not None else None
+        keys = self._renumber_keys(runs, values, declared, *([payloads] if payloads else []))
         schemas, declared["schema"] = np.unique(declared["schema"], return_inverse=True)
         home = np.flatnonzero(self._home == shard)
         return _encode(
@@ -67,7 +80,24 @@ class Placement:
                 home=self._records.offsets[home].astype("<i8").tobytes(),
                 dead=self._dead(shard),
                 errors=self._errors(runs["record"]),
+                shapes=self._shape_table(payloads) if payloads else ShapeTable(),
+                payloads=_rows(payloads, PAYLOAD_COLUMNS) if payloads else Rows([]),
             )
+        )
+
+    def _shape_table(self, payloads: dict[str, NDArray[Any]]) -> ShapeTable:
+        """The shapes that these rows have, whose `shape` is then a place among them."""
+        distinct, payloads["shape"] = np.unique(payloads["shape"], return_inverse=True)
+        known = cast("Shapes", self._table.shapes)
+        shapes = [known.shape(number) for number in distinct.tolist()]
+        if not shapes:
+            return ShapeTable()
+        used, numbers = np.unique(np.concatenate([it.elements for it in shapes]), return_inverse=True)
+        return ShapeTable(
+            elements=[known.elements[number] for number in used.tolist()],
+            idents=np.array([it.ident for it in shapes], "<i8").tobytes(),
+            ends=np.cumsum([len(it.elements) for it in shapes], dtype="<i4").tobytes(),
+            numbers=numbers.astype("<i4").tobytes(),
         )
 
     def _renumber_keys(self, *tables: dict[str, NDArray[Any]]) -> KeyColumns:
@@ -80,7 +110,9 @@ class Placement:
             first += count
         return self._keys.take(places)
 
-    def _sorted(self, rows: RunColumns | ValueRows | SchemaRows, own: Sequence[str]) -> "_Sorted":
+    def _sorted(
+        self, rows: RunColumns | ValueRows | SchemaRows | PayloadRows, own: Sequence[str]
+    ) -> "_Sorted":
         record, key = np.asarray(rows.record, np.int64), np.asarray(rows.key, np.int64)
         alive = np.flatnonzero(self._records.alive[record])
         shard = self._key_shards[key[alive]]
@@ -97,7 +129,8 @@ class Placement:
 
     def _homes(self) -> Ints:
         home = self._records.offsets % self._shards
-        for part in (self._declared, self._values, self._runs):
+        parts = (self._declared, self._values, self._runs)
+        for part in (self._payloads, *parts) if self._payloads is not None else parts:
             first = np.argsort(part.columns["row"], kind="stable")[::-1]
             home[part.columns["record"][first]] = part.shard[first]
         return home
@@ -133,7 +166,9 @@ class _Sorted:
 
 
 _DTYPES = {
-    name: dtype for layout in (RUN_COLUMNS, VALUE_COLUMNS, SCHEMA_COLUMNS) for name, dtype in layout[_OWN:]
+    name: dtype
+    for layout in (RUN_COLUMNS, VALUE_COLUMNS, SCHEMA_COLUMNS, PAYLOAD_COLUMNS)
+    for name, dtype in layout[_OWN:]
 }
 
 

@@ -11,6 +11,7 @@ from detectors.samples import NEVER, Key
 from stream.formats.dead import UnreadableError
 from stream.formats.declared import Fields
 from stream.formats.key_columns import KeyChoice, KeyColumns, Placed, placed
+from stream.formats.shapes import Shapes
 
 MEMO_ENTRIES_MAX: Final = 50_000
 MEMO_CHARS_MAX: Final = 1_024
@@ -109,12 +110,22 @@ class SchemaRows:
         self.schema.append(schema)
 
 
+@dataclass(slots=True)
+class PayloadRows:
+    """Columns of `PAYLOAD_COLUMNS`; `shape` is a number in the table's `shapes`."""
+
+    record: list[int] = field(default_factory=list)
+    key: list[int] = field(default_factory=list)
+    shape: list[int] = field(default_factory=list)
+    size: list[int] = field(default_factory=list)
+
+
 class Table:
     """What a format's reader fills.
 
     `times` has an event time (ms) for each record, `NEVER` where there is none; `dead` says which records are
     unreadable: rows that they have already given do not count. `errors` maps a record to the error text of its run.
-    `scanned` are the run rows that came as columns, with keys of their own, `scanned_keys`.
+    `shapes` are those of the payloads. `scanned` are the run rows that came as columns, with keys of their own, `scanned_keys`.
     """
 
     def __init__(self, size: int) -> None:
@@ -125,6 +136,8 @@ class Table:
         self.scanned_keys = KeyChoice(KeyColumns.of([]), np.empty(0, np.int64))
         self.values = ValueRows()
         self.declared = SchemaRows()
+        self.payloads = PayloadRows()
+        self.shapes: Shapes | None = None
         self.errors: dict[int, str] = {}
         self._keys: list[Placed] = []
         self.schemas: list[Fields] = []
@@ -169,5 +182,8 @@ class Slots(dict[Ident, int]):
 class Reader(Protocol):
     """One format."""
 
-    def read(self, values: Sequence[bytes | None]) -> Table:
-        """The rows of a fetched batch. A value of None (a tombstone) gives none and is no error."""
+    def read(self, values: Sequence[bytes | None], kafka_ms: Sequence[int] = ()) -> Table:
+        """The rows of a fetched batch; `kafka_ms` are the Kafka timestamps, for records that have no other time.
+
+        A value of None (a tombstone) gives none and is no error.
+        """

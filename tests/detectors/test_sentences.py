@@ -58,6 +58,7 @@ BEGINNINGS = {
     Reason.UNLIKE_PEERS: "is unlike its 40 siblings: about 5.2 h",
     Reason.UNUSUAL: "unusual to",
     Reason.LEVEL_MOVED: "has moved from about 18.7 s to 5.2 h",
+    Reason.PATHS_CAP: "those beyond are not watched",
     Reason.SERIES_CAP: "raise the cap or drop labels",
     Reason.MODEL_CRASHED: "no such model",
     Reason.MODEL_TOO_LARGE: "no such model",

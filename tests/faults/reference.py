@@ -36,7 +36,7 @@ class Reference:
 
     def __init__(self, config: Config, partitions: Mapping[str, int], records: Sequence[Read]) -> None:
         settings, shards = config.settings(), config.topics.samples_partitions
-        formats = {source.topic: source.format for source in config.sources}
+        formats = {source.topic: source.reading for source in config.sources}
         self._ingest = Ingest(
             formats, shards, partitions, config.limits_for_ingest(), settings.allowed_skew_ms
         )

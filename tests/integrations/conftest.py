@@ -14,7 +14,7 @@ def deploy(kafka: str, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
     made: list[Deployment] = []
 
     @functools.wraps(Deployment)
-    def make(sources: dict[str, str], settings: dict[str, Any] | None = None, **more: Any) -> Deployment:
+    def make(sources: dict[str, Any], settings: dict[str, Any] | None = None, **more: Any) -> Deployment:
         made.append(Deployment(kafka, tmp_path, sources, settings or {}, **more))
         return made[-1]
 

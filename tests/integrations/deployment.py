@@ -113,7 +113,8 @@ class Deployment:
 
     bootstrap_servers: str
     folder: Path
-    sources: Mapping[str, str]
+    sources: Mapping[str, str | Mapping[str, Any]]
+    """Topics by a short name, each with its format, or with all that the configuration says of it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     source_config: Mapping[str, str] = field(default_factory=dict)
     copies: int = 1
@@ -128,7 +129,10 @@ class Deployment:
                 "session.timeout.ms": 6000,
                 "heartbeat.interval.ms": 1500,
             },
-            "sources": [{"topic": self.topic(name), "format": kind} for name, kind in self.sources.items()],
+            "sources": [
+                {"topic": self.topic(name), **({"format": how} if isinstance(how, str) else how)}
+                for name, how in self.sources.items()
+            ],
             "alerts": {"topic": self.topic("alerts")},
             "time": {"allowed_lateness": "1s", "idle_timeout": "2s"},
             "snapshot_interval": "1s",

@@ -11,6 +11,7 @@ from detectors.outputs import Destination, Output
 from detectors.settings import Settings
 from detectors.stage import Count
 from detectors.triage import Triage
+from stream.formats import Reading
 from stream.formats.limits import Limits
 from stream.ingest import Ingest
 from stream.sources import Place
@@ -21,7 +22,7 @@ class InOneProcess:
 
     def __init__(
         self,
-        formats: Mapping[str, str],
+        formats: Mapping[str, Reading],
         partitions: Mapping[str, int],
         settings: Settings,
         shards: int = 1,

@@ -133,9 +133,15 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
         ("sources: {topic: a}", "c.yaml:1: sources: must be a list, not {'topic': 'a'}"),
         ("sources:\n- topic: a", "c.yaml:2: sources[0].format: is required"),
         ("sources:\n- topic: a\n  format: avro", ("c.yaml:3: sources[0].format: 'avro' is not one of them "
-         "(allowed: events, openlineage, metrics)")),
-        ("sources:\n- topic: a\n  format: records", ("c.yaml:3: sources[0].format: 'records' is not supported yet "
-         "(allowed: events, openlineage, metrics)")),
+         "(allowed: events, openlineage, metrics, records)")),
+        ("sources:\n- {topic: a, format: events, event_time: {path: at}}", ("c.yaml:2: sources[0].event_time: is for format "
+         "records; a record of format events says it itself")),
+        ("sources:\n- {topic: a, format: records, event_time: {path: 'items[].at'}}",
+         "c.yaml:2: sources[0].event_time.path: must lead to one value; [] and {*} are many"),
+        ("sources:\n- {topic: a, format: records, labels: {region: {path: a..b}}}", ("c.yaml:2: sources[0].labels.region.path: "
+         "'a..b' is no path of names with dots between, such as customer.id")),
+        ("sources:\n- {topic: a, format: records, labels: {region: eu}}",
+         "c.yaml:2: sources[0].labels.region: must be a section of keys and values, not 'eu'"),
         ("alerts: {fleet_false_alarms: 0 per week}", ("c.yaml:1: alerts.fleet_false_alarms: no detector can promise 0 false "
          "alarms: write a long period instead, like 1 per 365d, or none")),
         ("alerts: {fleet_false_alarms: 5}", ("c.yaml:1: alerts.fleet_false_alarms: 5 is not a rate: write N per DURATION, "

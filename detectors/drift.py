@@ -1,0 +1,293 @@
+"""Drift: what a block of payloads changes in the structure of its series. A block is judged first, and learned after.
+
+What it detects: a field added or removed, a type that is new where others stood, null where there was none, an object or array in place
+of a plain value or the other way round. What was optional, nullable or of several types stays so: that more of it comes is no change.
+
+Formula: `novelty`. A trait that has never been there gathers evidence from the record on in which it first was, and is a change when it
+cannot be chance; when as many chances have passed as before it, it was rare all the time and is known from then on. An optional
+field has vanished when it cannot be chance that it is missing, and it is missing three times longer than it ever was.
+
+Cost: some 20 us and one look at each path for a block of up to 1,000 payloads. State: `structure`.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from detectors.novelty import CHANCES_MIN, confidence, is_gone, is_new, log_p_of_gone, log_p_of_new
+from detectors.record_blocks import Block, Elements, Seen, by_element, lacking
+from detectors.record_maps import fold_maps, folded_seen
+from detectors.record_paths import ROOT, is_inside
+from detectors.samples import ABSENT, Element
+from detectors.structure import (
+    CHANCES_MAX,
+    PATHS_MAX,
+    Evidence,
+    PathState,
+    Place,
+    Structure,
+    is_field,
+    opener_of,
+)
+
+GAPS: Final = 3.0
+NEARLY_ALL: Final = 0.99
+NESTED: Final = frozenset({"object", "array"})
+NULL: Final = "null"
+
+
+class Found(NamedTuple):
+    """One change: what it is called, where, from what to what, in which share of the records since its first, and where those lie."""
+
+    change: str
+    path: str
+    from_: str | None
+    to: str | None
+    share: float
+    confidence: float
+    first: Place
+    last: Place
+
+
+class _Look(NamedTuple):
+    """A block as seen at one path: its chances, and how often the path was there, by type."""
+
+    path: str
+    chances: int
+    kinds: dict[str, Seen]
+    had: int
+
+
+class Judge:
+    """Judges one block against the structure of its series."""
+
+    def __init__(self, structure: Structure, block: Block, shapes: dict[int, Elements]) -> None:
+        self._structure, self._block, self._shapes = structure, block, shapes
+        self.refused = 0
+        """Paths that there was no room for."""
+        self._seen = folded_seen(by_element(block, shapes), structure.folded)
+        self._before = {element: self._known(element) for element in self._seen if element[1] in NESTED}
+
+    def judge(self) -> list[Found]:
+        """The changes, in the order of their paths; the structure has learned the block then."""
+        structure = self._structure
+        found = [change for look in self._looks() for change in self._judge(look)]
+        structure.records += self._block.size
+        structure.blocks += 1
+        structure.first_ms = structure.first_ms or self._block.first_ms
+        structure.last_ms = self._block.last_ms
+        fold_maps(structure)
+        return found
+
+    def _known(self, element: Element) -> float:
+        """How many records had an object or array at a path before the block."""
+        path, kind = element
+        state = self._structure.paths.get(path)
+        return state.known.get(kind, 0.0) if state is not None and state.new is None else 0.0
+
+    def _looks(self) -> Iterator[_Look]:
+        kinds: dict[str, dict[str, Seen]] = {path: {} for path in self._structure.paths}
+        for (path, kind), seen in self._seen.items():
+            kinds.setdefault(path, {})[kind] = seen
+        for path in sorted(kinds):
+            opener = self._seen.get(opener_of(path))
+            chances = self._block.size if path == ROOT else opener.count if opener else 0
+            if chances:
+                times = sum(seen.count for kind, seen in kinds[path].items() if kind != ABSENT)
+                yield _Look(path, chances, kinds[path], min(times, chances))
+
+    def _judge(self, look: _Look) -> list[Found]:
+        structure = self._structure
+        state = structure.paths.get(look.path)
+        if state is not None and state.gone and look.had:
+            state = self._back(look, state)
+        if state is None:
+            state = self._first(look)
+            if state is None:
+                return []
+        if state.new is not None:
+            return self._settle(look, state, state.new)
+        found = self._compare(look, state)
+        self._learn(look, state)
+        return found
+
+    def _back(self, look: _Look, state: PathState) -> PathState:
+        """A path that had vanished is there again: an optional one as it was, another as one that is new."""
+        if ABSENT in state.known:
+            state.gone = False
+            return state
+        evidence = Evidence(state.missing, 0.0, 0.0, (-1, -1), (-1, -1))
+        back = PathState(known={}, fresh={}, gap=state.missing)
+        back.new = evidence if state.missing >= CHANCES_MIN else None
+        self._structure.paths[look.path] = back
+        return back
+
+    def _first(self, look: _Look) -> PathState | None:
+        """The state of a path that is seen for the first time; None when there are too many."""
+        structure = self._structure
+        if len(structure.paths) >= PATHS_MAX:
+            self.refused += 1
+            return None
+        state = structure.paths[look.path] = PathState(known={}, fresh={})
+        before = 0.0 if look.path == ROOT else self._before.get(opener_of(look.path), 0.0)
+        if is_field(look.path) and before >= CHANCES_MIN:
+            state.new = Evidence(before, 0.0, 0.0, (-1, -1), (-1, -1))
+            parent = opener_of(look.path)[0]
+            structure.late[parent] = structure.late.get(parent, 0) + 1
+        return state
+
+    def _settle(self, look: _Look, state: PathState, evidence: Evidence) -> list[Found]:
+        """Whether a new path is a change by now, or was only rare."""
+        for kind, seen in look.kinds.items():
+            if kind != ABSENT:
+                state.known[kind] = state.known.get(kind, 0.0) + seen.count
+        self._gather(evidence, look.chances, look.had, _merged(look.kinds))
+        if is_new(evidence.before, evidence.since, evidence.times):
+            to = _types(state.known) or NULL
+            self._accept(state, evidence)
+            return [_found("field_added", look.path, None, to, evidence)]
+        if evidence.since > evidence.before:
+            self._accept(state, evidence)
+        return []
+
+    def _accept(self, state: PathState, evidence: Evidence) -> None:
+        state.new = None
+        state.chances, state.had = evidence.since, evidence.times
+        if evidence.since > evidence.times:
+            state.known[ABSENT] = evidence.since - evidence.times
+
+    def _compare(self, look: _Look, state: PathState) -> list[Found]:
+        """The traits of a path that is known."""
+        traits = {kind: seen for kind, seen in look.kinds.items() if kind != ABSENT}
+        missing = look.chances - look.had
+        lacks = look.kinds.get(ABSENT)
+        if (
+            is_field(look.path)
+            and state.chances
+            and not state.gone
+            and (missing or lacks)
+            and ABSENT not in state.known
+        ):
+            traits[ABSENT] = self._absence(look, missing, lacks)
+        kinds = sorted(traits.keys() | state.fresh.keys())
+        changes = [self._trait(look, state, kind, traits.get(kind)) for kind in kinds]
+        found = [change for change in changes if change is not None]
+        if ABSENT in state.known and not state.gone and not look.had:
+            found += self._vanished(look, state)
+        return found
+
+    def _absence(self, look: _Look, missing: int, lacks: Seen | None) -> Seen:
+        """Where the path was absent."""
+        opener = opener_of(look.path)
+        inside = any(is_inside(look.path, outer) for outer in self._structure.folded)
+        where = None if inside else lacking(self._block, self._shapes, look.path, opener)
+        where = where or lacks or self._seen[opener]
+        absence = where.copy()
+        absence.count = min(look.chances, missing + (lacks.count if lacks else 0))
+        return absence
+
+    def _trait(self, look: _Look, state: PathState, kind: str, seen: Seen | None) -> Found | None:
+        if kind in state.known or not self._is_news(state, kind):
+            return None
+        evidence = state.fresh.get(kind)
+        chances = look.chances if kind == ABSENT else look.had
+        if evidence is None:
+            before = state.chances if kind == ABSENT else state.had
+            evidence = state.fresh[kind] = Evidence(before, 0.0, 0.0, (-1, -1), (-1, -1))
+        self._gather(evidence, chances, seen.count if seen else 0, seen)
+        if is_new(evidence.before, evidence.since, evidence.times):
+            return self._changed(look.path, state, kind, evidence)
+        if evidence.since > evidence.before:
+            state.known[kind] = evidence.times
+            del state.fresh[kind]
+        return None
+
+    def _is_news(self, state: PathState, kind: str) -> bool:
+        """Whether a trait tells anything: not the first of all, nor a whole number among numbers."""
+        if kind in (ABSENT, NULL):
+            return True
+        return bool(state.types) and not (kind == "integer" and "number" in state.known)
+
+    def _changed(self, path: str, state: PathState, kind: str, evidence: Evidence) -> Found:
+        before = _types(state.known) or NULL
+        del state.fresh[kind]
+        if kind == ABSENT:
+            if evidence.share >= NEARLY_ALL:
+                state.gone = True
+            else:
+                state.known[ABSENT] = evidence.times
+            return _found("field_removed", path, before, None, evidence)
+        if kind == NULL:
+            state.known[NULL] = evidence.times
+            return _found("nullability_changed", path, "required", "nullable", evidence)
+        nesting = (kind in NESTED) or all(it in NESTED for it in state.types)
+        if evidence.share >= NEARLY_ALL:
+            state.known = {it: times for it, times in state.known.items() if it in (ABSENT, NULL)}
+        state.known[kind] = evidence.times
+        return _found("nesting_changed" if nesting else "type_changed", path, before, kind, evidence)
+
+    def _vanished(self, look: _Look, state: PathState) -> list[Found]:
+        missing = state.missing + look.chances
+        if missing <= GAPS * state.gap or not is_gone(state.chances, state.had, missing):
+            return []
+        state.gone = True
+        opener = self._seen[opener_of(look.path)]
+        first = state.missed if state.missing else opener.first_place
+        sure = confidence(log_p_of_gone(state.chances, state.had, missing))
+        before = _types(state.known) or NULL
+        return [Found("field_removed", look.path, before, None, 1.0, sure, first, opener.last_place)]
+
+    def _gather(self, evidence: Evidence, chances: int, times: int, seen: Seen | None) -> None:
+        """Evidence begins with the first record that shows it."""
+        since = float(chances)
+        if seen is not None:
+            if not evidence.times:
+                evidence.first = seen.first_place
+                since = max(float(times), chances * (1.0 - seen.first / self._block.size))
+            evidence.last = seen.last_place
+        evidence.since += since
+        evidence.times += times
+
+    def _learn(self, look: _Look, state: PathState) -> None:
+        if state.gone or not look.had:
+            opener = self._seen.get(opener_of(look.path))
+            if not state.missing and opener:
+                state.missed = opener.first_place
+            state.missing += look.chances
+            return
+        state.gap = max(state.gap, state.missing)
+        self._count(look, state)
+        state.missing = 0.0
+        if state.chances > CHANCES_MAX:
+            state.halve()
+
+    def _count(self, look: _Look, state: PathState) -> None:
+        began = not state.chances
+        missing = state.missing + look.chances - look.had
+        state.chances += state.missing + look.chances
+        state.had += look.had
+        for kind, seen in look.kinds.items():
+            if kind in state.known or (kind != ABSENT and (began or not self._is_news(state, kind))):
+                state.known[kind] = state.known.get(kind, 0.0) + seen.count
+        lacks = look.kinds.get(ABSENT)
+        if ABSENT in state.known or (began and (missing or lacks)):
+            state.known[ABSENT] = state.known.get(ABSENT, 0.0) + missing
+
+
+def _merged(kinds: dict[str, Seen]) -> Seen | None:
+    """What was seen of a path, whatever its type."""
+    found: Seen | None = None
+    for kind, seen in kinds.items():
+        if kind != ABSENT and found is not None:
+            found.add(seen)
+        elif kind != ABSENT:
+            found = seen.copy()
+    return found
+
+
+def _types(kinds: Iterable[str]) -> str:
+    return " | ".join(sorted({kind for kind in kinds if kind not in (ABSENT, NULL)}))
+
+
+def _found(change: str, path: str, from_: str | None, to: str | None, evidence: Evidence) -> Found:
+    sure = confidence(log_p_of_new(evidence.before, evidence.since, evidence.times))
+    return Found(change, path, from_, to, round(evidence.share, 6), sure, evidence.first, evidence.last)

@@ -1,0 +1,185 @@
+"""Blocks: consecutive payloads of one series, counted by shape, over which its structure is judged.
+
+A block ends with the window of event time in which it began, or when it is full. Payloads come in the order of event time, source
+partition and offset, so where a block ends does not depend on how batches were cut.
+"""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from detectors.core.layout import Records
+from detectors.samples import Element
+
+RECORDS_MAX: Final = 1_000
+_NO_PLACE: Final = (-1, -1)
+
+Elements = tuple[Element, ...]
+
+
+class Seen(msgspec.Struct, array_like=True):
+    """How often something was seen in a block: at which of its payloads first and last, and where those lie (source, offset)."""
+
+    count: int
+    first: int
+    last: int
+    first_place: tuple[int, int] = _NO_PLACE
+    last_place: tuple[int, int] = _NO_PLACE
+
+    def add(self, other: "Seen") -> None:
+        """Count what was seen elsewhere in the same block as well."""
+        self.count += other.count
+        if other.first < self.first:
+            self.first, self.first_place = other.first, other.first_place
+        if other.last > self.last:
+            self.last, self.last_place = other.last, other.last_place
+
+    def copy(self) -> "Seen":
+        """The same, to be counted on."""
+        return Seen(self.count, self.first, self.last, self.first_place, self.last_place)
+
+
+class Block(msgspec.Struct, array_like=True):
+    """Payloads by shape ident, the window in which they lie, and when the first and last came."""
+
+    window: int
+    first_ms: int
+    last_ms: int
+    size: int = 0
+    bytes: int = 0
+    shapes: dict[int, Seen] = {}
+
+    def take(self, rows: Records) -> None:
+        """Count payloads: ROW records, whose `run` is the shape's ident and `value` the size in bytes."""
+        idents, firsts, counts = np.unique(rows["run"], return_index=True, return_counts=True)
+        _, backwards = np.unique(rows["run"][::-1], return_index=True)
+        lasts = len(rows) - 1 - backwards
+        places = [(int(row["source"]), int(row["offset"])) for row in rows[np.append(firsts, lasts)]]
+        columns = (idents.tolist(), counts.tolist(), firsts.tolist(), lasts.tolist())
+        for number, (ident, count, first, last) in enumerate(zip(*columns, strict=True)):
+            ends = places[number], places[number + len(idents)]
+            seen = Seen(count, self.size + first, self.size + last, *ends)
+            known = self.shapes.get(ident)
+            if known is None:
+                self.shapes[ident] = seen
+            else:
+                known.add(seen)
+        self.size += len(rows)
+        self.bytes += int(rows["value"].sum())
+        self.last_ms = int(rows["order_ms"][-1])
+
+
+class Closed(NamedTuple):
+    """A block that has ended, at `order_ms`."""
+
+    place: int
+    order_ms: int
+    block: Block
+
+
+class Blocks:
+    """The open blocks of a shard, by the place of their follower."""
+
+    def __init__(self, window_ms: int) -> None:
+        self._window_ms = window_ms
+        self._open: dict[int, Block] = {}
+        self._first_window = 0
+
+    def take(self, rows: Records, before_ms: int) -> list[Closed]:
+        """Count payloads in their order, up to `before_ms`; the blocks that end on the way."""
+        closed: list[Closed] = []
+        if len(rows):
+            by_follower = np.argsort(rows["follower"], kind="stable")
+            rows = rows[by_follower]
+            cuts = np.flatnonzero(np.diff(rows["follower"])) + 1
+            for part in np.split(rows, cuts):
+                self._take(int(part["follower"][0]), part, closed)
+        self._end_windows(before_ms, closed)
+        return closed
+
+    def idents(self) -> set[int]:
+        """The shapes that open blocks have."""
+        return {ident for block in self._open.values() for ident in block.shapes}
+
+    def places(self) -> list[int]:
+        """The followers that have an open block."""
+        return list(self._open)
+
+    def forget(self, place: int) -> None:
+        """The follower at `place` was given up."""
+        self._open.pop(place, None)
+
+    def dump(self) -> dict[int, Block]:
+        """The open blocks, the same however their payloads came in."""
+        for block in self._open.values():
+            block.shapes = dict(sorted(block.shapes.items()))
+        return dict(sorted(self._open.items()))
+
+    def load(self, blocks: dict[int, Block]) -> None:
+        """Take over dumped blocks."""
+        self._open = blocks
+        self._first_window = min((block.window for block in self._open.values()), default=0)
+
+    def _take(self, place: int, rows: Records, closed: list[Closed]) -> None:
+        windows = rows["order_ms"] // self._window_ms
+        for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(windows)) + 1):
+            window, left = int(windows[part[0]]), rows[part]
+            while len(left):
+                block = self._block(place, window, int(left["order_ms"][0]), closed)
+                now, left = left[: RECORDS_MAX - block.size], left[RECORDS_MAX - block.size :]
+                block.take(now)
+                if block.size == RECORDS_MAX:
+                    closed.append(Closed(place, block.last_ms, self._open.pop(place)))
+
+    def _block(self, place: int, window: int, first_ms: int, closed: list[Closed]) -> Block:
+        block = self._open.get(place)
+        if block is not None and block.window != window:
+            closed.append(self._ended(place))
+            block = None
+        if block is None:
+            block = self._open[place] = Block(window, first_ms, first_ms, shapes={})
+            self._first_window = window if len(self._open) == 1 else min(self._first_window, window)
+        return block
+
+    def _ended(self, place: int) -> Closed:
+        block = self._open.pop(place)
+        return Closed(place, (block.window + 1) * self._window_ms - 1, block)
+
+    def _end_windows(self, before_ms: int, closed: list[Closed]) -> None:
+        window = before_ms // self._window_ms
+        if not self._open or self._first_window >= window:
+            return
+        closed += [self._ended(place) for place, block in list(self._open.items()) if block.window < window]
+        self._first_window = min((block.window for block in self._open.values()), default=0)
+
+
+def by_element(block: Block, shapes: dict[int, Elements]) -> dict[Element, Seen]:
+    """How often each element was seen in a block."""
+    found: dict[Element, Seen] = {}
+    for ident, seen in sorted(block.shapes.items(), key=lambda it: it[1].first):
+        for element in shapes[ident]:
+            known = found.get(element)
+            if known is None:
+                found[element] = seen.copy()
+            else:
+                known.add(seen)
+    return found
+
+
+def lacking(block: Block, shapes: dict[int, Elements], path: str, parent: Element) -> Seen | None:
+    """Where in a block the parent of a path was seen without it."""
+    found: Seen | None = None
+    for ident, seen in block.shapes.items():
+        elements = shapes[ident]
+        if parent in elements and not _has(elements, path):
+            if found is None:
+                found = seen.copy()
+            else:
+                found.add(seen)
+    return found
+
+
+def _has(elements: Iterable[Element], path: str) -> bool:
+    return any(it == path for it, _ in elements)

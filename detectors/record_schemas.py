@@ -1,0 +1,217 @@
+"""Record schemas: what payloads look like, learned series by series, and verdicts on what changes in it."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors.core.layout import Records
+from detectors.declared import Told
+from detectors.drift import Found, Judge
+from detectors.episodes import QUIET_MS
+from detectors.pending import Pending
+from detectors.record_blocks import Block, Blocks, Closed, Elements
+from detectors.reports import Followed, Position, source_positions
+from detectors.samples import Key, ShapeTable
+from detectors.series import Signal
+from detectors.structure import PATHS_MAX, Structure
+from detectors.verdicts import Baseline, Change, Reason, SchemaChange, SourcePosition, Verdict
+
+DETECTOR: Final = "record_structure"
+UNIT: Final = "paths"
+CHUNKS: Final = 16
+SHAPES_MAX: Final = 20_000
+"""Shapes remembered before those that nothing waits for are forgotten."""
+
+Sources = Sequence[tuple[str, int]]
+
+
+class RecordSchemas:
+    """Every series of payloads of a shard, by the place of its follower, and the payloads that wait."""
+
+    def __init__(self, window_ms: int) -> None:
+        self._structures: dict[int, Structure] = {}
+        self._blocks = Blocks(window_ms)
+        self._pending = Pending()
+        self._shapes: dict[int, Elements] = {}
+        self._dirty = set(range(CHUNKS))
+        self._refused = 0
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    @property
+    def paths(self) -> int:
+        """How many paths are followed."""
+        return sum(len(it.paths) for it in self._structures.values())
+
+    def know(self, shapes: ShapeTable) -> None:
+        """Take in the shapes of a batch."""
+        for place, ident in enumerate(shapes.shape_idents().tolist()):
+            if ident not in self._shapes:
+                self._shapes[ident] = tuple((path, kind) for path, kind in shapes.elements_of(place))
+
+    def add(self, source: int, rows: Records) -> None:
+        """Have payloads wait: ROW records whose `run` is the ident of their shape, and `value` their size."""
+        self._pending.add(source, rows)
+
+    def busy(self) -> npt.NDArray[np.int32]:
+        """The followers whose payloads wait or are being counted."""
+        return np.append(self._pending.followers(), np.array(self._blocks.places(), np.int32))
+
+    def middle_ms(self) -> int:
+        """The time before which half of those that wait are to be applied."""
+        return self._pending.middle_ms()
+
+    def apply(
+        self, before_ms: int, ranked: list[int], sources: Sources, key_of: Callable[[int], Key]
+    ) -> Iterator[Told]:
+        """Count every payload before `before_ms`, and judge the blocks that end."""
+        rows = self._pending.take(before_ms, ranked)
+        for closed in self._blocks.take(rows, before_ms):
+            structure = self._structures.setdefault(closed.place, Structure(paths={}, folded=[], late={}))
+            self._dirty.add(closed.place % CHUNKS)
+            if verdicts := self._judge(closed, structure, sources, key_of(closed.place)):
+                yield Told(closed.order_ms, verdicts)
+        if len(self._shapes) > SHAPES_MAX:
+            self._forget_shapes()
+
+    def _judge(self, closed: Closed, structure: Structure, sources: Sources, key: Key) -> list[Verdict]:
+        block, seen = closed.block, structure.records
+        baseline = Baseline(DETECTOR, seen, structure.first_ms, structure.last_ms)
+        judge = Judge(structure, block, self._shapes)
+        found = judge.judge()
+        self._refused += judge.refused
+        said = _Said(key, block, baseline, sources)
+        verdicts = [said.changed(change) for change in found]
+        if found:
+            structure.interest_ms = max(structure.interest_ms, block.last_ms + QUIET_MS)
+        elif structure.interest_ms:
+            structure.interest_ms = 0 if block.last_ms >= structure.interest_ms else structure.interest_ms
+            verdicts = [said.ordinary()]
+        if judge.refused and not structure.full:
+            structure.full = True
+            verdicts.append(said.full(len(structure.paths)))
+        return verdicts
+
+    def _forget_shapes(self) -> None:
+        wanted = self._blocks.idents() | set(self._pending.runs().tolist())
+        self._shapes = {ident: self._shapes[ident] for ident in sorted(wanted)}
+
+    def take_refused(self) -> int:
+        """Paths that were met since the last call and not followed."""
+        refused, self._refused = self._refused, 0
+        return refused
+
+    def forget(self, place: int) -> None:
+        """The follower at `place` was given up."""
+        self._structures.pop(place, None)
+        self._blocks.forget(place)
+        self._dirty.add(place % CHUNKS)
+
+    def followed(self, place: int, key: Key) -> list[Followed]:
+        """What is known of the series of the follower at `place`; the latest is its number of paths."""
+        it = self._structures.get(place)
+        if it is None:
+            return []
+        paths = sum(state.new is None and not state.gone for state in it.paths.values())
+        return [Followed(Signal.SCHEMA, key.labels, UNIT, it.records, float(paths))]
+
+    def structure(self, place: int) -> Structure | None:
+        """What is known of the follower at `place`."""
+        return self._structures.get(place)
+
+    def dump(self) -> dict[str, bytes]:
+        """The state as chunks."""
+        return self._chunks(range(CHUNKS))
+
+    def changed(self) -> dict[str, bytes]:
+        """The chunks that may have changed since this was last called."""
+        dirty, self._dirty = self._dirty, set()
+        return self._chunks(sorted(dirty))
+
+    def _chunks(self, numbers: Iterable[int]) -> dict[str, bytes]:
+        self._forget_shapes()
+        encode = msgspec.msgpack.encode
+        chunks = {"records": encode((self._pending.dump(), self._blocks.dump(), self._shapes))}
+        for number in numbers:
+            own = {place: it for place, it in sorted(self._structures.items()) if place % CHUNKS == number}
+            chunks[f"records-{number}"] = encode(own)
+        return chunks
+
+    def load(self, chunks: dict[str, bytes]) -> None:
+        """Take over a dumped state."""
+        pending, blocks, self._shapes = _head.decode(chunks["records"])
+        self._pending = Pending()
+        self._pending.load(pending)
+        self._blocks.load(blocks)
+        self._structures = {}
+        for number in range(CHUNKS):
+            self._structures |= _structures.decode(chunks[f"records-{number}"])
+        self._dirty = set(range(CHUNKS))
+
+
+_head = msgspec.msgpack.Decoder(tuple[list[tuple[int, bytes]], dict[int, Block], dict[int, Elements]])
+_structures = msgspec.msgpack.Decoder(dict[int, Structure])
+
+
+class _Said:
+    """Puts what was found in one block into verdicts."""
+
+    def __init__(self, key: Key, block: Block, baseline: Baseline, sources: Sources) -> None:
+        self._key, self._block, self._baseline, self._sources = key, block, baseline, sources
+
+    def changed(self, found: Found) -> Verdict:
+        """A change."""
+        first, last = self._place(found.first), self._place(found.last)
+        change = SchemaChange(
+            found.change, found.path, found.from_, found.to, found.share, found.confidence, first, last
+        )
+        positions = source_positions(
+            Position(first.topic, first.partition, first.first_offset),
+            Position(last.topic, last.partition, last.last_offset),
+        )
+        return self._verdict(Reason.SCHEMA_CHANGED, positions, change)
+
+    def ordinary(self) -> Verdict:
+        """Nothing has changed."""
+        return self._verdict(Reason.ORDINARY, self._positions(), None)
+
+    def full(self, paths: int) -> Verdict:
+        """There are more paths than are followed."""
+        verdict = self._verdict(Reason.PATHS_CAP, self._positions(), None)
+        return msgspec.structs.replace(
+            verdict, detector="detector_health", unit=UNIT, observed=float(paths + 1), upper=float(PATHS_MAX)
+        )
+
+    def _verdict(
+        self, reason: Reason, positions: tuple[SourcePosition, ...], change: SchemaChange | None
+    ) -> Verdict:
+        ordinary = reason is Reason.ORDINARY
+        return Verdict(
+            signal=Signal.SCHEMA,
+            labels=self._key.labels,
+            detector=DETECTOR,
+            time_ms=self._block.last_ms,
+            window_start_ms=self._block.first_ms,
+            window_end_ms=self._block.last_ms,
+            anomalous=not ordinary,
+            reason=reason,
+            change=Change.SCHEMA,
+            baseline=self._baseline,
+            positions=positions,
+            severity_score=0.0 if ordinary else 1.0,
+            schema_change=change,
+            owner=self._key.owner,
+        )
+
+    def _positions(self) -> tuple[SourcePosition, ...]:
+        last = max(self._block.shapes.values(), key=lambda seen: seen.last)
+        return (self._place(last.last_place),)
+
+    def _place(self, place: tuple[int, int]) -> SourcePosition:
+        source, offset = place
+        topic, partition = self._sources[source]
+        return SourcePosition(topic, partition, offset, offset)

@@ -1,0 +1,98 @@
+"""Structure: what the payloads of one series have looked like so far, path by path, and how far what is new has got.
+
+A path has traits: the types that stood there, and `absent` where its parent was there without it. A trait is known with the number of
+records that had it; one that has come up only lately gathers evidence until it is either a change or known to be rare.
+"""
+
+from typing import Final
+
+import msgspec
+
+from detectors.record_paths import ROOT, parent_of
+from detectors.samples import ABSENT, Element
+
+Place = tuple[int, int]
+"""Source and offset of a record."""
+
+PATHS_MAX: Final = 2_000
+"""Paths of one series; more are not followed."""
+CHANCES_MAX: Final = 1_000_000
+"""What is known counts half from here on."""
+SCALARS: Final = ("string", "integer", "number", "boolean")
+
+
+class Evidence(msgspec.Struct, array_like=True):
+    """A trait that has come up lately: `times` in `since` chances, and never in `before`; where first and last."""
+
+    before: float
+    since: float
+    times: float
+    first: Place
+    last: Place
+
+    @property
+    def share(self) -> float:
+        """How many of the chances since then had it."""
+        return min(1.0, self.times / self.since) if self.since else 0.0
+
+
+class PathState(msgspec.Struct, array_like=True):
+    """What is known of one path.
+
+    `chances` are the records in which its parent was there, `had` those in which it was; `missing` are the chances since it was
+    last there, from the record `missed`, and `gap` the most there were between two records with it. A path that is `new` waits to become known.
+    """
+
+    chances: float = 0.0
+    had: float = 0.0
+    known: dict[str, float] = {}
+    fresh: dict[str, Evidence] = {}
+    missing: float = 0.0
+    gap: float = 0.0
+    missed: Place = (-1, -1)
+    new: Evidence | None = None
+    gone: bool = False
+
+    @property
+    def types(self) -> list[str]:
+        """The types that are known, null apart."""
+        return sorted(kind for kind in self.known if kind not in (ABSENT, "null"))
+
+    def halve(self) -> None:
+        """Have what is known count half."""
+        self.chances /= 2
+        self.had /= 2
+        self.known = {kind: times / 2 for kind, times in self.known.items()}
+
+
+class Structure(msgspec.Struct, array_like=True):
+    """What is known of one series: paths by name, since when and until when (ms), and when a change is over.
+
+    `folded` are the objects whose names are data, `late` says how many names came up late in one; `full` that paths were refused. `checked` is the
+    number of paths when maps were last looked for.
+    """
+
+    records: int = 0
+    blocks: int = 0
+    first_ms: int = 0
+    last_ms: int = 0
+    interest_ms: int = 0
+    full: bool = False
+    checked: int = 0
+    paths: dict[str, PathState] = {}
+    folded: list[str] = []
+    late: dict[str, int] = {}
+
+
+def opener_of(path: str) -> Element:
+    """What must be there for a path to have a chance: its parent, as an object or an array.
+
+    >>> opener_of("items[]"), opener_of("items[].price"), opener_of("users{*}")
+    (('items', 'array'), ('items[]', 'object'), ('users', 'object'))
+    """
+    return parent_of(path) if path != ROOT else ROOT, "array" if path.endswith("[]") else "object"
+
+
+def is_field(path: str) -> bool:
+    """Whether a path is a field's: items and values of maps come and go as they like."""
+    return path != ROOT and path[-1] not in "]}"

@@ -1,0 +1,150 @@
+"""Format `records`: anyone's topic of JSON objects. What the records look like is followed, and no publisher has to change."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from detectors.samples import NEVER, Key
+from detectors.series import Signal
+from stream.formats import times
+from stream.formats.caps import Caps
+from stream.formats.dead import DeadReason, UnreadableError, explain
+from stream.formats.decoding import decode_all
+from stream.formats.limits import Guard, Limits
+from stream.formats.shapes import Shapes
+from stream.formats.table import Memo, Table
+from stream.formats.times import TIME_MS_MAX, epoch_ms
+
+TOPIC: Final = "topic"
+_SECONDS_MAX, _MS_MAX, _MICROSECONDS_MAX = 10**11, 10**14, 10**17
+
+FieldPath = tuple[str, ...]
+"""The names that lead to a field, from the outside in."""
+
+
+class RecordSource(msgspec.Struct, frozen=True):
+    """What is said of a topic of records: where their event time stands, and labels by name with where their values stand.
+
+    Without an event time it is the broker's.
+    """
+
+    event_time: FieldPath = ()
+    labels: tuple[tuple[str, FieldPath], ...] = ()
+
+
+class Records:
+    """Reads records: a row in `payloads` each."""
+
+    def __init__(self, topic: str, source: RecordSource, limits: Limits, caps: Caps, shards: int) -> None:
+        self._topic, self._source, self._caps = topic, source, caps
+        self._guard = Guard(limits)
+        self._decode = msgspec.json.Decoder(dict[str, Any]).decode
+        self._shapes = Shapes(caps)
+        self._series = Memo(self._key, shards)
+
+    def read(self, values: Sequence[bytes | None], kafka_ms: Sequence[int] = ()) -> Table:
+        """The rows of a fetched batch; `kafka_ms` are the records' Kafka timestamps, 0 or less when unknown."""
+        if self._shapes.full:
+            self._shapes.forget()
+        table = Table(len(values))
+        batch = decode_all(values, self._guard, self._decode, _refuse)
+        table.dead, records, items = batch.dead, batch.records, batch.items
+        table.times = self._times(table, records, items, kafka_ms)
+        sizes = [len(value or b"") for value in values]
+        table.payloads.record = records
+        table.payloads.key = self._keys(table, items)
+        table.payloads.shape = list(map(self._shapes.root, items))
+        table.payloads.size = [sizes[record] for record in records]
+        table.shapes = self._shapes
+        return table
+
+    def _keys(self, table: Table, items: list[dict[str, Any]]) -> list[int]:
+        slots = table.slots(self._series)
+        if not self._source.labels:
+            return [slots[()]] * len(items) if items else []
+        labels = [[_label(_at(item, path)) for item in items] for _, path in self._source.labels]
+        return [slots[ident] for ident in zip(*labels, strict=True)]
+
+    def _key(self, *values: str) -> Key:
+        named = [(name, value) for (name, _), value in zip(self._source.labels, values, strict=False)]
+        return Key(Signal.SCHEMA, self._caps.labels([(TOPIC, self._topic)], named))
+
+    def _times(
+        self, table: Table, records: list[int], items: list[dict[str, Any]], kafka_ms: Sequence[int]
+    ) -> list[int]:
+        """The event time of each record, and the broker's where it says none that can be read."""
+        stamps = [int(stamp) for stamp in kafka_ms]
+        found = [NEVER] * len(stamps)
+        path = self._source.event_time
+        missing = 0
+        for record, item in zip(records, items, strict=True):
+            time_ms = read_ms(_at(item, path)) if path else None
+            if time_ms is None:
+                missing += 1
+                time_ms = stamps[record]
+            if time_ms > 0:
+                found[record] = time_ms
+            else:
+                table.dead[record] = UnreadableError(DeadReason.NO_TIME, _no_time(path))
+        if path and missing:
+            self._caps.counts["event_time_missing",] += missing
+        return found
+
+
+def read_ms(time: Any) -> int | None:
+    """The milliseconds of a time as records write it, or None when it is none from 1970 to 9999.
+
+    Text as `times` takes it; a number counts seconds, milliseconds, microseconds or nanoseconds since 1970, which its size tells.
+    """
+    if type(time) is str:
+        return _text_ms(time)
+    if type(time) is not int and type(time) is not float:
+        return None
+    if not 0 < time < _MICROSECONDS_MAX * 1000:
+        return None
+    if time < _SECONDS_MAX:
+        return int(time * 1000)
+    if time < _MS_MAX:
+        return int(time)
+    return int(time) // (1000 if time < _MICROSECONDS_MAX else 1_000_000)
+
+
+def _text_ms(text: str) -> int | None:
+    try:
+        time_ms = epoch_ms(datetime.fromisoformat(text))
+    except ValueError:
+        try:
+            return times.read_time(text, "$")
+        except UnreadableError:
+            return None
+    return time_ms if 0 < time_ms <= TIME_MS_MAX else None
+
+
+def _at(item: Any, path: FieldPath) -> Any:
+    for name in path:
+        if type(item) is not dict:
+            return None
+        item = item.get(name)
+    return item
+
+
+def _label(value: Any) -> str:
+    """A label's value; objects and arrays are none."""
+    if type(value) is str:
+        return value
+    return "" if value is None or isinstance(value, dict | list) else json.dumps(value)
+
+
+def _no_time(path: FieldPath) -> str:
+    if not path:
+        return "the record has no Kafka timestamp"
+    return f"$.{'.'.join(path)}: expected {times.EXPECTED}; and the record has no Kafka timestamp"
+
+
+def _refuse(_value: bytes, error: Exception) -> dict[str, Any]:
+    if isinstance(error, msgspec.ValidationError) and "out of range" in str(error):
+        raise UnreadableError(DeadReason.WRONG_TYPE, "a number is out of range")
+    raise explain(error, {})

@@ -1,0 +1,260 @@
+"""What changes in anyone's records is found with its kind, path, share and first record; what was known to vary is no change."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.alerts import State
+from detectors.novelty import is_gone, is_new, log_p_of_new
+from detectors.structure import PATHS_MAX
+from detectors.verdicts import SchemaChange
+from stream.formats.records import RecordSource
+from tests.detectors.payloads import TOPIC, Record, Topic, ordinary
+
+KNOWN = 4000
+
+
+def after(change: Callable[[Record], Any], every: int = 1, known: int = KNOWN) -> list[SchemaChange]:
+    """What is said when, after ordinary records, every so manieth is changed."""
+    topic = Topic()
+    topic.ordinary(known)
+    topic.ordinary(3000, change, every)
+    return topic.end()
+
+
+def said(changes: list[SchemaChange]) -> list[tuple[str, str, str | None, str | None]]:
+    return [(it.change, it.path, it.from_, it.to) for it in changes]
+
+
+def put(path: str, value: Any) -> Callable[[Record], Any]:
+    """Set a field."""
+    *outer, name = path.split(".")
+
+    def change(record: Record) -> None:
+        for step in outer:
+            record = record[step]
+        record[name] = value
+
+    return change
+
+
+CHANGES: dict[str, tuple[Callable[[Record], Any], tuple[str, str, str | None, str | None]]] = {
+    "added": (put("channel", "web"), ("field_added", "channel", None, "string")),
+    "added as null": (put("channel", None), ("field_added", "channel", None, "null")),
+    "added inside": (put("customer.address.country", "de"), ("field_added", "customer.address.country", None, "string")),
+    "added object": (put("shop", {"id": 1, "name": "a"}), ("field_added", "shop", None, "object")),
+    "removed": (lambda it: it.pop("total"), ("field_removed", "total", "integer | number", None)),
+    "removed inside": (lambda it: it["customer"]["address"].pop("zip"), ("field_removed", "customer.address.zip", "string", None)),
+    "removed object": (lambda it: it.pop("customer"), ("field_removed", "customer", "object", None)),
+    "removed in items": (lambda it: [item.pop("sku") for item in it["items"]], ("field_removed", "items[].sku", "string", None)),
+    "type": (put("id", "x"), ("type_changed", "id", "integer", "string")),
+    "wider": (put("id", 1.5), ("type_changed", "id", "integer", "number")),
+    "null": (put("id", None), ("nullability_changed", "id", "required", "nullable")),
+    "null inside": (put("customer.address", None), ("nullability_changed", "customer.address", "required", "nullable")),
+    "flattened": (put("customer", "c-1"), ("nesting_changed", "customer", "object", "string")),
+    "nested": (put("id", {"value": 1}), ("nesting_changed", "id", "integer", "object")),
+    "list of it": (put("customer", [{"id": 1}]), ("nesting_changed", "customer", "object", "array")),
+    "items": (put("items", ["a"]), ("nesting_changed", "items[]", "object", "string")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("every", [1, 10, 100])
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_found_once_with_its_kind_path_and_share(name: str, every: int) -> None:
+    change, expected = CHANGES[name]
+    changes = after(change, every)
+    assert said(changes) == [expected]
+    (found,) = changes
+    assert found.share == pytest.approx(1 / every, rel=0.35)
+    assert found.confidence > 0.999
+    assert found.first.first_offset == KNOWN + every - 1
+    assert KNOWN + every - 1 <= found.last.last_offset < KNOWN + 1000 * (1 + every // 10)
+
+
+HARMLESS: dict[str, Callable[[Record], Any]] = {
+    "nothing": lambda _: None,
+    "more nulls where there are some": put("note", None),
+    "no nulls where there were some": put("note", "x"),
+    "more of an optional field": put("coupon", "x"),
+    "empty arrays": put("items", []),
+    "whole numbers only": put("total", 3),
+    "whole numbers written as others": put("id", 7.0),
+    "longer arrays": lambda it: it.update(items=it["items"] * 20),
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_was_known_to_vary_is_no_change(name: str) -> None:
+    assert after(HARMLESS[name]) == []
+
+
+def test_reordered_fields_are_no_change() -> None:
+    topic = Topic()
+    topic.ordinary(KNOWN)
+    chance = random.Random(1)
+    topic.send([dict(reversed(ordinary(chance).items())) for _ in range(2000)])
+    assert topic.end() == []
+
+
+@pytest.mark.parametrize("share", [0.3, 0.03, 0.003, 0.0006])
+def test_fields_that_are_rare_from_the_start_are_no_change(share: float) -> None:
+    for seed in range(5):
+        topic, chance = Topic(), random.Random(f"{seed}/{share}")
+        topic.send(
+            [{"id": 1, **{f"f{n}x": 1 for n in range(20) if chance.random() < share}} for _ in range(20_000)],
+            5000,
+        )
+        assert topic.end() == []
+
+
+@pytest.mark.parametrize("names", ["user_{}", "{}"])
+def test_new_names_of_data_are_no_change(names: str) -> None:
+    topic, chance = Topic(), random.Random(3)
+    topic.send(
+        [{"id": 1, "by": {names.format(1000 + chance.randrange(n + 9)): {"n": 1}}} for n in range(6000)]
+    )
+    assert topic.end() == []
+
+
+def test_an_object_in_which_new_words_keep_coming_is_folded() -> None:
+    topic, chance = Topic(), random.Random(3)
+    words = [f"{a}{b}{c}" for a in "abcdefgh" for b in "aeiou" for c in "rstlnm"]
+    topic.send(
+        [
+            {"by": {words[chance.randrange(1 + min(n // 40, 239))]: {"n": 1} for _ in range(2)}}
+            for n in range(9000)
+        ]
+    )
+    topic.send([{"by": {words[n % 240]: {"n": "x"}}} for n in range(2000)])
+    assert said(topic.end()) == [("type_changed", "by{*}.n", "integer", "string")]
+
+
+def test_an_optional_field_that_vanishes_is_found() -> None:
+    changes = after(lambda it: it.pop("coupon", None))
+    assert said(changes) == [("field_removed", "coupon", "string", None)]
+
+
+def test_an_optional_field_that_is_away_for_a_while_is_told_once_and_then_known() -> None:
+    topic = Topic()
+    for _ in range(6):
+        topic.ordinary(2000)
+        topic.ordinary(2000, lambda it: it.pop("coupon", None))
+    assert said(topic.end()) == [("field_removed", "coupon", "string", None)]
+
+
+def test_a_change_that_is_taken_back_is_told_as_well() -> None:
+    topic = Topic()
+    topic.ordinary(KNOWN)
+    topic.ordinary(3000, lambda it: it.pop("total"))
+    topic.ordinary(3000)
+    topic.ordinary(3000, put("id", "x"))
+    topic.ordinary(3000)
+    assert [it[:2] for it in said(topic.end())] == [
+        ("field_removed", "total"),
+        ("field_added", "total"),
+        ("type_changed", "id"),
+        ("type_changed", "id"),
+    ]
+
+
+def test_a_hard_change_is_found_in_few_records_when_the_window_ends() -> None:
+    topic = Topic(window_ms=60_000)
+    topic.ordinary(1200)
+    topic.ordinary(30, lambda it: it.pop("total"))
+    changes = topic.end()
+    assert said(changes) == [("field_removed", "total", "integer | number", None)]
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_few_odd_records_are_no_change(times: int) -> None:
+    topic = Topic()
+    topic.ordinary(20_000)
+    topic.ordinary(2000, put("id", None), 2000 // times)
+    topic.ordinary(3000)
+    assert topic.end() == []
+
+
+def test_each_label_has_a_schema_of_its_own() -> None:
+    topic = Topic(RecordSource((), (("region", ("region",)),)), shards=3)
+    topic.send([{"region": region, "id": 1} for _ in range(1000) for region in ("eu", "us")])
+    topic.send(
+        [
+            {"region": region, "id": 1 if region == "eu" else "x"}
+            for _ in range(1000)
+            for region in ("eu", "us")
+        ]
+    )
+    assert said(topic.end()) == [("type_changed", "id", "integer", "string")]
+    (alert,) = (it for it in topic.process.alerts.values() if it.state is State.FIRING)
+    assert alert.series.labels == {"region": "us", "topic": TOPIC}
+    assert alert.summary.startswith("orders (region=us) changed its schema at ")
+    assert alert.summary.endswith("field id changed its type from integer to string")
+
+
+def test_too_many_paths_are_refused_counted_and_told_once() -> None:
+    topic = Topic()
+    for first in range(0, PATHS_MAX + 500, 100):
+        topic.send([{f"f{first + n}x": 1 for n in range(100)}])
+    topic.end()
+    told = [it for it in topic.process.alerts.values() if it.kind == "detector_health"]
+    assert [it.transition_reason for it in told] == ["opened: paths_cap"]
+    assert topic.process.counts()["record_paths_refused",] == 501
+
+
+def test_restarts_and_cuts_change_nothing() -> None:
+    def run(seed: int) -> list[SchemaChange]:
+        cuts, topic = random.Random(seed), Topic(shards=2)
+        chance = random.Random(5)
+        records = [ordinary(chance) for _ in range(6000)]
+        for number, record in enumerate(records[3000:]):
+            if number % 10 == 0:
+                record["id"] = "x"
+            if number > 1500:
+                record.pop("coupon", None)
+        first = 0
+        while first < len(records):
+            last = first + (1000 if not seed else cuts.randrange(1, 700))
+            topic.send(records[first:last])
+            first = last
+            if seed and cuts.random() < 0.3:
+                topic.restart()
+        return topic.end()
+
+    expected = run(0)
+    assert len(expected) == 2
+    assert all(run(seed) == expected for seed in range(1, 5))
+
+
+@given(st.floats(1, 1e6), st.integers(1, 1000), st.floats(0, 1e5))
+@settings(max_examples=300)
+def test_more_of_the_same_is_better_evidence_and_more_chances_worse(
+    before: float, times: int, more: float
+) -> None:
+    since = times + more
+    assert log_p_of_new(before, since, times + 1) <= log_p_of_new(before, since, times) <= 0
+    assert log_p_of_new(before, since + 1, times) >= log_p_of_new(before, since, times)
+    assert log_p_of_new(before + 1, since, times) <= log_p_of_new(before, since, times)
+
+
+def test_how_rarely_chance_makes_a_change() -> None:
+    """By simulation: of rare events at any rate, fewer than one in ten thousand looks like a change at any time."""
+    chance = random.Random(11)
+    alarms = 0
+    for _ in range(2000):
+        rate, seen, first, times = 10 ** chance.uniform(-4, -1), 0, 0, 0
+        for seen in range(1, 40):
+            k = sum(chance.random() < rate for _ in range(50))
+            first = first or (seen if k else 0)
+            times += k
+            if first and is_new(50.0 * (first - 1), 50.0 * (seen - first + 1), times):
+                alarms += 1
+                break
+            if first and seen - first + 1 > first - 1:
+                break
+    assert alarms == 0
+    assert not is_gone(1000, 5, 1000)
+    assert is_gone(1000, 100, 1000)

@@ -1,0 +1,168 @@
+"""Records of anyone's: each gives one row with its shape; time and labels stand where the source says."""
+
+import json
+from typing import Any
+
+import pytest
+
+from detectors.outputs import Destination
+from detectors.samples import PAYLOAD_COLUMNS, SampleBatch, decode_key
+from stream.formats.limits import Limits
+from stream.formats.records import RecordSource, read_ms
+from stream.ingest import Ingest
+from tests.stream.formats.reading import SKEW_MS, TOPIC, WALL_MS
+
+KAFKA_MS = WALL_MS - 60_000
+
+
+def read(
+    *values: Any, source: RecordSource | None = None, kafka_ms: int = KAFKA_MS, limits: Limits | None = None
+) -> tuple[list[dict[str, Any]], dict[int, str], Ingest]:
+    """The payload rows by offset with their labels and elements, the dead letters' reasons, and the ingest."""
+    ingest = Ingest({TOPIC: source or "records"}, 3, {TOPIC: 1}, limits or Limits(), SKEW_MS)
+    payloads = [value if isinstance(value, bytes | None) else json.dumps(value).encode() for value in values]
+    stamps = [kafka_ms] * len(payloads)
+    outputs = ingest.batch(TOPIC, 0, range(len(payloads)), payloads, stamps, None, WALL_MS, caught_up=True)
+    rows: list[dict[str, Any]] = []
+    dead: dict[int, str] = {}
+    home: list[int] = []
+    for output in outputs:
+        if output.destination is not Destination.SAMPLES:
+            continue
+        batch = SampleBatch.from_bytes(output.value or b"")
+        dead |= dict(batch.dead)
+        home += batch.home_offsets().tolist()
+        rows += _rows(batch)
+    assert sorted(home) == list(range(len(payloads)))
+    return sorted(rows, key=lambda row: row["offset"]), dead, ingest
+
+
+def _rows(batch: SampleBatch) -> list[dict[str, Any]]:
+    table = batch.table(batch.payloads, PAYLOAD_COLUMNS)
+    rows = []
+    for at in range(len(table["offset"])):
+        row: dict[str, Any] = {name: column[at].item() for name, column in table.items()}
+        key = decode_key(*batch.key_texts(table["key"][at : at + 1].astype("i8")))
+        row |= {
+            "labels": dict(key.labels),
+            "kind": key.kind,
+            "elements": batch.shapes.elements_of(row["shape"]),
+        }
+        rows.append(row)
+    return rows
+
+
+def test_a_record_gives_its_shape_its_size_and_the_brokers_time() -> None:
+    value = b'{"a": 1, "b": [{"c": null}]}'
+    (row,), dead, _ = read(value)
+    assert row["elements"] == [
+        ("", "object"),
+        ("a", "integer"),
+        ("b", "array"),
+        ("b[]", "object"),
+        ("b[].c", "null"),
+    ]
+    assert (row["kind"], row["labels"], row["size"], row["time_ms"]) == (
+        "schema",
+        {"topic": TOPIC},
+        len(value),
+        KAFKA_MS,
+    )
+    assert not dead
+
+
+def test_time_and_labels_stand_where_the_source_says() -> None:
+    source = RecordSource(("meta", "at"), (("region", ("region",)), ("tier", ("meta", "tier"))))
+    rows, _, _ = read(
+        {"meta": {"at": WALL_MS - 5000, "tier": 2}, "region": "eu"},
+        {"meta": {"at": "2026-11-23T02:18:57Z", "tier": True}, "region": ""},
+        {"meta": 5, "region": {"x": 1}},
+        source=source,
+    )  # fmt: skip
+    assert [row["labels"] for row in rows] == [
+        {"topic": TOPIC, "region": "eu", "tier": "2"},
+        {"topic": TOPIC, "tier": "true"},
+        {"topic": TOPIC},
+    ]
+    assert [row["time_ms"] for row in rows] == [WALL_MS - 5000, 1_795_400_337_000, KAFKA_MS]
+
+
+def test_a_record_without_its_event_time_has_the_brokers_and_is_counted() -> None:
+    source = RecordSource(("at",))
+    rows, dead, ingest = read({"at": "soon"}, {}, {"at": None}, {"at": KAFKA_MS}, source=source)
+    assert [row["time_ms"] for row in rows] == [KAFKA_MS] * 4
+    assert ingest.take_counts()["event_time_missing",] == 3
+    assert not dead
+
+
+def test_a_record_without_any_time_is_a_dead_letter() -> None:
+    rows, dead, _ = read({"a": 1}, kafka_ms=0)
+    assert (rows, dead) == ([], {0: "no_time"})
+
+
+def test_what_is_no_object_is_a_dead_letter_and_its_neighbours_are_read() -> None:
+    rows, dead, _ = read(
+        {"a": 1}, b"[1]", b'"x"', b"NaN", b'{"a": Infinity}', b'{"a": "\\ud800"}', None, {"a": 2}
+    )
+    assert dead == {1: "wrong_type", 2: "wrong_type", 3: "not_json", 4: "not_json", 5: "not_json"}
+    assert [row["offset"] for row in rows] == [0, 7]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b'{"a": 1, "a": "x"}', [("a", "string")]),
+        (b'{"a": 123456789012345678901234567890}', [("a", "integer")]),
+        (b'{"a": -9223372036854775809}', [("a", "integer")]),
+        (b'{"a": "' + b"x" * (1 << 20) + b'"}', [("a", "string")]),
+    ],
+)
+def test_odd_values_are_read(value: bytes, expected: list[tuple[str, str]]) -> None:
+    (row,), _, _ = read(value, limits=Limits(record_bytes_max=2 << 20))
+    assert row["elements"][1:] == expected
+
+
+def test_numbers_that_no_parser_takes_are_dead_letters() -> None:
+    rows, dead, _ = read(b'{"a": 1e999}', b'{"a": ' + b"9" * 5000 + b"}")
+    assert (rows, dead) == ([], {0: "wrong_type", 1: "wrong_type"})
+
+
+def test_nesting_beyond_the_limit_is_a_dead_letter_and_up_to_it_is_followed() -> None:
+    deep = b'{"a":' * 100 + b"1" + b"}" * 100
+    rows, dead, _ = read(deep, b'{"a":' * 64 + b"1" + b"}" * 64)
+    assert dead == {0: "too_deep"}
+    assert len(rows[0]["elements"]) == 65
+
+
+def test_an_object_of_100_000_names_costs_no_path_for_each() -> None:
+    (row,), dead, _ = read({"m": {f"name-{number}-x": number for number in range(30_000)}})
+    assert row["elements"] == [("", "object"), ("m", "object"), ("m{*}", "integer")]
+    value = b"{" + b",".join(b'"%d":0' % number for number in range(100_000)) + b"}"
+    (row,), dead, _ = read(value, limits=Limits(record_bytes_max=4 << 20))
+    assert row["elements"] == [("", "object"), ("{*}", "integer")]
+    assert not dead
+
+
+@pytest.mark.parametrize(
+    ("time", "ms"),
+    [
+        (1_795_400_337, 1_795_400_337_000),
+        (1_795_400_337.25, 1_795_400_337_250),
+        (1_795_400_337_000, 1_795_400_337_000),
+        (1_795_400_337_000_999, 1_795_400_337_000),
+        (1_795_400_337_000_999_999, 1_795_400_337_000),
+        ("2026-11-23T02:18:57", 1_795_400_337_000),
+        ("2026-11-23T03:18:57.000+01:00", 1_795_400_337_000),
+        ("2026-11-23 02:18:60Z", 1_795_400_340_000),
+        ("0001-01-01T00:00:00Z", None),
+        ("yesterday", None),
+        (0, None),
+        (-5, None),
+        (1e30, None),
+        (True, None),
+        (None, None),
+        ([1_795_400_337], None),
+    ],
+)
+def test_a_time_is_read_in_the_unit_that_its_size_tells(time: Any, ms: int | None) -> None:
+    assert read_ms(time) == ms
