@@ -12,9 +12,13 @@ import numpy as np
 from detectors.cadence_layout import HOUR_MS, WEEKS
 from detectors.compiled import inner
 from detectors.core.layout import Record
+from detectors.memory import bits_set
 
 DAY_HOURS, WEEK_HOURS = 24, 168
 _MONDAY_SHIFT = 72
+_WORKING_HOURS = 5 * DAY_HOURS
+_WORKING = np.uint64(2**64 - 1), np.uint64(2 ** (_WORKING_HOURS - 64) - 1)
+"""The bits of a week's words that are hours of working days."""
 _WEEK_WEIGHT, _DAY_WEIGHT = 0.4, 0.25
 _NIGHT_HOURS = 20
 _AROUND_THE_CLOCK = 0.9
@@ -27,7 +31,7 @@ def _week_of(hour: int) -> int:
 
 @inner
 def _is_weekend(hour: int) -> bool:
-    return (hour + _MONDAY_SHIFT) % WEEK_HOURS >= 5 * DAY_HOURS
+    return (hour + _MONDAY_SHIFT) % WEEK_HOURS >= _WORKING_HOURS
 
 
 @inner
@@ -70,6 +74,8 @@ def expected_active(c: Record, hour: int) -> bool:
             weeks += 1
             seen += _WEEK_WEIGHT
             active += _WEEK_WEIGHT if _was_active(c, before) else 0.0
+    if weeks == 0 and _is_weekend(hour) and not _runs_around_the_clock(c, hour):
+        return False
     for day in range(1, 7):
         before = hour - day * DAY_HOURS
         if _is_weekend(before) == _is_weekend(hour) and _says_something(c, before):
@@ -78,12 +84,6 @@ def expected_active(c: Record, hour: int) -> bool:
                 active += _DAY_WEIGHT
             elif _was_a_night(c, before):
                 seen += _DAY_WEIGHT
-    if (
-        weeks == 0
-        and (hour + _MONDAY_SHIFT) % WEEK_HOURS >= 5 * DAY_HOURS
-        and not _runs_around_the_clock(c, hour)
-    ):
-        return False
     return active >= 0.5 * seen
 
 
@@ -101,11 +101,16 @@ def _was_a_night(c: Record, hour: int) -> bool:
 @inner
 def _runs_around_the_clock(c: Record, hour: int) -> bool:
     """Whether the series was active in nearly all hours of the working days before, as far as it was there."""
-    monday = _week_of(hour) * WEEK_HOURS - _MONDAY_SHIFT
-    seen, active = 0, 0
-    for before in range(max(monday, c.first_hour), monday + 5 * DAY_HOURS):
-        seen += 1
-        active += _was_active(c, before)
+    week = _week_of(hour)
+    first = max(c.first_hour + _MONDAY_SHIFT - week * WEEK_HOURS, 0)
+    seen = max(_WORKING_HOURS - first, 0)
+    if week > c.week or week <= c.week - WEEKS:
+        return seen == 0
+    active = 0
+    for word in range(2):
+        skipped = min(max(first - 64 * word, 0), 64)
+        kept = _WORKING[word] >> np.uint64(skipped) << np.uint64(skipped) if skipped < 64 else np.uint64(0)
+        active += bits_set(c.hours[week % WEEKS, word] & kept)
     return active >= _AROUND_THE_CLOCK * seen
 
 

@@ -48,6 +48,17 @@ lowest_bit = cast("Callable[[np.uint64], int]", intrinsic(_lowest_bit))
 """The place of the lowest bit that is set, of a word that is not 0."""
 
 
+def _bits_set(_context: Any, word: Any) -> Any:
+    def generated(target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generated
+
+
+bits_set = cast("Callable[[np.uint64], int]", intrinsic(_bits_set))
+"""How many bits of a word are set."""
+
+
 @inner
 def head_at(address: Address, at: int, size: int) -> np.uint64:
     """Up to eight bytes as a word, the first one lowest, zeros above; no byte beyond is touched."""

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from detectors.core.layout import Records
 
-GROWTH = 1.5
+GROWTH = 3.0
+"""Room that is not used costs no memory, and every time there is more of it all records are copied to pages that have to be cleared."""
 
 
 class RecordArray:

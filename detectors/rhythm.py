@@ -43,11 +43,12 @@ def find_rhythm(c: Record, false_alarms_per_day: float, scratch: Scratch) -> Non
     for tried in PERIODS_MS:
         if abs(c.typical_ms - tried) <= NEAR * tried:
             period = tried
-    n = lay_out(c, scratch, RECENT)
-    times = scratch[_TIMES][:n]
-    if period == 0 or n < ARRIVALS_MIN:
+    if period == 0:
         return
-    places = scratch[_PLACES][:n]
+    n = lay_out(c, scratch, RECENT)
+    if n < ARRIVALS_MIN:
+        return
+    times, places = scratch[_TIMES][:n], scratch[_PLACES][:n]
     center = times[0] % period
     for _ in range(2):
         _place(times, places, center, period)

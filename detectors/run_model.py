@@ -21,7 +21,15 @@ from detectors.new_level import forget_new_level
 from detectors.numeric_layout import BOTH, DOWN, FIRST, UP
 from detectors.run_layout import BY_WEEKDAY, CLASSES, ROUTINES
 from detectors.run_routines import Range, learn_routines, routine_range, start_routines, today
-from detectors.run_tails import forget_tails, learn_tails, reach_for, side_of, spread_of, start_tails
+from detectors.run_tails import (
+    REACH_MAX,
+    forget_tails,
+    learn_tails,
+    reach_for,
+    side_of,
+    spread_of,
+    start_tails,
+)
 from detectors.shift import (
     excess_down,
     excess_up,
@@ -107,8 +115,8 @@ def predicted(m: Record, routines: Range) -> Prediction:
 
 @inner
 def _reach_of(m: Record, alpha: float, direction: int) -> float:
-    reach = reach_for(m, POINTS * alpha / (2.0 if direction == BOTH else 1.0), known_of(m))
-    return min(reach, REACH_YOUNG) if m.n < YOUNG_RUNS else reach
+    most = REACH_YOUNG if m.n < YOUNG_RUNS else REACH_MAX
+    return reach_for(m, POINTS * alpha / (2.0 if direction == BOTH else 1.0), known_of(m), most)
 
 
 @inner

@@ -25,7 +25,7 @@ from detectors.core.filters import clip
 from detectors.core.layout import Record
 from detectors.run_layout import TAILS
 from detectors.shift import rising_or_falling
-from detectors.student_t import log_front, tail_and_slope, upper_tail
+from detectors.student_t import front_of, tail_and_slope, upper_tail
 
 FREEDOMS = (1e6, 6.0, 3.0)
 PRIORS = (math.log(0.55), math.log(0.33), math.log(0.12))
@@ -42,14 +42,14 @@ STRANGE = 3.0
 EVIDENCE_MEMORY = 2000.0
 EVIDENCE_RANGE = 12.0
 REACH_MIN, REACH_MAX, GRID = 0.5, 1e4, 5e-3
-NEAR_MIN, LAST_STEP, CLEAR = 4.0, 1e-2, 3e-4
+NEAR_MIN, LAST_STEP, CLEAR = 4.0, 4e-2, 1e-4
 SKEW_RUNS, SKEW_MAX = 50.0, 0.6
 SPREAD_MIN = 0.02
 """On the log scale: differences of 2 % are noise."""
 
 Each = tuple[float, float, float]
 Mixture = tuple[Each, Each, Each, Each]
-"""Of each shape the degrees of freedom, the `log_front` of its tail, the weight and the scale."""
+"""Of each shape the degrees of freedom, the `front_of` of its tail, the weight and the scale."""
 
 
 @inner
@@ -142,59 +142,75 @@ def tail_share(m: Record, distance: float, widening: float, known: float) -> flo
 @inner
 def _mixture(m: Record, known: float) -> Mixture:
     freedoms = _freedom_of(0, known), _freedom_of(1, known), _freedom_of(2, known)
-    fronts = (
-        log_front(0.5 * freedoms[0], 0.5),
-        log_front(0.5 * freedoms[1], 0.5),
-        log_front(0.5 * freedoms[2], 0.5),
-    )
+    fronts = front_of(freedoms[0]), front_of(freedoms[1]), front_of(freedoms[2])
     weights = math.exp(m.evidence[0]), math.exp(m.evidence[1]), math.exp(m.evidence[2])
     return freedoms, fronts, weights, (_scale_of(m, 0, 0.0), _scale_of(m, 1, 0.0), _scale_of(m, 2, 0.0))
 
 
 @inner
-def _log_tail(mixture: Mixture, distance: float) -> tuple[float, float]:
-    """The logarithm of `tail_share`, and its slope by the logarithm of the distance."""
+def _log_tail(mixture: Mixture, distance: float) -> tuple[float, float, float]:
+    """The logarithm of `tail_share`, and its first and second derivative by the logarithm of the distance."""
     freedoms, fronts, weights, scales = mixture
-    total = share = slope = 0.0
+    total = share = slope = bend = 0.0
     for k in range(TAILS):
-        tail, falls = tail_and_slope(distance / scales[k], freedoms[k], fronts[k])
+        freedom, t = freedoms[k], distance / scales[k]
+        tail, falls = tail_and_slope(t, freedom, fronts[k])
         share += weights[k] * tail
         slope += weights[k] * falls
+        bend += weights[k] * falls * (1.0 - (freedom + 1.0) * t * t / (freedom + t * t))
         total += weights[k]
-    return math.log(share / total), slope / share
+    slope /= share
+    return math.log(share / total), slope, bend / share - slope * slope
 
 
 @inner
-def reach_for(m: Record, tail: float, known: float) -> float:
-    """The distance, in scales of normal noise, that is exceeded with probability `tail`, rounded up on a grid of 0.5 %.
+def _is_exceeded(m: Record, distance: float, tail: float, known: float) -> bool:
+    """Whether `tail_share` of the noise alone is above `tail`: mostly the heaviest shape says so by itself."""
+    left = tail * (math.exp(m.evidence[0]) + math.exp(m.evidence[1]) + math.exp(m.evidence[2]))
+    for k in range(TAILS - 1, -1, -1):
+        weight = math.exp(m.evidence[k])
+        left -= weight * upper_tail(distance / _scale_of(m, k, 0.0), _freedom_of(k, known))
+        if left < 0.0:
+            return True
+    return False
 
-    The crossing is found by Newton's method (`_crossing`). Where it is so near to the grid that its error could decide, the tail there does.
+
+@inner
+def reach_for(m: Record, tail: float, known: float, most: float) -> float:
+    """The distance, in scales of normal noise, that is exceeded with probability `tail`, rounded up on a grid of 0.5 %, and `most` at most.
+
+    The crossing is found by Halley's method (`_crossing`). Where it is so near to the grid that its error could decide, the tail there does.
+    A reach that was not less than `most` before is asked first whether it still is: few runs allow hardly any bound.
     """
-    target, unit, mixture = math.log(tail), spread_of(m, 0), _mixture(m, known)
+    unit = spread_of(m, 0)
+    if (m.reach == 0.0 or m.reach >= most) and _is_exceeded(m, most * unit, tail, known):
+        return most
+    target, mixture = math.log(tail), _mixture(m, known)
     steps = math.log(_crossing(mixture, unit, target, m.reach) / REACH_MIN) / GRID
     nearest = math.floor(steps + 0.5)
     above = math.ceil(steps)
     if abs(steps - nearest) * GRID < CLEAR:
         is_exceeded = _log_tail(mixture, REACH_MIN * math.exp(GRID * nearest) * unit)[0] > target
         above = nearest + 1 if is_exceeded else nearest
-    return min(REACH_MIN * math.exp(GRID * max(above, 1)), REACH_MAX)
+    return min(REACH_MIN * math.exp(GRID * max(above, 1)), most)
 
 
 @inner
 def _crossing(mixture: Mixture, unit: float, target: float, near: float) -> float:
     """Where a distance in `unit` is exceeded as often as `target` says, well within `CLEAR`; it may be `near`.
 
-    By Newton's method on logarithms, kept in a bracket; the error is about the square of the last step.
+    By Halley's method on logarithms, kept in a bracket; the error is about a third of the cube of the last step.
     """
     low, high = math.log(REACH_MIN), math.log(2.0 * REACH_MAX)
     at = math.log(min(max(near, NEAR_MIN), REACH_MAX))
     while high - low > CLEAR:
-        share, slope = _log_tail(mixture, math.exp(at) * unit)
+        share, slope, bend = _log_tail(mixture, math.exp(at) * unit)
         if share > target:
             low = at
         else:
             high = at
-        following = at - (share - target) / slope
+        newton = (target - share) / slope
+        following = at + newton / max(1.0 + 0.5 * newton * bend / slope, 0.5)
         if abs(following - at) < LAST_STEP:
             return math.exp(following)
         at = following if low < following < high else 0.5 * (low + high)

@@ -32,18 +32,23 @@ UNREST_MEAN, UNREST_DEVIATION = -1.27, 2.22
 RECENT_CLIP = 8.0
 RETURNED_FREE, RETURNED_RAISES, RETURNED_MAX = 1.0, 0.5, 10.0
 RETURNED_S = 30 * 86_400.0
+NEWTON_MAX, NEAR = 12, 1e-5
 
 
 @inner
 def cusum_threshold(step: float, runs: float) -> float:
-    """The h at which a CUSUM with this k alarms falsely once in so many runs."""
-    b = 2.0
-    for _ in range(12):
-        grown, before = 2.0 * step * b, b
-        b = math.log(max(2.0 * step * step * runs, 1e-9) + 1.0 + grown) / (2.0 * step)
-        if b == before:
+    """The h at which a CUSUM with this k alarms falsely once in so many runs.
+
+    With y = 2 k b and a = 2 k^2 runs + 1 it is y = log(a + y), solved by Newton's method, whose error is the square of the last step over a + y.
+    """
+    a = max(2.0 * step * step * runs, 1e-9) + 1.0
+    y = math.log(a) * (1.0 + 1.0 / a)
+    for _ in range(NEWTON_MAX):
+        before, grown = y, a + y
+        y -= (y - math.log(grown)) * grown / (grown - 1.0)
+        if abs(y - before) < NEAR * grown:
             break
-    return max(b - OVERSHOOT, 0.5)
+    return max(y / (2.0 * step) - OVERSHOOT, 0.5)
 
 
 @inner

@@ -1,10 +1,15 @@
 """Lasting changes: thresholds that hold what they promise."""
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detectors.run_layout import RUN_MODEL
 from detectors.shift import (
+    OVERSHOOT,
     STEPS,
     cusum_threshold,
     excess_down,
@@ -30,6 +35,13 @@ def test_siegmunds_threshold_alarms_as_rarely_as_it_says(step: float) -> None:
     bar = cusum_threshold(step, wanted)
     mean = np.mean([run_length(step, bar, rng) for _ in range(400)])
     assert 0.75 * wanted < mean < 1.35 * wanted
+
+
+@settings(deadline=None)  # the first example compiles
+@given(step=st.sampled_from(STEPS), runs=st.floats(100.0, 1e8))
+def test_a_threshold_solves_siegmunds_equation(step: float, runs: float) -> None:
+    twice = 2 * step * (cusum_threshold(step, runs) + OVERSHOOT)
+    assert (math.expm1(twice) - twice) / (2 * step * step) == pytest.approx(runs, rel=1e-7)
 
 
 def test_thresholds_grow_with_the_runs_between_false_alarms() -> None:

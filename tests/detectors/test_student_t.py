@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.special import beta
 from scipy.stats import t as student_t
 
-from detectors.student_t import upper_quantile, upper_tail
+from detectors.student_t import front_of, upper_quantile, upper_tail
 
 
 @settings(deadline=None)  # the first example compiles
@@ -23,3 +24,10 @@ def test_the_quantile_has_that_tail(tail: float, df: float) -> None:
 
 def test_far_out_the_tail_is_small_and_positive() -> None:
     assert 0 < upper_tail(1e30, 8.0) < 1e-100
+
+
+@settings(deadline=None)  # the first example compiles
+@given(df=st.floats(0.1, 400.0))
+@example(df=16.0)  # from where on the series is taken as it is
+def test_the_front_is_one_over_the_beta_function(df: float) -> None:
+    assert front_of(df) == pytest.approx(1.0 / beta(0.5 * df, 0.5), rel=1e-11)
