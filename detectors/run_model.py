@@ -127,7 +127,7 @@ def reach_at(m: Record, alpha: float, direction: int) -> float:
 
 @inner
 def refresh_reach(m: Record, alpha: float, direction: int) -> None:
-    """Work out anew how far a run may lie out, if the budget or what is known has changed; it costs some 10 us."""
+    """Work out anew how far a run may lie out, if the budget or what is known has changed; it costs well under 1 us."""
     if m.n < m.reach_n and abs(alpha - m.reach_alpha) <= SAME_ALPHA * alpha:
         return
     sides = 2.0 if direction == BOTH else 1.0
