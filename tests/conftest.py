@@ -1,5 +1,6 @@
 import os
 
+import hypothesis
 import pytest
 
 from stream.testing.choice import KafkaUnderTest
@@ -7,6 +8,9 @@ from stream.testing.choice import KafkaUnderTest
 pytest_plugins = ["stream.testing.fixtures", "pytester"]
 
 ALL_FAULTS = "all_faults"
+
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
