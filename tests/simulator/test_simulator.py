@@ -32,16 +32,16 @@ def test_whatever_fails_when_alerts_and_state_are_those_of_an_undisturbed_run(
 ) -> None:
     found: dict[int, tuple[str, ...]] = {}
     happened: Counter[str] = Counter()
-    judged = 0
-    for judged, verdict in enumerate(verdicts, 1):
+    judged = list(verdicts)
+    for verdict in judged:
         happened += verdict.faults + Counter(repeats=verdict.repeats)
         if verdict.complaints:
             found[verdict.seed] = verdict.complaints
     told = "\n".join(
         f"python -m stream.testing.simulator --seed {seed}: {why[0]}" for seed, why in found.items()
     )
-    assert not found, f"{len(found)} of {judged} seeds failed\n{told}"
-    assert happened.keys() >= FAULTS or judged < 500, "a fault that never happens is not tested"
+    assert not found, f"{len(found)} of {len(judged)} seeds failed\n{told}"
+    assert happened.keys() >= FAULTS or len(judged) < 500, "a fault that never happens is not tested"
 
 
 def test_a_run_is_a_function_of_its_seed() -> None:
