@@ -2,14 +2,15 @@
 
 `inner` and `pasted` mark a piece of a kernel; `entry` marks what Python calls. Only entries are kept in numba's cache on disk.
 Numba looks at the entry's own file to decide whether a cached binary is still right, so an entry's cache name also
-carries a digest of every source file that kernels are made of (all of `core`, and what imports this module here or beside
-the entry): editing any of them compiles anew.
+carries a digest of every source file that kernels are made of (what imports this module, here, in `core` or beside
+the entry, and what that imports): editing any of them compiles anew.
 
 All of them are compiled without numba's runtime: whoever calls an entry holds the arrays that it takes, so nothing counts who
 uses them, which would cost more than much of what is computed; and no kernel can make an array, or return another one than it
 was given.
 """
 
+import re
 from collections.abc import Callable
 from functools import cache, partial
 from hashlib import sha256
@@ -21,19 +22,35 @@ from numba import njit
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_IMPORTED = re.compile(r"^from (\w+(?:\.\w+)+) import", re.MULTILINE)
 _compile = cast("Callable[..., Any]", partial(njit, error_model="numpy", _nrt=False))
 
 
 @cache
 def _sources_digest(package: Path) -> str:
     """Of everything that kernels of `package` may be made of: this package's and its own."""
-    here = Path(__file__).parent
     digest = sha256()
-    for path in sorted({*here.glob("*.py"), *here.glob("core/*.py"), *package.glob("*.py")}):
-        source = path.read_bytes()
-        if path.parent == here / "core" or b"detectors.compiled" in source:
-            digest.update(source)
+    for path in sorted(sources_of_kernels(package)):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def sources_of_kernels(package: Path) -> set[Path]:
+    """The files that have pieces of kernels, and those that they import, for constants and layouts are compiled in."""
+    here = Path(__file__).parent
+    every = {*here.glob("*.py"), *here.glob("core/*.py"), *package.glob("*.py")}
+    waiting = [path for path in every if b"detectors.compiled" in path.read_bytes()]
+    found: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += [it for it in map(_file_of, _IMPORTED.findall(path.read_text())) if it in every]
+    return found
+
+
+def _file_of(module: str) -> Path:
+    return (Path(__file__).parent.parent / module.replace(".", "/")).with_suffix(".py")
 
 
 def inner(function: Callable[P, R]) -> Callable[P, R]:
