@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from detectors.core.layout import Records
 from detectors.declared import Told
-from detectors.drift import Found, Judge
+from detectors.drift import Judge
 from detectors.episodes import QUIET_MS
 from detectors.pending import Pending
 from detectors.record_blocks import Block, Blocks, Closed, Elements
+from detectors.record_renames import Found
 from detectors.reports import Followed, Position, source_positions
 from detectors.samples import Key, ShapeTable
 from detectors.series import Signal
