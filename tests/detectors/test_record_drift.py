@@ -220,7 +220,9 @@ def test_each_label_has_a_schema_of_its_own() -> None:
         ]
     )
     assert said(topic.end()) == [("type_changed", "id", "integer", "string")]
-    (alert,) = (it for it in topic.process.alerts.values() if it.state is State.FIRING)
+    (alert,) = (
+        it for it in topic.process.alerts.values() if it.kind == "schema" and it.state is State.FIRING
+    )
     assert alert.series.labels == {"region": "us", "topic": TOPIC}
     assert alert.summary.startswith("orders (region=us) changed its schema at ")
     assert alert.summary.endswith("field id changed its type from integer to string")
