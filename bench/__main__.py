@@ -18,7 +18,7 @@ from typing import Final
 
 from confluent_kafka import KafkaException
 
-from bench import contest, page, results, stages
+from bench import contest, page, results, stages, structure
 from bench.course import Bed, Unable, bed, console
 from bench.machine import ROOT, machine, versions
 from bench.scenarios import alert_latency, idle_memory, recovery, series_rates, snapshot_cost, two_workers
@@ -71,6 +71,10 @@ def _measure(plan: Plan, known: results.Results) -> None:
     if STAGES in plan.chosen:
         section = results.Section(STAGES, stages.TITLE, stages.ABOUT)
         stages.measure_into(section, min(plan.knobs.events, STAGES_EVENTS_MAX))
+        _keep(section, plan, known)
+    if structure.NAME in plan.chosen:
+        section = results.Section(structure.NAME, structure.TITLE, structure.ABOUT)
+        structure.measure_into(section, min(plan.knobs.events, STAGES_EVENTS_MAX))
         _keep(section, plan, known)
     contenders = [it for it in contest.CONTENDERS if it.name in plan.chosen]
     scenarios = [it for it in SCENARIOS if it.NAME in plan.chosen]
@@ -127,7 +131,9 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _names() -> frozenset[str]:
-    return frozenset({STAGES, *(it.name for it in contest.CONTENDERS), *(it.NAME for it in SCENARIOS)})
+    return frozenset(
+        {STAGES, structure.NAME, *(it.name for it in contest.CONTENDERS), *(it.NAME for it in SCENARIOS)}
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,7 +16,7 @@ ROOT: Final = Path(__file__).parents[1]
 PYTHON: Final = Path(sys.executable)
 PEERS_PYTHON: Final = ROOT / ".venv-bench" / "bin" / "python"
 OWN: Final = ("aiokafka", "confluent-kafka", "faust-streaming", "msgspec", "numba", "numpy", "river")
-PEERS: Final = ("bytewax", "confluent-kafka", "pathway", "quixstreams", "river")
+PEERS: Final = ("bytewax", "confluent-kafka", "genson", "pathway", "quixstreams", "river")
 POM: Final = ROOT / "bench" / "kafka-streams" / "pom.xml"
 
 

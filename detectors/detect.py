@@ -24,9 +24,11 @@ from detectors.followers import Followers
 from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
 from detectors.outputs import Destination, Output
+from detectors.parts import volume_keys
 from detectors.peers import Peers
 from detectors.pending import Pending
 from detectors.record_schemas import RecordSchemas
+from detectors.record_windows import Ended
 from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
 from detectors.samples import (
     NEVER,
@@ -35,8 +37,10 @@ from detectors.samples import (
     SCHEMA_COLUMNS,
     VALUE_COLUMNS,
     Field,
+    Key,
     Mark,
     SampleBatch,
+    encode_key,
 )
 from detectors.series import Signal, shard_of
 from detectors.settings import Settings
@@ -44,12 +48,14 @@ from detectors.stage import Count
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 9
+FORMAT: Final = 10
 MARK_EVERY_MS: Final = 1000
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
 Columns = dict[str, npt.NDArray[Any]]
+_WINDOWS: Final = -1
+"""The source of rows that are made here, as the volume of a window of payloads."""
 _NO_ROWS: Final[Records] = np.zeros(0, ROW)
 
 
@@ -242,7 +248,8 @@ class Detect:
 
     def _apply(self, rows_ms: int, timers_ms: int) -> None:
         """Apply every pending row before `rows_ms` and run every timer before `timers_ms`, in order."""
-        rows = self._pending.take(rows_ms, self._ranked())
+        self._count_payloads(rows_ms)
+        rows = self._pending.take(rows_ms, [*self._ranked(), _WINDOWS])
         left = rows
         while (first := self._peers.due_at(left)) < len(left):
             at_ms = int(left["order_ms"][first])
@@ -253,11 +260,39 @@ class Detect:
         self._fold(left, timers_ms)
         for told in self._declared.apply(rows_ms, self._sources, self._followers.key):
             self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
-        for told in self._records.apply(rows_ms, self._ranked(), self._sources, self._followers.key):
-            self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
         if self._errors:
             for serial in rows["error"][rows["error"] > 0].tolist():
                 del self._errors[serial]
+
+    def _count_payloads(self, rows_ms: int) -> None:
+        """Judge the payloads before `rows_ms`; the volume of each window that ends is a row of its own."""
+        for told in self._records.apply(rows_ms, self._ranked(), self._sources, self._followers.key):
+            self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
+        if ended := self._records.take_ended():
+            self._pending.add(_WINDOWS, self._volumes(ended))
+
+    def _volumes(self, ended: list[Ended]) -> Records:
+        """Records and bytes of windows, as rows of the series that follow them."""
+        keys = [key for it in ended for key in volume_keys(self._followers.key(it.place).labels)]
+        rows = np.zeros(len(keys), ROW)
+        rows["follower"] = self._made_places(keys)
+        for name in ("source", "offset"):
+            rows[name] = np.repeat([getattr(it, name) for it in ended], 2)
+        rows["time_ms"] = rows["order_ms"] = np.repeat([it.end_ms - 1 for it in ended], 2)
+        rows["value"] = [amount for it in ended for amount in (it.records, it.bytes)]
+        rows = rows[rows["follower"] != UNKNOWN]
+        return rows[np.argsort(rows["order_ms"], kind="stable")]
+
+    def _made_places(self, keys: list[Key]) -> npt.NDArray[np.int32]:
+        """The followers of keys that come from no batch; UNKNOWN for those that the cap keeps out."""
+        idents = b"".join(key.ident for key in keys)
+        places = self._followers.find(idents)
+        if (places == UNKNOWN).any():
+            kinds = bytes(key.follower_kind for key in keys)
+            new = self._followers.add(idents, kinds, self._watermarks.rows_ms, places)
+            self._followers.name(places[new], [encode_key(keys[number]) for number in new.tolist()])
+            self._counts["series_refused",] += int((places == UNKNOWN).sum())
+        return places
 
     def _fold(self, rows: Records, timers_ms: int) -> None:
         for findings in self._followers.fold(rows, timers_ms):

@@ -17,13 +17,13 @@ from detectors.novelty import CHANCES_MIN, confidence, is_gone, is_new, log_p_of
 from detectors.record_blocks import Block, Elements, Seen, by_element, lacking
 from detectors.record_maps import fold_maps, folded_seen
 from detectors.record_paths import ROOT, is_inside
+from detectors.record_renames import ADDED, REMOVED, Found, with_renames
 from detectors.samples import ABSENT, Element
 from detectors.structure import (
     CHANCES_MAX,
     PATHS_MAX,
     Evidence,
     PathState,
-    Place,
     Structure,
     is_field,
     opener_of,
@@ -33,19 +33,7 @@ GAPS: Final = 3.0
 NEARLY_ALL: Final = 0.99
 NESTED: Final = frozenset({"object", "array"})
 NULL: Final = "null"
-
-
-class Found(NamedTuple):
-    """One change: what it is called, where, from what to what, in which share of the records since its first, and where those lie."""
-
-    change: str
-    path: str
-    from_: str | None
-    to: str | None
-    share: float
-    confidence: float
-    first: Place
-    last: Place
+NOWHERE: Final = (-1, -1)
 
 
 class _Look(NamedTuple):
@@ -76,7 +64,7 @@ class Judge:
         structure.first_ms = structure.first_ms or self._block.first_ms
         structure.last_ms = self._block.last_ms
         fold_maps(structure)
-        return found
+        return with_renames(found, structure)
 
     def _known(self, element: Element) -> float:
         """How many records had an object or array at a path before the block."""
@@ -115,7 +103,7 @@ class Judge:
         if ABSENT in state.known:
             state.gone = False
             return state
-        evidence = Evidence(state.missing, 0.0, 0.0, (-1, -1), (-1, -1))
+        evidence = Evidence(state.missing, 0.0, 0.0, NOWHERE, NOWHERE)
         back = PathState(known={}, fresh={}, gap=state.missing)
         back.new = evidence if state.missing >= CHANCES_MIN else None
         self._structure.paths[look.path] = back
@@ -130,7 +118,7 @@ class Judge:
         state = structure.paths[look.path] = PathState(known={}, fresh={})
         before = 0.0 if look.path == ROOT else self._before.get(opener_of(look.path), 0.0)
         if is_field(look.path) and before >= CHANCES_MIN:
-            state.new = Evidence(before, 0.0, 0.0, (-1, -1), (-1, -1))
+            state.new = Evidence(before, 0.0, 0.0, NOWHERE, NOWHERE)
             parent = opener_of(look.path)[0]
             structure.late[parent] = structure.late.get(parent, 0) + 1
         return state
@@ -144,7 +132,7 @@ class Judge:
         if is_new(evidence.before, evidence.since, evidence.times):
             to = _types(state.known) or NULL
             self._accept(state, evidence)
-            return [_found("field_added", look.path, None, to, evidence)]
+            return [_found(ADDED, look.path, None, to, evidence)]
         if evidence.since > evidence.before:
             self._accept(state, evidence)
         return []
@@ -168,10 +156,10 @@ class Judge:
             and ABSENT not in state.known
         ):
             traits[ABSENT] = self._absence(look, missing, lacks)
-        kinds = sorted(traits.keys() | state.fresh.keys())
+        kinds = sorted((traits.keys() - state.known.keys()) | state.fresh.keys())
         changes = [self._trait(look, state, kind, traits.get(kind)) for kind in kinds]
         found = [change for change in changes if change is not None]
-        if ABSENT in state.known and not state.gone and not look.had:
+        if is_field(look.path) and ABSENT in state.known and not state.gone and not look.had:
             found += self._vanished(look, state)
         return found
 
@@ -192,7 +180,7 @@ class Judge:
         chances = look.chances if kind == ABSENT else look.had
         if evidence is None:
             before = state.chances if kind == ABSENT else state.had
-            evidence = state.fresh[kind] = Evidence(before, 0.0, 0.0, (-1, -1), (-1, -1))
+            evidence = state.fresh[kind] = Evidence(before, 0.0, 0.0, NOWHERE, NOWHERE)
         self._gather(evidence, chances, seen.count if seen else 0, seen)
         if is_new(evidence.before, evidence.since, evidence.times):
             return self._changed(look.path, state, kind, evidence)
@@ -215,7 +203,7 @@ class Judge:
                 state.gone = True
             else:
                 state.known[ABSENT] = evidence.times
-            return _found("field_removed", path, before, None, evidence)
+            return _found(REMOVED, path, before, None, evidence)
         if kind == NULL:
             state.known[NULL] = evidence.times
             return _found("nullability_changed", path, "required", "nullable", evidence)
@@ -226,15 +214,15 @@ class Judge:
         return _found("nesting_changed" if nesting else "type_changed", path, before, kind, evidence)
 
     def _vanished(self, look: _Look, state: PathState) -> list[Found]:
-        missing = state.missing + look.chances
-        if missing <= GAPS * state.gap or not is_gone(state.chances, state.had, missing):
+        before, missing = state.chances - state.missing, state.missing + look.chances
+        if missing <= GAPS * state.gap or not is_gone(before, state.had, missing):
             return []
         state.gone = True
         opener = self._seen[opener_of(look.path)]
-        first = state.missed if state.missing else opener.first_place
-        sure = confidence(log_p_of_gone(state.chances, state.had, missing))
-        before = _types(state.known) or NULL
-        return [Found("field_removed", look.path, before, None, 1.0, sure, first, opener.last_place)]
+        first = opener.first_place if state.missed == NOWHERE else state.missed
+        sure = confidence(log_p_of_gone(before, state.had, missing))
+        was = _types(state.known) or NULL
+        return [Found(REMOVED, look.path, was, None, 1.0, sure, first, opener.last_place)]
 
     def _gather(self, evidence: Evidence, chances: int, times: int, seen: Seen | None) -> None:
         """Evidence begins with the first record that shows it."""
@@ -248,28 +236,31 @@ class Judge:
         evidence.times += times
 
     def _learn(self, look: _Look, state: PathState) -> None:
-        if state.gone or not look.had:
+        state.chances += look.chances
+        if ABSENT in state.known:
+            state.known[ABSENT] += look.chances - look.had
+        seen = _merged(look.kinds)
+        if seen is None:
             opener = self._seen.get(opener_of(look.path))
-            if not state.missing and opener:
+            if state.missed == NOWHERE and opener:
                 state.missed = opener.first_place
             state.missing += look.chances
             return
-        state.gap = max(state.gap, state.missing)
         self._count(look, state)
-        state.missing = 0.0
+        each = look.chances / self._block.size
+        state.gap = max(state.gap, state.missing + each * seen.first)
+        state.missing, state.missed = each * (self._block.size - 1 - seen.last), NOWHERE
         if state.chances > CHANCES_MAX:
             state.halve()
 
     def _count(self, look: _Look, state: PathState) -> None:
-        began = not state.chances
-        missing = state.missing + look.chances - look.had
-        state.chances += state.missing + look.chances
+        began = not state.had
         state.had += look.had
         for kind, seen in look.kinds.items():
             if kind in state.known or (kind != ABSENT and (began or not self._is_news(state, kind))):
-                state.known[kind] = state.known.get(kind, 0.0) + seen.count
-        lacks = look.kinds.get(ABSENT)
-        if ABSENT in state.known or (began and (missing or lacks)):
+                state.known[kind] = state.known.get(kind, 0.0) + (seen.count if kind != ABSENT else 0)
+        missing = look.chances - look.had
+        if began and (missing or ABSENT in look.kinds):
             state.known[ABSENT] = state.known.get(ABSENT, 0.0) + missing
 
 

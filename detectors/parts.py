@@ -60,6 +60,12 @@ def measured(labels: Labels, measure: str) -> Labels:
     return tuple(sorted((*labels, ("measure", measure))))
 
 
+def volume_keys(labels: Labels) -> tuple[Key, Key]:
+    """The keys of how many records, and how many bytes, come in a window."""
+    records, size = (Key(Signal.VOLUME, measured(labels, unit), unit) for unit in ("records", "bytes"))
+    return records, size
+
+
 class Tunings:
     """The settings that are in use, as TUNED records; a follower names those of each of its parts by number.
 

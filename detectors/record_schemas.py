@@ -1,7 +1,7 @@
-"""Record schemas: what payloads look like, learned series by series, and verdicts on what changes in it."""
+"""Record schemas: what payloads look like, learned series by series, and verdicts on what changes in it; and how many there are."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 from detectors.core.layout import Records
 from detectors.declared import Told
-from detectors.drift import Found, Judge
+from detectors.drift import Judge
 from detectors.episodes import QUIET_MS
 from detectors.pending import Pending
 from detectors.record_blocks import Block, Blocks, Closed, Elements
+from detectors.record_renames import Found
+from detectors.record_windows import Ended, RecordWindows
 from detectors.reports import Followed, Position, source_positions
 from detectors.samples import Key, ShapeTable
 from detectors.series import Signal
@@ -24,6 +26,8 @@ UNIT: Final = "paths"
 CHUNKS: Final = 16
 SHAPES_MAX: Final = 20_000
 """Shapes remembered before those that nothing waits for are forgotten."""
+SHAPES_STORED_MAX: Final = 500
+"""The same when state is stored: to look through all that waits takes longer than to store some more."""
 
 Sources = Sequence[tuple[str, int]]
 
@@ -34,6 +38,8 @@ class RecordSchemas:
     def __init__(self, window_ms: int) -> None:
         self._structures: dict[int, Structure] = {}
         self._blocks = Blocks(window_ms)
+        self._windows = RecordWindows(window_ms)
+        self._ended: list[Ended] = []
         self._pending = Pending()
         self._shapes: dict[int, Elements] = {}
         self._dirty = set(range(CHUNKS))
@@ -70,6 +76,7 @@ class RecordSchemas:
     ) -> Iterator[Told]:
         """Count every payload before `before_ms`, and judge the blocks that end."""
         rows = self._pending.take(before_ms, ranked)
+        self._ended += self._windows.take(rows, before_ms)
         for closed in self._blocks.take(rows, before_ms):
             structure = self._structures.setdefault(closed.place, Structure(paths={}, folded=[], late={}))
             self._dirty.add(closed.place % CHUNKS)
@@ -100,6 +107,11 @@ class RecordSchemas:
         wanted = self._blocks.idents() | set(self._pending.runs().tolist())
         self._shapes = {ident: self._shapes[ident] for ident in sorted(wanted)}
 
+    def take_ended(self) -> list[Ended]:
+        """The windows that have ended since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
+
     def take_refused(self) -> int:
         """Paths that were met since the last call and not followed."""
         refused, self._refused = self._refused, 0
@@ -109,6 +121,7 @@ class RecordSchemas:
         """The follower at `place` was given up."""
         self._structures.pop(place, None)
         self._blocks.forget(place)
+        self._windows.forget(place)
         self._dirty.add(place % CHUNKS)
 
     def followed(self, place: int, key: Key) -> list[Followed]:
@@ -133,9 +146,12 @@ class RecordSchemas:
         return self._chunks(sorted(dirty))
 
     def _chunks(self, numbers: Iterable[int]) -> dict[str, bytes]:
-        self._forget_shapes()
+        if len(self._shapes) > SHAPES_STORED_MAX:
+            self._forget_shapes()
         encode = msgspec.msgpack.encode
-        chunks = {"records": encode((self._pending.dump(), self._blocks.dump(), self._shapes))}
+        chunks = {
+            "records": encode((self._pending.dump(), self._blocks.dump(), self._shapes, self._windows.dump()))
+        }
         for number in numbers:
             own = {place: it for place, it in sorted(self._structures.items()) if place % CHUNKS == number}
             chunks[f"records-{number}"] = encode(own)
@@ -143,17 +159,20 @@ class RecordSchemas:
 
     def load(self, chunks: dict[str, bytes]) -> None:
         """Take over a dumped state."""
-        pending, blocks, self._shapes = _head.decode(chunks["records"])
+        pending, blocks, self._shapes, windows = _head.decode(chunks["records"])
         self._pending = Pending()
         self._pending.load(pending)
         self._blocks.load(blocks)
+        self._windows.load(windows)
         self._structures = {}
         for number in range(CHUNKS):
             self._structures |= _structures.decode(chunks[f"records-{number}"])
         self._dirty = set(range(CHUNKS))
 
 
-_head = msgspec.msgpack.Decoder(tuple[list[tuple[int, bytes]], dict[int, Block], dict[int, Elements]])
+_head = msgspec.msgpack.Decoder(
+    tuple[list[tuple[int, bytes]], dict[int, Block], dict[int, Elements], dict[int, Any]]
+)
 _structures = msgspec.msgpack.Decoder(dict[int, Structure])
 
 

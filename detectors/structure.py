@@ -40,7 +40,7 @@ class PathState(msgspec.Struct, array_like=True):
     """What is known of one path.
 
     `chances` are the records in which its parent was there, `had` those in which it was; `missing` are the chances since it was
-    last there, from the record `missed`, and `gap` the most there were between two records with it. A path that is `new` waits to become known.
+    last there, `missed` the first record of a block that lacked it all along, and `gap` the most chances there were between two records with it. A path that is `new` waits to become known.
     """
 
     chances: float = 0.0

@@ -197,6 +197,8 @@ def _difference(change: SchemaChange) -> str:
             return f"field {change.path} ({change.from_}) was removed"
         case "type_changed":
             return f"field {change.path} changed its type from {change.from_} to {change.to}"
+        case "renamed":
+            return f"field {change.from_} seems to be called {change.to} now"
         case "nesting_changed":
             return f"field {change.path} changed its nesting from {change.from_} to {change.to}"
     return f"field {change.path} went from {change.from_} to {change.to}"

@@ -3,20 +3,23 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from detectors.samples import NEVER, Key
 from detectors.series import Signal
 from stream.formats import times
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, UnreadableError, explain
-from stream.formats.decoding import decode_all
+from stream.formats.decoding import Decoded, decode_all
 from stream.formats.limits import Guard, Limits
 from stream.formats.shapes import Shapes
-from stream.formats.table import Memo, Table
+from stream.formats.table import Memo, Slots, Table
 from stream.formats.times import TIME_MS_MAX, epoch_ms
+from stream.formats.values import Values
 
 TOPIC: Final = "topic"
 _SECONDS_MAX, _MS_MAX, _MICROSECONDS_MAX = 10**11, 10**14, 10**17
@@ -35,62 +38,80 @@ class RecordSource(msgspec.Struct, frozen=True):
     labels: tuple[tuple[str, FieldPath], ...] = ()
 
 
+class _Item(NamedTuple):
+    """What is kept of a record: the number of its shape, and what stands where its time and labels should."""
+
+    shape: int
+    time: Any
+    labels: tuple[str, ...]
+
+
 class Records:
     """Reads records: a row in `payloads` each."""
 
     def __init__(self, topic: str, source: RecordSource, limits: Limits, caps: Caps, shards: int) -> None:
         self._topic, self._source, self._caps = topic, source, caps
         self._guard = Guard(limits)
-        self._decode = msgspec.json.Decoder(dict[str, Any]).decode
+        self._json = msgspec.json.Decoder(dict[str, Any]).decode
         self._shapes = Shapes(caps)
         self._series = Memo(self._key, shards)
+        self._label_paths = [path for _, path in source.labels]
 
     def read(self, values: Sequence[bytes | None], kafka_ms: Sequence[int] = ()) -> Table:
         """The rows of a fetched batch; `kafka_ms` are the records' Kafka timestamps, 0 or less when unknown."""
         if self._shapes.full:
             self._shapes.forget()
+        values = Values.of(values)
+        plain = not self._source.event_time and not self._label_paths
+        batch = decode_all(values, self._guard, self._plain if plain else self._item, _refuse)
         table = Table(len(values))
-        batch = decode_all(values, self._guard, self._decode, _refuse)
-        table.dead, records, items = batch.dead, batch.records, batch.items
-        table.times = self._times(table, records, items, kafka_ms)
-        sizes = [len(value or b"") for value in values]
-        table.payloads.record = records
-        table.payloads.key = self._keys(table, items)
-        table.payloads.shape = list(map(self._shapes.root, items))
-        table.payloads.size = [sizes[record] for record in records]
+        table.dead = batch.dead
+        table.times = self._times(table, batch, np.asarray(kafka_ms, np.int64))
+        slots = table.slots(self._series)
+        rows = table.payloads
+        rows.record = batch.records
+        rows.key = (
+            [slots[item.labels] for item in batch.items] if not plain else self._same(slots, len(batch.items))
+        )
+        rows.shape = [item.shape for item in batch.items] if not plain else batch.items
+        rows.size = values.sizes[batch.records].tolist()
         table.shapes = self._shapes
         return table
 
-    def _keys(self, table: Table, items: list[dict[str, Any]]) -> list[int]:
-        slots = table.slots(self._series)
-        if not self._source.labels:
-            return [slots[()]] * len(items) if items else []
-        labels = [[_label(_at(item, path)) for item in items] for _, path in self._source.labels]
-        return [slots[ident] for ident in zip(*labels, strict=True)]
+    def _plain(self, value: bytes) -> Any:
+        """The number of a record's shape: all that is kept where neither time nor labels stand in it."""
+        return self._shapes.root(self._json(value))
+
+    def _item(self, value: bytes) -> Any:
+        record = self._json(value)
+        labels = tuple([_label(_at(record, path)) for path in self._label_paths])
+        path = self._source.event_time
+        return _Item(self._shapes.root(record), _at(record, path) if path else None, labels)
+
+    def _same(self, slots: Slots, count: int) -> list[int]:
+        return [slots[()]] * count if count else []
 
     def _key(self, *values: str) -> Key:
         named = [(name, value) for (name, _), value in zip(self._source.labels, values, strict=False)]
         return Key(Signal.SCHEMA, self._caps.labels([(TOPIC, self._topic)], named))
 
-    def _times(
-        self, table: Table, records: list[int], items: list[dict[str, Any]], kafka_ms: Sequence[int]
-    ) -> list[int]:
+    def _times(self, table: Table, batch: Decoded[Any], kafka_ms: NDArray[np.int64]) -> NDArray[np.int64]:
         """The event time of each record, and the broker's where it says none that can be read."""
-        stamps = [int(stamp) for stamp in kafka_ms]
-        found = [NEVER] * len(stamps)
-        path = self._source.event_time
-        missing = 0
-        for record, item in zip(records, items, strict=True):
-            time_ms = read_ms(_at(item, path)) if path else None
-            if time_ms is None:
-                missing += 1
-                time_ms = stamps[record]
-            if time_ms > 0:
-                found[record] = time_ms
-            else:
-                table.dead[record] = UnreadableError(DeadReason.NO_TIME, _no_time(path))
-        if path and missing:
+        found = np.where(kafka_ms > 0, kafka_ms, NEVER)
+        path, missing = self._source.event_time, 0
+        if path:
+            for record, item in zip(batch.records, batch.items, strict=True):
+                time_ms = read_ms(item.time)
+                if time_ms is None:
+                    missing += 1
+                else:
+                    found[record] = time_ms
+        if missing:
             self._caps.counts["event_time_missing",] += missing
+        present = np.array(batch.records, np.int64)
+        for record in present[found[present] == NEVER].tolist():
+            table.dead[record] = UnreadableError(DeadReason.NO_TIME, _no_time(path))
+        found[np.delete(np.arange(len(found)), present)] = NEVER
         return found
 
 

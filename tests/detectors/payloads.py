@@ -25,6 +25,7 @@ def ordinary(chance: random.Random) -> Record:
         "items": [{"sku": f"s{chance.randrange(99)}", "price": chance.choice([5, 7.25])} for _ in range(chance.randrange(1, 3))],
         "total": chance.choice([10, 12.5]),
         "paid": chance.random() < 0.5,
+        "tags": ["a"] * chance.randrange(3),
         "note": "hello" if chance.random() < 0.7 else None,
     }  # fmt: skip
     if chance.random() < 0.1:

@@ -20,7 +20,9 @@ import pytest
 from detectors.samples import SampleBatch
 from detectors.settings import Settings
 from detectors.verdicts import AnomalyBatch
+from stream.formats import Reading
 from stream.formats.dead import DeadReason
+from stream.formats.records import RecordSource
 from stream.snapshots import SnapshotError, SnapshotLog, SnapshotWriter
 from stream.sources import Place
 from tests.fuzz.mutation import Mutator, mutated
@@ -46,7 +48,13 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
         "job": {"name": NEIGHBOUR},
     },
     "metrics": {"name": NEIGHBOUR, "value": 1, "time": NOW_MS},
+    "records": {"name": NEIGHBOUR, "value": 1, "at": NOW_MS},
 }
+READINGS: Final[dict[str, Reading]] = {"records": RecordSource(("at",), (("name", ("name",)),))}
+RECORDS: Final = (
+    {"name": "a", "at": "2026-05-28T20:26:40Z", "value": 1.5, "by": {"user_123": {"n": 1}}, "tags": ["x", None]},
+    {"name": 7, "at": NOW_MS, "items": [{"sku": "a", "price": 1}, {"sku": "b"}], "nested": {"a": {"b": {"c": [[1], []]}}}},
+)  # fmt: skip
 EVENTS: Final = (
     {"pipeline": "orders", "task": "load", "state": "failed", "time": "2026-05-28T20:26:40Z", "run_id": "7", "error": "e"},
     {
@@ -69,19 +77,22 @@ METRICS: Final = (
 def seeds(name: str) -> list[bytes]:
     """Good records of a format; of OpenLineage published and recorded ones that are not large."""
     if name != "openlineage":
-        return [json.dumps(record).encode() for record in (EVENTS if name == "events" else METRICS)]
+        return [
+            json.dumps(record).encode()
+            for record in {"events": EVENTS, "metrics": METRICS, "records": RECORDS}[name]
+        ]
     published = [path.read_bytes() for path in sorted((FIXTURES / "openlineage").glob("*.json"))]
     lines = (FIXTURES / "tools" / "ol_airflow.jsonl").read_text().splitlines()
     recorded = [json.dumps(json.loads(line)["value"]).encode() for line in lines]
     return [value for value in (*published, *recorded) if len(value) < 20_000]
 
 
-class Reading:
+class Reader:
     """Reads batches of one format between good neighbours, and checks what came of each."""
 
     def __init__(self, name: str) -> None:
         self._place = Place("t", 0)
-        self._process = InOneProcess({"t": name}, {"t": 1}, Settings(), shards=2)
+        self._process = InOneProcess({"t": READINGS.get(name, name)}, {"t": 1}, Settings(), shards=2)
         self._good = json.dumps(GOOD[name]).encode()
         self._offset = self._read = self._neighbours = 0
 
@@ -110,7 +121,7 @@ class Reading:
 
 def fuzz_format(name: str, chunk: int) -> int:
     """Read one chunk of mutated records; returns how many."""
-    mutator, reading = Mutator(seeds(name), chunk), Reading(name)
+    mutator, reading = Mutator(seeds(name), chunk), Reader(name)
     batches = [[mutator.record() for _ in range(BATCH)] for _ in range(CHUNK // BATCH)]
     try:
         for batch in batches:
@@ -124,7 +135,7 @@ def fuzz_format(name: str, chunk: int) -> int:
 def _culprit(name: str, batches: list[list[bytes]]) -> bytes:
     """The record that fails when it is read alone, if it is one alone."""
     for value in (value for batch in batches for value in batch):
-        reading = Reading(name)
+        reading = Reader(name)
         try:
             reading.batch([value])
             reading.end()
@@ -165,7 +176,7 @@ def test_no_mutated_record_crashes_a_reader_or_touches_a_neighbour(name: str) ->
 def test_no_record_that_has_broken_readers_before_breaks_this_one(name: str) -> None:
     good = json.dumps({**GOOD[name], "name": "other", "pipeline": "other", "job": {"name": "other"}}).encode()
     for value in records(good):
-        reading = Reading(name)
+        reading = Reader(name)
         reading.batch([value])
         reading.end()
 
@@ -175,7 +186,7 @@ def test_a_million_fields_of_nonsense_leave_memory_alone() -> None:
         fuzz_format(name, 0)
     before_mb = _size_mb()
     for name in GOOD:
-        reading = Reading(name)
+        reading = Reader(name)
         for _ in range(20):
             reading.batch([b'{"a":' + b"[" * 500_000, b'{"a":1' + b',"b":2' * 150_000 + b"}"])
         reading.end()

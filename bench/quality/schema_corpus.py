@@ -1,0 +1,257 @@
+"""The corpus of schema changes: labelled streams of records, in most of which the schema changes once, and in others it does not.
+
+Each scenario is a stream of JSON records from one topic, made from its name and a seed. A change has a kind and a path as the alert contract
+has them; it comes after `KNOWN` records, in all records from there on, in a tenth or in a hundredth of them.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+KNOWN: Final = 6_000
+CHANGED: Final = 10_000
+SHARES: Final = (1.0, 0.1, 0.01)
+Record = dict[str, Any]
+Change = Callable[[Record, random.Random], Any]
+
+
+class Expected(NamedTuple):
+    """What has to be said: what changed, and where."""
+
+    change: str
+    path: str
+
+
+class Scenario(NamedTuple):
+    """A stream; with nothing `expected` it is harmless. `ordinary` makes a record, and `change` alters those that have changed."""
+
+    name: str
+    expected: Expected | None
+    share: float
+    ordinary: Callable[[int, random.Random], Record]
+    change: Change
+
+    def records(self, known: int = KNOWN, changed: int = CHANGED, seed: int = 1) -> Iterator[Record]:
+        """The records in their order."""
+        chance = random.Random(f"{seed}/{self.name}/{self.share}")
+        for number in range(known + changed):
+            record = self.ordinary(number, chance)
+            if number >= known and chance.random() < self.share:
+                self.change(record, chance)
+            yield record
+
+
+def order(number: int, chance: random.Random) -> Record:
+    """An order: nested, with arrays, an optional field, a nullable one, and a map."""
+    record: Record = {
+        "order_id": 100_000 + number,
+        "created_at": f"2026-03-{1 + number % 28:02}T10:{number % 60:02}:00Z",
+        "status": chance.choice(["new", "paid", "paid", "sent"]),
+        "customer": {
+            "id": chance.randrange(10_000),
+            "email": f"c{chance.randrange(10_000)}@example.org",
+            "address": {"street": "Main Street 1", "zip": f"{chance.randrange(100_000):05}", "country": chance.choice(["de", "fr"])},
+        },
+        "items": [_item(chance) for _ in range(chance.randrange(1, 4))],
+        "total": round(chance.lognormvariate(3.5, 0.8), 2),
+        "tax_rate": chance.choice([0.07, 0.19]),
+        "paid": chance.random() < 0.5,
+        "note": chance.choice([None, None, "gift"]),
+        "tags": ["a"] * chance.randrange(3),
+        "stock": {f"warehouse_{chance.randrange(100, 999)}": {"left": chance.randrange(50)} for _ in range(2)},
+    }  # fmt: skip
+    if chance.random() < 0.05:
+        record["coupon"] = {"code": "SPRING", "percent": 10}
+    return record
+
+
+def _item(chance: random.Random) -> Record:
+    item: Record = {
+        "sku": f"sku-{chance.randrange(500)}",
+        "quantity": chance.randrange(1, 5),
+        "price": chance.choice([5, 7.5, 12.25]),
+    }
+    if chance.random() < 0.3:
+        item["discount"] = 0.5
+    return item
+
+
+def flat(number: int, chance: random.Random) -> Record:
+    """A reading of 20 fields, as a sensor sends it."""
+    return {"sensor": f"s{chance.randrange(200)}", "at": 1_780_000_000_000 + number, "ok": True, **{
+        f"value_{place:02}": round(chance.gauss(place, 1), 3) if place % 2 else chance.randrange(100) for place in range(17)
+    }}  # fmt: skip
+
+
+def put(path: str, value: Any) -> Change:
+    """Set a field; `value` may be made from the one before and chance."""
+    *outer, name = path.split(".")
+
+    def change(record: Record, chance: random.Random) -> None:
+        inner = _inside(record, outer)
+        inner[name] = value(inner.get(name), chance) if callable(value) else value
+
+    return change
+
+
+def drop(path: str) -> Change:
+    """Leave a field out."""
+    *outer, name = path.split(".")
+    return lambda record, _: _inside(record, outer).pop(name, None)
+
+
+def each_item(change: Change) -> Change:
+    """The same in every item of an order."""
+    return lambda record, chance: [change(item, chance) for item in record["items"]]
+
+
+def rename(old: str, new: str) -> Change:
+    """Another name for a field."""
+
+    def change(record: Record, _: random.Random) -> None:
+        *outer, name = old.split(".")
+        value = _inside(record, outer).pop(name)
+        *outer, name = new.split(".")
+        _inside(record, outer)[name] = value
+
+    return change
+
+
+def _inside(record: Record, path: list[str]) -> Record:
+    for name in path:
+        record = record[name]
+    return record
+
+
+CHANGES: Final[tuple[tuple[str, str, str, Callable[[int, random.Random], Record], Change], ...]] = (
+    ("a new field", "field_added", "channel", order, put("channel", "web")),
+    ("a new nested field", "field_added", "customer.address.state", order, put("customer.address.state", "BE")),
+    ("a new field of items", "field_added", "items[].weight", order, each_item(put("weight", 1.5))),
+    ("a new object", "field_added", "shipping", order, put("shipping", {"carrier": "x", "eta": None})),
+    ("a new array", "field_added", "refunds", order, put("refunds", [])),
+    ("a new field of a map's values", "field_added", "stock{*}.reserved", order, lambda it, _: [v.update(reserved=1) for v in it["stock"].values()]),
+    ("one more sensor value", "field_added", "value_17", flat, put("value_17", 1)),
+    ("a field goes", "field_removed", "paid", order, drop("paid")),
+    ("a nested field goes", "field_removed", "customer.address.zip", order, drop("customer.address.zip")),
+    ("a field of items goes", "field_removed", "items[].sku", order, each_item(drop("sku"))),
+    ("an object goes", "field_removed", "customer", order, drop("customer")),
+    ("a sensor value goes", "field_removed", "value_03", flat, drop("value_03")),
+    ("an id becomes text", "type_changed", "order_id", order, put("order_id", lambda was, _: str(was))),
+    ("a number becomes text", "type_changed", "total", order, put("total", lambda was, _: f"{was:.2f}")),
+    ("a flag becomes a number", "type_changed", "paid", order, put("paid", lambda was, _: int(was))),
+    ("a nested id becomes text", "type_changed", "customer.id", order, put("customer.id", lambda was, _: f"c-{was}")),
+    ("a quantity of items becomes text", "type_changed", "items[].quantity", order, each_item(put("quantity", lambda was, _: str(was)))),
+    ("tags become numbers", "type_changed", "tags[]", order, put("tags", [1, 2])),
+    ("whole numbers get fractions", "type_changed", "value_04", flat, put("value_04", lambda was, _: was + 0.5)),
+    ("null where none was", "nullability_changed", "status", order, put("status", None)),
+    ("nested null where none was", "nullability_changed", "customer.email", order, put("customer.email", None)),
+    ("null in items", "nullability_changed", "items[].price", order, each_item(put("price", None))),
+    ("an object is null", "nullability_changed", "customer.address", order, put("customer.address", None)),
+    ("an object becomes text", "nesting_changed", "customer.address", order, put("customer.address", "Main Street 1, 10115")),
+    ("text becomes an object", "nesting_changed", "status", order, put("status", lambda was, _: {"code": was})),
+    ("an object becomes an array", "nesting_changed", "customer", order, put("customer", lambda was, _: [was])),
+    ("a field has another name", "renamed", "order_id", order, rename("order_id", "orderId")),
+    ("a nested field has another name", "renamed", "customer.address.zip", order, rename("customer.address.zip", "customer.address.zip_code")),
+    ("an object has another name", "renamed", "customer", order, rename("customer", "client")),
+    ("a field moves into an object", "nesting_changed", "paid", order, rename("paid", "customer.paid")),
+    ("items become plain", "nesting_changed", "items[]", order, put("items", ["sku-1"])),
+)  # fmt: skip
+"""Name, kind, path, records and alteration of each change; each comes at every one of `SHARES`."""
+
+GONE: Final = (
+    Scenario("an optional field vanishes", Expected("field_removed", "coupon"), 1.0, order, drop("coupon")),
+)
+"""Changes that there are at one share only."""
+
+
+def _sparse(share: float) -> Callable[[int, random.Random], Record]:
+    return lambda _, chance: {
+        "id": 1,
+        **{f"option_{place}": 1 for place in range(30) if chance.random() < share},
+    }
+
+
+def _words(number: int, chance: random.Random) -> Record:
+    words = [f"{a}{b}{c}" for a in "abcdefgh" for b in "aeiou" for c in "rstlnm"]
+    return {
+        "id": number,
+        "counts": {words[chance.randrange(1 + min(number // 50, 239))]: 1 for _ in range(3)},
+    }
+
+
+def _two_versions(number: int, chance: random.Random) -> Record:
+    record = order(number, chance)
+    if chance.random() < 0.4:
+        record |= {"version": 2, "channel": "web", "order_id": str(record["order_id"])}
+    return record
+
+
+def _bursts(number: int, chance: random.Random) -> Record:
+    record = flat(number, chance)
+    if number // 700 % 3 == 1 and chance.random() < 0.5:
+        record["error"] = None if chance.random() < 0.1 else "out of range"
+    return record
+
+
+def _shuffle(record: Record, chance: random.Random) -> None:
+    items = list(record.items())
+    chance.shuffle(items)
+    record.clear()
+    record.update(items)
+
+
+def _nothing(_record: Record, _chance: random.Random) -> None:
+    pass
+
+
+HARMLESS: Final[tuple[tuple[str, Callable[[int, random.Random], Record], Change], ...]] = (
+    ("nothing, nested", order, _nothing),
+    ("nothing, flat", flat, _nothing),
+    ("more nulls where there are some", order, put("note", None)),
+    ("no nulls where there were some", order, put("note", "x")),
+    ("only empty arrays", order, put("tags", [])),
+    ("longer arrays", order, put("tags", ["a"] * 50)),
+    ("arrays of no items", order, put("items", [])),
+    ("fields in another order", order, _shuffle),
+    ("fields in another order, flat", flat, _shuffle),
+    ("whole numbers written with a point", flat, put("value_04", lambda was, _: float(was))),
+    ("whole numbers among others", flat, put("value_03", 3)),
+    ("whole numbers only", order, put("total", 3)),
+    ("more of an optional field", order, put("coupon", {"code": "A", "percent": 5})),
+    ("more of an optional field of items", order, each_item(put("discount", 1.5))),
+    ("larger values", order, put("total", lambda was, _: was * 1.3)),
+    ("more of one status", order, put("status", "paid")),
+    ("longer texts", order, put("customer.email", "x" * 500)),
+    ("other keys of a map", order, lambda it, chance: it.update(stock={f"shop_{chance.randrange(10**6)}x{chance.randrange(100, 999)}_{chance.randrange(100, 999)}": {"left": 1}})),
+    ("more keys of a map", order, lambda it, _: it.update(stock={f"warehouse_{n}": {"left": 1} for n in range(100, 180)})),
+    ("an empty map", order, put("stock", {})),
+    ("no optional field of items any more but seldom", order, each_item(lambda it, chance: it.pop("discount", None) if chance.random() < 0.9 else None)),
+    ("one item each", order, lambda it, _: it.update(items=it["items"][:1])),
+    ("sparse fields, a third", _sparse(0.3), _nothing),
+    ("sparse fields, one in thirty", _sparse(0.03), _nothing),
+    ("sparse fields, one in three hundred", _sparse(0.003), _nothing),
+    ("sparse fields, one in two thousand", _sparse(0.0005), _nothing),
+    ("sparse fields get denser", _sparse(0.01), lambda it, _: it.update(option_3=1)),
+    ("a map of ever new words", _words, _nothing),
+    ("two versions all the time", _two_versions, _nothing),
+    ("fields that come in bursts", _bursts, _nothing),
+    ("one odd record in five thousand", order, lambda it, chance: it.update(order_id="x") if chance.random() < 0.0002 else None),
+    ("a rare extra field, one in five thousand", flat, lambda it, chance: it.update(debug=1) if chance.random() < 0.0002 else None),
+)  # fmt: skip
+
+
+def harmful() -> list[Scenario]:
+    """Every change at every share."""
+    return [
+        *(Scenario(name, Expected(kind, path), share, make, change) for name, kind, path, make, change in CHANGES for share in SHARES),
+        *GONE,
+    ]  # fmt: skip
+
+
+def harmless() -> list[Scenario]:
+    """The streams of which nothing may be said: each at two seeds of its own."""
+    return [
+        Scenario(f"{name}{' again' * again}", None, 1.0, make, change)
+        for name, make, change in HARMLESS
+        for again in range(3)
+    ]

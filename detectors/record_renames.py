@@ -1,0 +1,84 @@
+"""Renames: a field that goes and one that comes in the very same records are one field with another name, or in another place.
+
+What it detects: of the changes of one block, a field removed and one added that have the same types, and come with the same first and last
+record and in the same share. Two fields of one object are a rename when their names are alike, or when they are objects with the same fields inside.
+A field of the same name in another object has moved: its nesting has changed.
+
+Formula: names are compared without case, `_` and `-` by the share of characters that they have in common in the same order (Ratcliff and Obershelp,
+`difflib`); objects by the paths and types that both have of those that either has (Jaccard). Alike is a half and more. The confidence is
+that of the lesser evidence, times (1 + likeness) / 2: names prove nothing.
+
+>>> likeness("customer_id", "customerId"), likeness("paid", "colour")
+(1.0, 0.0)
+"""
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import Final, NamedTuple
+
+from detectors.record_paths import is_inside, parent_of, steps
+from detectors.structure import Place, Structure
+
+LIKENESS_MIN: Final = 0.5
+ADDED, REMOVED, RENAMED, MOVED = "field_added", "field_removed", "renamed", "nesting_changed"
+
+
+class Found(NamedTuple):
+    """One change: what it is called, where, from what to what, in which share of the records since its first, and where those lie."""
+
+    change: str
+    path: str
+    from_: str | None
+    to: str | None
+    share: float
+    confidence: float
+    first: Place
+    last: Place
+
+
+def with_renames(found: list[Found], structure: Structure) -> list[Found]:
+    """The changes of a block, with what belongs together as one; the likest first."""
+    pairs = sorted(_pairs(found, structure), key=lambda it: (-it[0], it[1].path, it[2].path))
+    for like, old, new in pairs:
+        if old in found and new in found:
+            sure = round(min(old.confidence, new.confidence) * (1 + like) / 2, 6)
+            change = RENAMED if parent_of(old.path) == parent_of(new.path) else MOVED
+            one = old._replace(change=change, from_=old.path, to=new.path, confidence=sure)
+            found = [one if it is old else it for it in found if it is not new]
+    return found
+
+
+def _pairs(found: list[Found], structure: Structure) -> Iterator[tuple[float, Found, Found]]:
+    for old in (it for it in found if it.change == REMOVED):
+        for new in (it for it in found if it.change == ADDED):
+            if old.from_ == new.to and (old.first, old.last, old.share) == (new.first, new.last, new.share):
+                like = _alike(old.path, new.path, structure)
+                if like >= LIKENESS_MIN:
+                    yield like, old, new
+
+
+def _alike(old: str, new: str, structure: Structure) -> float:
+    (*old_parent, old_name), (*new_parent, new_name) = steps(old), steps(new)
+    if old_parent != new_parent:
+        return float(old_name.lstrip(".") == new_name.lstrip("."))
+    inside, other = _inside(old, structure), _inside(new, structure)
+    same = len(inside & other) / len(inside | other) if inside and other else 0.0
+    return max(likeness(old_name, new_name), same)
+
+
+def _inside(outer: str, structure: Structure) -> set[tuple[str, str]]:
+    return {
+        (path[len(outer) :], kind)
+        for path, state in structure.paths.items()
+        if is_inside(path, outer)
+        for kind in state.types
+    }
+
+
+def likeness(one: str, other: str) -> float:
+    """How alike two names are, from 0 to 1."""
+    return SequenceMatcher(None, _plain(one), _plain(other), autojunk=False).ratio()
+
+
+def _plain(name: str) -> str:
+    return name.lower().strip('."').replace("_", "").replace("-", "")

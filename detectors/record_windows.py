@@ -1,0 +1,101 @@
+"""Windows of payloads: how many records, and how many bytes, each series has in each window of event time.
+
+The window in which a series begins says nothing of its volume, since it may have begun in its midst, and is left out. A window
+without payloads gives none: that they have ceased is for freshness to say.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from detectors.core.layout import Records
+
+
+class Ended(NamedTuple):
+    """A window of the series at `place` that is over, and its last payload (source, offset)."""
+
+    place: int
+    end_ms: int
+    records: int
+    bytes: int
+    source: int
+    offset: int
+
+
+class _Window(msgspec.Struct, array_like=True):
+    number: int
+    records: int
+    bytes: int
+    source: int
+    offset: int
+    first: bool
+
+
+class RecordWindows:
+    """The window of each series that is under way, by the place of its follower."""
+
+    def __init__(self, window_ms: int) -> None:
+        self._window_ms = window_ms
+        self._windows: dict[int, _Window] = {}
+        self._earliest = 0
+
+    def take(self, rows: Records, before_ms: int) -> list[Ended]:
+        """Count payloads in their order (ROW records whose `value` is the size), up to `before_ms`; the windows that end on the way."""
+        ended: list[Ended] = []
+        if len(rows):
+            self._count(rows, ended)
+        number = before_ms // self._window_ms
+        if self._windows and self._earliest < number:
+            for place, window in sorted(self._windows.items()):
+                if window.number < number and window.records:
+                    self._end(place, window, ended)
+            self._earliest = number
+        return ended
+
+    def _count(self, rows: Records, ended: list[Ended]) -> None:
+        by_follower = np.argsort(rows["follower"], kind="stable")
+        rows = rows[by_follower]
+        numbers = rows["order_ms"] // self._window_ms
+        starts = np.flatnonzero((np.diff(rows["follower"]) != 0) | (np.diff(numbers) != 0)) + 1
+        starts = np.append(0, starts)
+        lasts = np.append(starts[1:], len(rows)) - 1
+        sizes = np.add.reduceat(rows["value"], starts)
+        for start, last, size in zip(starts.tolist(), lasts.tolist(), sizes.tolist(), strict=True):
+            row = rows[last]
+            number = int(numbers[last])
+            window = self._window(int(row["follower"]), number, ended)
+            window.records += last - start + 1
+            window.bytes += int(size)
+            window.source, window.offset = int(row["source"]), int(row["offset"])
+            self._earliest = min(self._earliest, number)
+
+    def _window(self, place: int, number: int, ended: list[Ended]) -> _Window:
+        window = self._windows.get(place)
+        if window is None:
+            window = self._windows[place] = _Window(number, 0, 0, 0, 0, first=True)
+        elif window.number != number:
+            self._end(place, window, ended)
+            window.number = number
+        return window
+
+    def _end(self, place: int, window: _Window, ended: list[Ended]) -> None:
+        """End a window; it is empty afterwards, and waits for the series' next one."""
+        if window.records and not window.first:
+            end_ms = (window.number + 1) * self._window_ms
+            ended.append(Ended(place, end_ms, window.records, window.bytes, window.source, window.offset))
+        window.first = False
+        window.records = window.bytes = 0
+
+    def forget(self, place: int) -> None:
+        """The follower at `place` was given up."""
+        self._windows.pop(place, None)
+
+    def dump(self) -> dict[int, _Window]:
+        """The windows that are under way."""
+        return dict(sorted(self._windows.items()))
+
+    def load(self, windows: object) -> None:
+        """Take over dumped windows."""
+        self._windows = msgspec.convert(windows, dict[int, _Window])
+        self._earliest = 0

@@ -1,0 +1,44 @@
+"""The corpus of schema changes is what it says, and its streams are found or left alone; here some of each, small."""
+
+import pytest
+
+from bench.quality.plan import Plan
+from bench.quality.report import Report, page
+from bench.quality.schema_corpus import SHARES, Scenario, harmful, harmless
+from bench.quality.schema_runs import judge
+from bench.quality.schemas import NAME, measure
+
+
+def test_the_corpus_has_each_change_at_each_share_and_as_many_harmless_streams() -> None:
+    changes = harmful()
+    assert len(changes) >= 60
+    assert len(harmless()) >= len(changes)
+    assert len({(it.name, it.share) for it in changes}) == len(changes)
+    assert len({it.name for it in harmless()}) == len(harmless())
+    assert {it.share for it in changes} == set(SHARES)
+
+
+@pytest.mark.parametrize(
+    "scenario", [*harmful()[::9], *harmless()[::9]], ids=lambda it: f"{it.name}, {it.share:.0%}"
+)
+def test_a_stream_is_the_same_each_time_and_changes_where_it_says(scenario: Scenario) -> None:
+    once = list(scenario.records(50, 50))
+    assert once == list(scenario.records(50, 50))
+    assert len(once) == 100
+    assert once[:50] == list(scenario._replace(change=lambda _record, _chance: None).records(50, 0))
+
+
+@pytest.mark.parametrize("scenario", [it for it in harmful() if it.share > 0.05][::4], ids=lambda it: it.name)
+def test_a_change_is_found_with_its_kind_and_path_and_nothing_else_is_told(scenario: Scenario) -> None:
+    outcome = judge(scenario, known=1500, changed=2000)
+    assert outcome.found_after is not None
+    assert outcome.others == []
+    assert outcome.first_error is not None
+    assert 0 <= outcome.first_error < 10 / scenario.share
+
+
+def test_the_section_makes_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = measure(Plan(quick=True))
+    assert section.numbers["false"] <= 1
+    text = page(Report({NAME: section}), [NAME])
+    assert "### Harmless streams" in text
