@@ -22,7 +22,7 @@ from numba import njit
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_IMPORTED = re.compile(r"^from (\w+(?:\.\w+)+) import", re.MULTILINE)
+_IMPORTED = re.compile(r"^from ([\w.]+) import (\w+)", re.MULTILINE)
 _compile = cast("Callable[..., Any]", partial(njit, error_model="numpy", _nrt=False))
 
 
@@ -45,12 +45,18 @@ def sources_of_kernels(package: Path) -> set[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += [it for it in map(_file_of, _IMPORTED.findall(path.read_text())) if it in every]
+            waiting += every & _imported_by(path)
     return found
 
 
-def _file_of(module: str) -> Path:
-    return (Path(__file__).parent.parent / module.replace(".", "/")).with_suffix(".py")
+def _imported_by(path: Path) -> set[Path]:
+    """The files of the modules that are imported, or of which the first name is."""
+    root = Path(__file__).parent.parent
+    found = _IMPORTED.findall(path.read_text())
+    parts = [module.split(".") for module, _ in found] + [
+        [*module.split("."), name] for module, name in found
+    ]
+    return {root.joinpath(*it[:-1], f"{it[-1]}.py") for it in parts}
 
 
 def inner(function: Callable[P, R]) -> Callable[P, R]:
