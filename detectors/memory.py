@@ -74,7 +74,8 @@ def head_at(address: Address, at: int, size: int) -> np.uint64:
 
 
 _LINE_BYTES = 64
-_WRITE, _KEEP, _DATA = 1, 3, 1
+_READ, _SECOND_LEVEL, _DATA = 0, 2, 1
+"""What is asked for rows ahead comes no nearer than the second level: the first has no room for so many rows, and few misses at a time."""
 
 
 def _prefetch(target: Any, builder: Any, of: Any, arguments: Any, offsets: Any) -> None:
@@ -86,7 +87,7 @@ def _prefetch(target: Any, builder: Any, of: Any, arguments: Any, offsets: Any) 
     first = builder.gep(builder.bitcast(array.data, pointer), [start])
     signature = ir.FunctionType(ir.VoidType(), [pointer, word, word, word])
     function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], signature)
-    how = [ir.Constant(word, said) for said in (_WRITE, _KEEP, _DATA)]
+    how = [ir.Constant(word, said) for said in (_READ, _SECOND_LEVEL, _DATA)]
     for offset in offsets(size):
         builder.call(function, [builder.gep(first, [offset]), *how])
 
@@ -115,7 +116,7 @@ def _fetch_line(_context: Any, records: Any, place: Any, offset: Any) -> Any:
 
 
 fetch_record = cast("Callable[[Any, int], None]", _fetcher(1 << 20))
-"""Have the processor fetch a record of an array, which will be read and written soon; nothing else happens."""
+"""Have the processor fetch a record of an array, which will be needed soon; nothing else happens."""
 fetch_head = cast("Callable[[Any, int], None]", _fetcher(256))
 """The same for its first 256 bytes."""
 fetch_line = cast("Callable[[Any, int, int], None]", intrinsic(_fetch_line))
