@@ -59,9 +59,9 @@ format: $(STAMP) ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(PEERS)/.locked: requirements/bench.lock
+$(PEERS)/.locked: requirements/bench.lock | $(LOCKED)
 	$(PYTHON) -m venv --clear $(PEERS)
-	$(PEERS)/bin/python $(PIP) --require-hashes -r requirements/bench.lock
+	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements/bench.lock
 	@touch $@
 
 bench: $(STAMP) $(PEERS)/.locked ## Streamgauge beside its peers, on Apache Kafka (BENCH=--quick: a short run)
