@@ -5,6 +5,9 @@ Numba looks at the entry's own file to decide whether a cached binary is still r
 carries a digest of every source file that kernels are made of (what imports this module, here, in `core` or beside
 the entry, and what that imports): editing any of them compiles anew.
 
+A kernel is compiled once for each combination of types, and read-only arrays are types of their own: `stream.warm_up` uses each
+in the only one there should be, for the largest takes a minute and a gigabyte.
+
 All of them are compiled without numba's runtime: whoever calls an entry holds the arrays that it takes, so nothing counts who
 uses them, which would cost more than much of what is computed; and no kernel can make an array, or return another one than it
 was given.

@@ -101,4 +101,4 @@ class Pending:
         """Take over dumped rows in place of the present ones."""
         self._chunks, self._size = {}, 0
         for source, rows in dumped:
-            self.add(source, np.frombuffer(rows, ROW))
+            self.add(source, np.frombuffer(bytearray(rows), ROW))

@@ -43,9 +43,9 @@ class KeyColumns(NamedTuple):
     def of(cls, keys: Sequence[Placed]) -> "KeyColumns":
         """These keys."""
         return cls(
-            np.frombuffer(b"".join([key.text for key in keys]), np.uint8),
+            np.frombuffer(bytearray().join([key.text for key in keys]), np.uint8),
             np.cumsum([len(key.text) for key in keys], dtype=np.int64),
-            np.frombuffer(b"".join([key.ident for key in keys]), np.int64).reshape(-1, 2),
+            np.frombuffer(bytearray().join([key.ident for key in keys]), np.int64).reshape(-1, 2),
             np.array([key.kind for key in keys], np.uint8),
             np.array([key.shard for key in keys], np.int64),
         )

@@ -67,13 +67,15 @@ class Court:
         )
 
     def worked(self) -> Worker:
-        """A worker that has read the warm-up, stored state and committed offsets."""
-        self.judge.publish(self.story.chapter(0))
+        """A worker that has folded in the warm-up, stored state and committed offsets."""
+        told = self.story.chapter(0)
+        self.judge.publish(told)
         worker = self.deployment.start()
         wait_until(
             lambda: bool(self.stored()) and self.lag() == 0, "state is stored and offsets are committed"
         )
         worker.wait_for("worker.ready")
+        wait_until(lambda: worker.metric("streamgauge_records_total") >= len(told), "all is stored")
         wait_until(lambda: self.committed_samples() > 0, "folded samples are committed")
         return worker
 
