@@ -175,9 +175,14 @@ def test_a_state_that_is_gone_stops_the_worker_with_the_reason(scenario: Scenari
 
 @pytest.mark.needs_apache
 def test_a_log_that_was_made_anew_under_its_state_stops_the_worker_with_the_reason(scenario: Scenario):
-    scenario.publish(keys(1_000))
+    """The state covers more records of the old log than marks make of the new one while the worker starts."""
+    published = keys(1_000)
     worker = scenario.start()
-    scenario.wait_for_counts(Counter(keys(1_000)))
+    worker.wait_for("worker.ready")
+    for first in range(0, len(published), 10):
+        scenario.publish(published[first : first + 10])
+        time.sleep(0.05)
+    scenario.wait_for_counts(Counter(published))
     assert worker.end(signal.SIGTERM) == 0
     recreate(scenario, f"{scenario.name}.samples", SHARDS, "delete")
     worker = scenario.start()
