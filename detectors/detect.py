@@ -188,8 +188,11 @@ class Detect:
             self._counts["late", batch.mark.topic] += int((fresh["order_ms"] > fresh["time_ms"]).sum())
             self._records.know(batch.shapes)
             self._records.add(source, fresh)
-            for place in np.unique(fresh["follower"]).tolist():
-                self._followers.touch(place, int(fresh["order_ms"][fresh["follower"] == place].max()))
+            met, numbers = np.unique(fresh["follower"], return_inverse=True)
+            latest = np.full(len(met), NEVER)
+            np.maximum.at(latest, numbers, fresh["order_ms"])
+            for place, order_ms in zip(met.tolist(), latest.tolist(), strict=True):
+                self._followers.touch(place, order_ms)
         return rows
 
     def _source(self, mark: Mark) -> int:

@@ -48,11 +48,10 @@ class Block(msgspec.Struct, array_like=True):
     first_ms: int
     last_ms: int
     size: int = 0
-    bytes: int = 0
     shapes: dict[int, Seen] = {}
 
     def take(self, rows: Records) -> None:
-        """Count payloads: ROW records, whose `run` is the shape's ident and `value` the size in bytes."""
+        """Count payloads: ROW records, whose `run` is the shape's ident."""
         idents, firsts, counts = np.unique(rows["run"], return_index=True, return_counts=True)
         _, backwards = np.unique(rows["run"][::-1], return_index=True)
         lasts = len(rows) - 1 - backwards
@@ -67,7 +66,6 @@ class Block(msgspec.Struct, array_like=True):
             else:
                 known.add(seen)
         self.size += len(rows)
-        self.bytes += int(rows["value"].sum())
         self.last_ms = int(rows["order_ms"][-1])
 
 
@@ -88,11 +86,9 @@ class Blocks:
         self._first_window = 0
 
     def take(self, rows: Records, before_ms: int) -> list[Closed]:
-        """Count payloads in their order, up to `before_ms`; the blocks that end on the way."""
+        """Count payloads up to `before_ms`, one follower after the other, those of each in their order; the blocks that end on the way."""
         closed: list[Closed] = []
         if len(rows):
-            by_follower = np.argsort(rows["follower"], kind="stable")
-            rows = rows[by_follower]
             cuts = np.flatnonzero(np.diff(rows["follower"])) + 1
             for part in np.split(rows, cuts):
                 self._take(int(part["follower"][0]), part, closed)

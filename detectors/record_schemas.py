@@ -76,6 +76,7 @@ class RecordSchemas:
     ) -> Iterator[Told]:
         """Count every payload before `before_ms`, and judge the blocks that end."""
         rows = self._pending.take(before_ms, ranked)
+        rows = rows[np.argsort(rows["follower"], kind="stable")]
         self._ended += self._windows.take(rows, before_ms)
         for closed in self._blocks.take(rows, before_ms):
             structure = self._structures.setdefault(closed.place, Structure(paths={}, folded=[], late={}))
@@ -131,10 +132,6 @@ class RecordSchemas:
             return []
         paths = sum(state.new is None and not state.gone for state in it.paths.values())
         return [Followed(Signal.SCHEMA, key.labels, UNIT, it.records, float(paths))]
-
-    def structure(self, place: int) -> Structure | None:
-        """What is known of the follower at `place`."""
-        return self._structures.get(place)
 
     def dump(self) -> dict[str, bytes]:
         """The state as chunks."""

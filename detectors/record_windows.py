@@ -41,7 +41,10 @@ class RecordWindows:
         self._earliest = 0
 
     def take(self, rows: Records, before_ms: int) -> list[Ended]:
-        """Count payloads in their order (ROW records whose `value` is the size), up to `before_ms`; the windows that end on the way."""
+        """Count payloads up to `before_ms`; the windows that end on the way.
+
+        `rows` are ROW records whose `value` is the size, one follower after the other, those of each in their order.
+        """
         ended: list[Ended] = []
         if len(rows):
             self._count(rows, ended)
@@ -54,8 +57,6 @@ class RecordWindows:
         return ended
 
     def _count(self, rows: Records, ended: list[Ended]) -> None:
-        by_follower = np.argsort(rows["follower"], kind="stable")
-        rows = rows[by_follower]
         numbers = rows["order_ms"] // self._window_ms
         starts = np.flatnonzero((np.diff(rows["follower"]) != 0) | (np.diff(numbers) != 0)) + 1
         starts = np.append(0, starts)

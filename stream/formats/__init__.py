@@ -57,14 +57,10 @@ def reader_for(topic: str, reading: Reading, limits: Limits, caps: Caps, shards:
     Raises:
         ValueError: no such format.
     """
-    if isinstance(reading, RecordSource):
-        return Records(topic, reading, limits, caps, shards)
-    name = Format(reading)
-    return (
-        Records(topic, RecordSource(), limits, caps, shards)
-        if name is Format.RECORDS
-        else _READERS[name](limits, caps, shards)
-    )
+    source = RecordSource() if reading == Format.RECORDS else reading
+    if isinstance(source, RecordSource):
+        return Records(topic, source, limits, caps, shards)
+    return _READERS[Format(source)](limits, caps, shards)
 
 
 def guess_format(value: bytes) -> Format | None:

@@ -17,7 +17,7 @@ from stream.formats.dead import DeadReason, UnreadableError, explain
 from stream.formats.decoding import Decoded, decode_all
 from stream.formats.limits import Guard, Limits
 from stream.formats.shapes import Shapes
-from stream.formats.table import Memo, Slots, Table
+from stream.formats.table import Memo, Table
 from stream.formats.times import TIME_MS_MAX, epoch_ms
 from stream.formats.values import Values
 
@@ -70,10 +70,12 @@ class Records:
         slots = table.slots(self._series)
         rows = table.payloads
         rows.record = batch.records
-        rows.key = (
-            [slots[item.labels] for item in batch.items] if not plain else self._same(slots, len(batch.items))
-        )
-        rows.shape = [item.shape for item in batch.items] if not plain else batch.items
+        if plain:
+            rows.key = [slots[()]] * len(batch.items) if batch.items else []
+            rows.shape = batch.items
+        else:
+            rows.key = [slots[item.labels] for item in batch.items]
+            rows.shape = [item.shape for item in batch.items]
         rows.size = values.sizes[batch.records].tolist()
         table.shapes = self._shapes
         return table
@@ -87,9 +89,6 @@ class Records:
         labels = tuple([_label(_at(record, path)) for path in self._label_paths])
         path = self._source.event_time
         return _Item(self._shapes.root(record), _at(record, path) if path else None, labels)
-
-    def _same(self, slots: Slots, count: int) -> list[int]:
-        return [slots[()]] * count if count else []
 
     def _key(self, *values: str) -> Key:
         named = [(name, value) for (name, _), value in zip(self._source.labels, values, strict=False)]
