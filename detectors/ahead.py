@@ -8,10 +8,22 @@ what the scorer remembers of those series, of which a sample touches the head an
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+import numpy as np
+
 from detectors.compiled import pasted
 from detectors.core.layout import DEEP, HOUR_DAYS_KEPT, HOURS, WEEK_HOURS, Records
 from detectors.core.scorer import hours_of
-from detectors.follower_layout import ENDED_CHUNK, ENDED_MAX, EVENTS, MEASURES, VALUE, Arrays
+from detectors.follower_layout import (
+    ARRIVALS,
+    ENDED_CHUNK,
+    ENDED_MAX,
+    EVENTS,
+    FOLLOWER,
+    MEASURES,
+    TIMERS,
+    VALUE,
+    Arrays,
+)
 from detectors.memory import fetch_head, fetch_line, fetch_record
 
 STEP: Final = 6
@@ -19,15 +31,16 @@ STEP: Final = 6
 _CHUNKS: Final = ENDED_MAX // ENDED_CHUNK
 
 
-def _offset_of(field: str) -> int:
-    return cast("Mapping[str, tuple[Any, int]]", DEEP.fields)[field][1]
+def _offset_of(record: np.dtype[np.void], field: str) -> int:
+    return cast("Mapping[str, tuple[Any, int]]", record.fields)[field][1]
 
 
-_DAY_VISITS: Final = _offset_of("day_visits")
-_WEEK_VISITS: Final = _offset_of("week_visits")
-_DAY_PROFILE: Final = _offset_of("day_profile")
-_WEEK_PROFILE: Final = _offset_of("week_profile")
-_HOUR_PEAK: Final = _offset_of("hour_peak")
+_DAY_VISITS: Final = _offset_of(DEEP, "day_visits")
+_WEEK_VISITS: Final = _offset_of(DEEP, "week_visits")
+_DAY_PROFILE: Final = _offset_of(DEEP, "day_profile")
+_WEEK_PROFILE: Final = _offset_of(DEEP, "week_profile")
+_HOUR_PEAK: Final = _offset_of(DEEP, "hour_peak")
+_DUE: Final = _offset_of(FOLLOWER, "arrivals") + _offset_of(ARRIVALS, "due_ms")
 
 
 @pasted
@@ -39,6 +52,13 @@ def look_ahead(a: Arrays, rows: Records, i: int) -> None:
         _fetch_parts(a, rows[i + 2 * STEP].follower)
     if i + STEP < len(rows):
         _fetch_scorers(a, rows[i + STEP].follower, rows[i + STEP].time_ms)
+
+
+@pasted
+def look_ahead_of_timer(a: Arrays) -> None:
+    """Ask for what the timer that is due next looks at, which is a matter of some rows."""
+    if a.counters[TIMERS] > 0:
+        fetch_line(a.followers, a.timers[0].follower, _DUE)
 
 
 @pasted

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from detectors.ahead import look_ahead
+from detectors.ahead import look_ahead, look_ahead_of_timer
 from detectors.compiled import entry, inner, pasted
 from detectors.core.layout import Record, Records
 from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
@@ -67,6 +67,7 @@ def _run_timers(a: Arrays, until_ms: int, window_ms: int) -> bool:
         timer = a.timers[0]
         due_ms, follower, purpose, token = timer.due_ms, timer.follower, timer.purpose, timer.token
         a.counters[TIMERS] = pop_timer(a.timers, a.counters[TIMERS])
+        look_ahead_of_timer(a)
         a.counters[NOW_MS] = due_ms
         a.followers_dirty[follower >> FOLLOWER_BLOCK_BITS] = 1
         if purpose == RUN_TOO_LONG:

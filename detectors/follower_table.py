@@ -23,12 +23,15 @@ from detectors.follower_layout import (
     Arrays,
 )
 from detectors.freshness import NO_TIMER
+from detectors.memory import fetch_line
 from detectors.numeric_slots import give_slot, tune
 from detectors.run_memory import forget_runs
 
 OUTCOME_SERIES, VALUE_SERIES = 4, 2
 """Series of a follower of runs that need no slot in the bank: failures, duplicates, freshness, lateness. The last two of one of a value."""
 UNKNOWN = -1
+_AHEAD = 8
+"""Keys between asking for the memory of one and looking there."""
 
 Table = npt.NDArray[np.int32]
 Idents = npt.NDArray[np.int64]
@@ -51,7 +54,12 @@ def _place_of(a: Arrays, table: Table, low: int, high: int) -> int:
 @entry
 def find(a: Arrays, table: Table, idents: Idents, found: npt.NDArray[np.int32]) -> None:
     """Enter into `found` the followers of these idents, UNKNOWN where there is none."""
+    mask = len(table) - 1
     for i in range(len(idents)):
+        if i + 2 * _AHEAD < len(idents):
+            fetch_line(table, idents[i + 2 * _AHEAD, 0] & mask, 0)
+        if i + _AHEAD < len(idents):
+            fetch_line(a.followers, table[idents[i + _AHEAD, 0] & mask] - 1, 0)
         found[i] = table[_place_of(a, table, idents[i, 0], idents[i, 1])] - 1
 
 

@@ -73,7 +73,7 @@ def head_at(address: Address, at: int, size: int) -> np.uint64:
     return np.uint64(byte_at(address, at)) if size == 1 else np.uint64(0)
 
 
-_LINE_BYTES = 64
+LINE_BYTES = 64
 _READ, _SECOND_LEVEL, _DATA = 0, 2, 1
 """What is asked for rows ahead comes no nearer than the second level: the first has no room for so many rows, and few misses at a time."""
 
@@ -94,7 +94,7 @@ def _prefetch(target: Any, builder: Any, of: Any, arguments: Any, offsets: Any) 
 
 def _fetcher(bytes_max: int) -> Any:
     def lines(size: int) -> list[Any]:
-        ends = range(0, min(size, bytes_max) + _LINE_BYTES - 1, _LINE_BYTES)
+        ends = range(0, min(size, bytes_max) + LINE_BYTES - 1, LINE_BYTES)
         return [ir.Constant(ir.IntType(64), min(line, size - 1)) for line in ends]
 
     def fetch(_context: Any, records: Any, place: Any) -> Any:

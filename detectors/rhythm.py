@@ -13,7 +13,7 @@ from detectors.compiled import inner
 from detectors.core.layout import Record
 from detectors.margins import margins
 from detectors.order_statistics import middle, sort_few
-from detectors.schedule import lay_out
+from detectors.schedule import lay_out, within
 
 MINUTE_MS = 60_000
 PERIODS_MS = (
@@ -49,11 +49,11 @@ def find_rhythm(c: Record, false_alarms_per_day: float, scratch: Scratch) -> Non
     if n < ARRIVALS_MIN:
         return
     times, places = scratch[_TIMES][:n], scratch[_PLACES][:n]
-    center = times[0] % period
+    center = within(times[0], period)
     for _ in range(2):
         _place(times, places, center, period)
         sort_few(places)
-        center = (center + middle(places)) % period
+        center = within(center + middle(places), period)
     _place(times, places, center, period)
     sort_few(places)
     beside = int(TOGETHER * n)
@@ -70,4 +70,4 @@ def _place(
     times: npt.NDArray[np.float64], places: npt.NDArray[np.float64], center: float, period: int
 ) -> None:
     for i in range(len(times)):
-        places[i] = (times[i] - center + period // 2) % period - period // 2
+        places[i] = within(times[i] - center + period // 2, period) - period // 2

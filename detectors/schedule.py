@@ -52,6 +52,18 @@ def lay_out(c: Record, scratch: Scratch, most: int) -> int:
 
 
 @inner
+def within(time_ms: float, period_ms: int) -> float:
+    """A time within its period: `%` of floats, to the bit for whole and half milliseconds, without the slow `fmod`."""
+    return time_ms - math.floor(time_ms / period_ms) * period_ms
+
+
+@inner
+def _slot_of(said: float) -> float:
+    """The slot of an arrival, less than 0 if it is of none."""
+    return said - _MOVED if said >= _MOVED else said
+
+
+@inner
 def find_schedule(c: Record, false_alarms_per_day: float, scratch: Scratch) -> bool:
     """Work out from the arrivals when the next one is expected; False when they follow no schedule."""
     times = scratch[_TIMES][: lay_out(c, scratch, GAPS_MAX)]
@@ -72,7 +84,7 @@ def _cluster(times: Numbers, of: Numbers, centers: Numbers, scratch: Scratch) ->
     n = len(times)
     keys, order = scratch[_KEYS][:n], scratch[_ORDER][:n]
     for i in range(n):
-        keys[i], order[i], of[i] = times[i] % DAY_MS, i, _OUTSIDE
+        keys[i], order[i], of[i] = within(times[i], DAY_MS), i, _OUTSIDE
     sort_pairs(keys, order)
     start, widest = 0, keys[0] + DAY_MS - keys[n - 1]
     for k in range(1, n):
@@ -87,7 +99,7 @@ def _cluster(times: Numbers, of: Numbers, centers: Numbers, scratch: Scratch) ->
             if slots == SLOTS_MAX or width > SLOT_WIDTH_MS_MAX:
                 return 0
             low, high = first + (j - first - 1) // 2, first + (j - first) // 2
-            centers[slots] = (0.5 * (_key(keys, start + low) + _key(keys, start + high))) % DAY_MS
+            centers[slots] = within(0.5 * (_key(keys, start + low) + _key(keys, start + high)), DAY_MS)
             for at in range(first, j):
                 of[int(order[(start + at) % n])] = slots
             slots += 1
@@ -114,11 +126,11 @@ def _end(times: Numbers, of: Numbers, slots: int, idle_ms: float) -> None:
     for slot in range(slots):
         newest = -math.inf
         for i in range(len(times)):
-            if of[i] >= 0 and of[i] % _MOVED == slot:
+            if _slot_of(of[i]) == slot:
                 newest = max(newest, times[i])
         if times[0] - newest > idle_ms:
             for i in range(len(times)):
-                if of[i] >= 0 and of[i] % _MOVED == slot:
+                if _slot_of(of[i]) == slot:
                     of[i] = _ENDED
 
 
@@ -140,14 +152,14 @@ def _take_in(times: Numbers, of: Numbers, centers: Numbers) -> int:
         outside += 1
         best, nearest = 0, float(DAY_MS)
         for slot in range(len(centers)):
-            behind = (times[i] - centers[slot]) % DAY_MS
+            behind = within(times[i] - centers[slot], DAY_MS)
             if behind < nearest and _has(of, slot):
                 best, nearest = slot, behind
         if nearest > DAY_MS // 2:
             continue
         free = True
         for k in range(n):
-            same = of[k] >= 0 and of[k] % _MOVED == best
+            same = _slot_of(of[k]) == best
             free = free and not (same and _day(times[k], centers[best]) == _day(times[i], centers[best]))
         if free:
             of[i] = best + _MOVED
@@ -169,7 +181,7 @@ def _move(times: Numbers, of: Numbers, slots: int) -> None:
                     first_new = min(first_new, times[i])
             if math.inf > first_new > last_old > -math.inf:
                 for i in range(len(times)):
-                    if of[i] >= 0 and of[i] % _MOVED == old:
+                    if _slot_of(of[i]) == old:
                         of[i] = new + _MOVED
 
 
@@ -212,7 +224,7 @@ def _hits(times: Numbers, of: Numbers, slot: int, center: float, scratch: Scratc
     """The days on which a slot had a run, newest first; returns how many."""
     hits, count = scratch[_HITS], 0
     for i in range(len(times)):
-        if of[i] >= 0 and of[i] % _MOVED == slot:
+        if _slot_of(of[i]) == slot:
             day = _day(times[i], center)
             if count == 0 or day < hits[count - 1]:
                 hits[count] = day

@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from detectors.compiled import inner
+from detectors.compiled import inner, pasted
 from detectors.core.layout import Record, Records
+from detectors.memory import LINE_BYTES, fetch_line
 
 TIMER = np.dtype([("due_ms", "<i8"), ("token", "<i8"), ("follower", "<i4"), ("purpose", "<i4")])
 """Whoever set it, what for, and a number that means something to them."""
+CHILDREN = 4
+"""Below each timer of the heap: neighbours in memory, and half as many levels as with two."""
+_LINES = CHILDREN**2 * TIMER.itemsize // LINE_BYTES + 1
 
 
 @inner
@@ -31,12 +35,20 @@ def _move(heap: Records, to: int, of: int) -> None:
     a.due_ms, a.token, a.follower, a.purpose = b.due_ms, b.token, b.follower, b.purpose
 
 
+@pasted
+def _fetch_children(heap: Records, size: int, first: int) -> None:
+    """Ask for the timers below all of a timer's children, the first of which is at `first`."""
+    if first < size:
+        for line in range(_LINES):
+            fetch_line(heap, first, line * LINE_BYTES)
+
+
 @inner
 def push_timer(heap: Records, size: int, due_ms: int, follower: int, purpose: int, token: int) -> int:
     """Add a timer to the `size` there are, for which there is room; returns how many there are now."""
     hole = size
     while hole > 0:
-        parent = (hole - 1) >> 1
+        parent = (hole - 1) // CHILDREN
         if not _is_before(due_ms, follower, purpose, token, heap[parent]):
             break
         _move(heap, hole, parent)
@@ -52,11 +64,14 @@ def pop_timer(heap: Records, size: int) -> int:
     size -= 1
     last, hole, child = heap[size], 0, 1
     while child < size:
-        if child + 1 < size and _before(heap[child + 1], heap[child]):
-            child += 1
-        if not _before(heap[child], last):
+        _fetch_children(heap, size, CHILDREN * child + 1)
+        first = child
+        for other in range(child + 1, min(child + CHILDREN, size)):
+            if _before(heap[other], heap[first]):
+                first = other
+        if not _before(heap[first], last):
             break
-        _move(heap, hole, child)
-        hole, child = child, 2 * child + 1
+        _move(heap, hole, first)
+        hole, child = first, CHILDREN * first + 1
     _move(heap, hole, size)
     return size

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.compiled import entry
+from detectors.memory import LINE_BYTES, fetch_line
 from detectors.samples import Key, encode_key
 from detectors.series import shard_of
 
@@ -14,6 +15,8 @@ Texts = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int32]
 NONE = -1
+_AHEAD, _LINES = 8, 2
+"""Of texts far apart in memory, the first lines of one so many places on are asked for."""
 
 
 class Placed(NamedTuple):
@@ -81,10 +84,13 @@ def _copy(texts: Texts, starts: Ints, found_ends: Ints, found: Texts) -> None:
     """Copy the texts that begin at `starts` end to end; the copies end at `found_ends`."""
     at = 0
     for i in range(len(starts)):
-        start = starts[i] - at
-        while at < found_ends[i]:
-            found[at] = texts[start + at]
-            at += 1
+        if i + _AHEAD < len(starts):
+            for line in range(_LINES):
+                fetch_line(texts, starts[i + _AHEAD], line * LINE_BYTES)
+        size = found_ends[i] - at
+        for byte in range(size):
+            found[at + byte] = texts[starts[i] + byte]
+        at += size
 
 
 class KeyChoice(NamedTuple):

@@ -7,10 +7,12 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detectors import day_rules as rules
+from detectors.compiled import entry
+from detectors.schedule import within
 from detectors.silence import Cadence
 
 MINUTE_MS = 60_000
@@ -234,3 +236,16 @@ def test_a_punctual_run_is_never_overdue_before_its_usual_latest_time(
         due_ms = cadence.arrive(time_ms, PER_DAY)
     assert due_ms is not None
     assert due_ms >= times[-1] + min(gaps)
+
+
+@entry
+def _within(time_ms: float, period_ms: int) -> float:
+    return within(time_ms, period_ms)
+
+
+@given(time_ms=st.integers(-(2**43), 2**43), period_ms=st.integers(1, 86_400_000), half=st.booleans())
+@example(time_ms=4 * 3_600_000, period_ms=3_600_000, half=False)
+@example(time_ms=-1, period_ms=86_400_000, half=True)
+def test_a_time_within_its_period_is_what_modulo_says(time_ms: int, period_ms: int, half: bool) -> None:
+    time = time_ms + 0.5 * half
+    assert _within(time, period_ms) == time % period_ms
