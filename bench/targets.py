@@ -98,4 +98,10 @@ TARGETS: Final = (
         lambda it: it == 0,
         "{:.0f} differ",
     ),
+    Target(
+        "at least 100,000 JSON records of 20 fields a second, their structure followed",
+        _figure("structure-flat-ingest and detect"),
+        lambda it: it >= 100_000,
+        "{:,.0f} a second",
+    ),
 )
