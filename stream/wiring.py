@@ -7,6 +7,7 @@ from typing import Final
 
 from detectors.outputs import Destination
 from stream.config import Config, faust_broker, librdkafka_properties
+from stream.formats.records import RecordSource
 from stream.ingest import Ingest
 from stream.stages import detect_stage, triage_stage
 from stream.topology import Clients, StageSpec, Topology
@@ -25,6 +26,9 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
         group=config.name,
         version=version("streamgauge"),
         source_topics=frozenset(readings),
+        besides={
+            topic: reading.besides for topic, reading in readings.items() if isinstance(reading, RecordSource)
+        },
         make_ingest=partial(Ingest, readings, shards, source_partitions, limits, settings.allowed_skew_ms),
         stages=(
             StageSpec(

@@ -26,7 +26,8 @@ def backtest(
 ) -> None:
     """Run recorded records through the detectors; alert events leave as JSON, one a line.
 
-    A line is a Kafka value, or {"topic": …, "key": …, "value": …, "timestamp": ms} with key and value as strings.
+    A line is a Kafka value, or {"topic": …, "key": …, "value": …, "timestamp": ms, "headers": {…}} with key, value
+    and headers as strings.
     Records that cannot be read are reported on standard error, and a summary ends the run.
     """
     settings = load(config)

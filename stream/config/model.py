@@ -23,7 +23,7 @@ from detectors.settings import Settings
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
-from stream.config.records import FieldOfRecord, Labels, record_source
+from stream.config.records import Labels, TimeOfRecord, record_source
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals
 from stream.config.units import (
     NO_CEILING,
@@ -88,7 +88,7 @@ class Source(Section):
     """Topic to read. Its records need no particular key."""
     format: Format
     """How its records are read."""
-    event_time: FieldOfRecord | None = None
+    event_time: TimeOfRecord | None = None
     """Of `records`: where their event time stands; without it, it is the broker's."""
     labels: Labels = Field(default_factory=dict)
     """Of `records`: labels that set series apart beside `topic`, by name, and where their values stand."""

@@ -136,6 +136,11 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "(allowed: events, openlineage, metrics, records)")),
         ("sources:\n- {topic: a, format: events, event_time: {path: at}}", ("c.yaml:2: sources[0].event_time: is for format "
          "records; a record of format events says it itself")),
+        ("sources:\n- {topic: a, format: records, event_time: {}}", "c.yaml:2: sources[0].event_time: must have path or header"),
+        ("sources:\n- {topic: a, format: records, labels: {x: {path: a, key: true}}}",
+         "c.yaml:2: sources[0].labels.x.key: cannot stand beside path: a value has one place"),
+        ("sources:\n- {topic: a, format: records, event_time: {key: true}}",
+         "c.yaml:2: sources[0].event_time.key: unknown key (allowed: header, path)"),
         ("sources:\n- {topic: a, format: records, event_time: {path: 'items[].at'}}",
          "c.yaml:2: sources[0].event_time.path: must lead to one value; [] and {*} are many"),
         ("sources:\n- {topic: a, format: records, labels: {region: {path: a..b}}}", ("c.yaml:2: sources[0].labels.region.path: "
