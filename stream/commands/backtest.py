@@ -18,6 +18,7 @@ from stream.commands.options import ConfigOption
 from stream.config import Config, load
 from stream.exits import Exit, Refused
 from stream.ingest import Ingest
+from stream.wiring import schemas_of
 
 
 def backtest(
@@ -47,6 +48,7 @@ def _run(config: Config, recording: IO[bytes]) -> None:
         partitions,
         config.limits_for_ingest(),
         settings.allowed_skew_ms,
+        schemas_of(config),
     )
     test = Backtest(settings, ingest, contents.places, int(time.time() * 1000))
     states: Counter[str] = Counter()

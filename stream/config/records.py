@@ -10,6 +10,8 @@ from detectors.record_paths import ITEMS, VALUES, field_names, steps
 from stream.config.faults import Fault, FaultsError
 from stream.config.tuning import Section
 from stream.config.units import shown
+from stream.formats.encodings.choice import EncodingName
+from stream.formats.encodings.schemas import Schema
 from stream.formats.records import RecordSource, Where
 from stream.formats.values import KEY
 
@@ -82,7 +84,12 @@ LabelName = Annotated[str, Field(min_length=1, max_length=100)]
 Labels = Annotated[dict[LabelName, LabelOfRecord], Field(max_length=LABELS_MAX)]
 
 
-def record_source(event_time: TimeOfRecord | None, labels: dict[str, LabelOfRecord]) -> RecordSource:
+def record_source(
+    event_time: TimeOfRecord | None,
+    labels: dict[str, LabelOfRecord],
+    encoding: EncodingName,
+    schema: Schema | None,
+) -> RecordSource:
     """The same for ingest."""
     named = tuple(sorted((name, place.where()) for name, place in labels.items()))
-    return RecordSource(event_time.where() if event_time else (), named)
+    return RecordSource(event_time.where() if event_time else (), named, encoding, schema)

@@ -1,4 +1,4 @@
-"""Format `records`: anyone's topic of JSON objects. What the records look like is followed, and no publisher has to change."""
+"""Format `records`: anyone's topic of JSON objects, or of Avro's or Protobuf's. What the records look like is followed, and no publisher has to change."""
 
 import json
 import re
@@ -16,8 +16,8 @@ from stream.formats import times
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, UnreadableError
 from stream.formats.decoding import Decoded, decode_all
-from stream.formats.limits import Guard, Limits
-from stream.formats.odd_json import read_odd
+from stream.formats.encodings.choice import EncodingName, encoding_of, no_registry
+from stream.formats.encodings.schemas import Schema, SchemaOf
 from stream.formats.shapes import Shapes
 from stream.formats.table import Memo, Table
 from stream.formats.times import TIME_MS_MAX, epoch_ms
@@ -38,11 +38,13 @@ Where = FieldPath | str
 class RecordSource(msgspec.Struct, frozen=True):
     """What is said of a topic of records: where their event time stands, and labels by name with where their values stand.
 
-    Without an event time it is the broker's.
+    Without an event time it is the broker's. With a `schema` values are bare and all of it; without one they are framed, unless they are JSON.
     """
 
     event_time: Where = ()
     labels: tuple[tuple[str, Where], ...] = ()
+    encoding: EncodingName = "json"
+    schema: Schema | None = None
 
     @property
     def besides(self) -> tuple[str, ...]:
@@ -62,11 +64,13 @@ class _Item(NamedTuple):
 class Records:
     """Reads records: a row in `payloads` each."""
 
-    def __init__(self, topic: str, source: RecordSource, limits: Limits, caps: Caps, shards: int) -> None:
+    def __init__(
+        self, topic: str, source: RecordSource, caps: Caps, shards: int, schema_of: SchemaOf = no_registry
+    ) -> None:
         self._topic, self._source, self._caps = topic, source, caps
-        self._guard = Guard(limits)
-        self._json = msgspec.json.Decoder(dict[str, Any]).decode
-        self._shapes = Shapes(caps)
+        self._encoding = encoding_of(source.encoding, source.schema, schema_of, caps.limits)
+        self._decode = self._encoding.decode
+        self._shapes = Shapes(caps, typed=self._encoding.typed)
         self._series = Memo(self._key, shards)
         self._label_paths = [where for _, where in source.labels if not isinstance(where, str)]
         self._time_path: FieldPath = () if isinstance(source.event_time, str) else source.event_time
@@ -78,7 +82,7 @@ class Records:
             self._shapes.forget()
         values = Values.of(values)
         decode = self._plain if self._plainly else self._item
-        batch = decode_all(values, self._guard, decode, self._odd)
+        batch = decode_all(values, self._encoding.guard, decode, self._odd)
         table = Table(len(values))
         table.dead = batch.dead
         table.times = self._times(table, batch, values, np.asarray(kafka_ms, np.int64))
@@ -92,13 +96,13 @@ class Records:
 
     def _plain(self, value: bytes) -> Any:
         """The number of a record's shape: all that is kept where neither time nor labels stand in it."""
-        return self._shapes.root(self._json(value))
+        return self._shapes.root(self._decode(value))
 
     def _item(self, value: bytes) -> Any:
-        return self._kept(self._json(value))
+        return self._kept(self._decode(value))
 
     def _odd(self, value: bytes, error: Exception) -> Any:
-        record = read_odd(value, error)
+        record = self._encoding.odd(value, error)
         self._caps.counts["odd_json",] += 1
         return self._kept(record)
 
@@ -197,7 +201,7 @@ def _text_ms(text: str) -> int | None:
 
 def _at(item: Any, path: FieldPath) -> Any:
     for name in path:
-        if type(item) is not dict:
+        if not isinstance(item, dict):
             return None
         item = item.get(name)
     return item
