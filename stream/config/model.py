@@ -27,7 +27,7 @@ from stream.config.properties import SUPPORTED
 from stream.config.record_schemas import read_schema, schema_faults
 from stream.config.records import Labels, TimeOfRecord, record_source
 from stream.config.registry import SchemaRegistry
-from stream.config.tuning import Defaults, Section, SeriesEntry, Signals
+from stream.config.tuning import Defaults, Section, SeriesEntry, Signals, Text
 from stream.config.units import (
     NO_CEILING,
     DurationMs,
@@ -99,7 +99,9 @@ class Source(Section):
     encoding: EncodingName = "json"
     """Of `records`: how values are encoded; `json_schema` is JSON behind the number of a schema."""
     schema_file: FilePath | None = None
-    """Of `records`: file of the schema of all values, which are bare then."""
+    """Of `records`: file of the schema of all values, which are bare then: `.avsc` of Avro; of Protobuf `.proto`, or a descriptor set."""
+    message: Text | None = None
+    """Of Protobuf with a `schema_file`: the message that values are, by its full name; the first in the file unless written."""
 
     @model_validator(mode="after")
     def _says_of_records_what_is_theirs(self) -> Source:
@@ -108,12 +110,13 @@ class Source(Section):
             "labels": self.labels,
             "encoding": self.encoding != "json",
             "schema_file": self.schema_file,
+            "message": self.message,
         }
         faults = [
             Fault((key,), f"is for format records; a record of format {self.format} says it itself")
             for key, value in written.items()
             if value and self.format != "records"
-        ] or list(schema_faults(self.encoding, self.schema_file))
+        ] or list(schema_faults(self.encoding, self.schema_file, self.message))
         if faults:
             raise FaultsError(faults)
         return self
@@ -123,7 +126,7 @@ class Source(Section):
         """The same for ingest."""
         if self.format != "records":
             return self.format
-        schema = read_schema(self.schema_file) if self.schema_file else None
+        schema = read_schema(self.encoding, self.schema_file, self.message) if self.schema_file else None
         return record_source(self.event_time, self.labels, self.encoding, schema)
 
 
@@ -254,7 +257,7 @@ class Config(Section):
         faults = [
             Fault(("sources", n, "encoding"), "needs a schema_file here, or the section schema_registry")
             for n, source in enumerate(self.sources)
-            if source.encoding == "avro" and not source.schema_file and not self.schema_registry
+            if source.encoding in ("avro", "protobuf") and not source.schema_file and not self.schema_registry
         ]
         if faults:
             raise FaultsError(faults)

@@ -26,6 +26,7 @@ class DeadReason(StrEnum):
     NOT_FRAMED = "not_framed"
     NO_SCHEMA = "no_schema"
     NOT_AVRO = "not_avro"
+    NOT_PROTOBUF = "not_protobuf"
     WRONG_TYPE = "wrong_type"
     NO_NAME = "no_name"
     NO_TIME = "no_time"

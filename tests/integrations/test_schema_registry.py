@@ -16,6 +16,7 @@ from confluent_kafka.schema_registry import SchemaReference, SchemaRegistryClien
 from detectors.alerts import State
 from stream.formats.dead import UnreadableError
 from stream.formats.encodings.avro import compiled
+from stream.formats.encodings.protobuf import compiled_framed
 from stream.registry import Registry
 from stream.testing.apicurio import Apicurio
 from tests.integrations.deployment import PARTITIONS, Deployment
@@ -83,6 +84,19 @@ def test_schemas_come_from_the_registry_with_what_they_refer_to(
     with pytest.raises(UnreadableError, match=r"schema 999999: the registry answers 404"):
         of.schema(999_999)
     assert time.monotonic() - began_s < 5
+
+
+def test_protobuf_schemas_come_with_the_files_that_they_import(registry: Apicurio) -> None:
+    client = SchemaRegistryClient({"url": registry.url})
+    money = 'syntax = "proto3"; package shop; message Money { int64 cents = 1; }'
+    text = (
+        'syntax = "proto3"; package shop; import "money.proto"; message A {} message B { Money price = 1; }'
+    )
+    client.register_schema("money", Registered(money, "PROTOBUF"))
+    references = [SchemaReference("money.proto", "money", 1)]
+    number = client.register_schema("b-value", Registered(text, "PROTOBUF", references))
+    decode = compiled_framed(Registry({"url": registry.url}).schema(number))
+    assert decode(b"\x02\x02\x0a\x02\x08\x05") == {"price": {"cents": 5}}
 
 
 def test_a_field_that_a_new_schema_adds_is_one_alert_and_what_cannot_be_read_is_a_dead_letter(

@@ -1,7 +1,7 @@
 """The encodings of records: each turns the bytes of a value into the object that JSON would have there.
 
-`json_text` reads JSON, `avro` and `protobuf` read theirs; `framing` is what Confluent's serializers put before a value, and
-`schemas` what those values refer to.
+`avro` and `protobuf` read theirs; `framing` is what Confluent's serializers put before a value, `schemas` what that refers to, and
+`choice` says which encoding a topic is in.
 """
 
 from collections.abc import Callable
@@ -15,3 +15,8 @@ class DataNames(dict[str, Any]):
     """An object whose names are data, as a map's are: they are told apart by nobody."""
 
     __slots__ = ()
+
+
+def bytes_text(data: bytes) -> str:
+    """Bytes as text, one character a byte, as in Avro's own JSON."""
+    return data.decode("latin-1")

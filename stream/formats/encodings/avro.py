@@ -10,7 +10,6 @@ import io
 import json
 import struct
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 import fastavro
@@ -18,12 +17,11 @@ import fastavro.read
 from fastavro import _read_py as in_python
 
 from stream.formats.dead import DeadReason, UnreadableError
-from stream.formats.encodings import DataNames, Decode
+from stream.formats.encodings import DataNames, Decode, bytes_text
 from stream.formats.encodings.schemas import Schema
+from stream.formats.encodings.time_text import PER_SECOND, date_text, time_text, timestamp_text
 
 _PREFIX: Final = "streamgauge-"
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  the zone is written behind it
-_PER_SECOND: Final = {"millis": 1_000, "micros": 1_000_000, "nanos": 1_000_000_000}
 _DURATION: Final = struct.Struct("<III")
 _CONTAINERS: Final = {"array": "items", "map": "values"}
 _ERRORS: Final = (
@@ -164,7 +162,7 @@ def _said(error: Exception) -> str:
 
 
 def _text(data: bytes, *_: Any) -> str:
-    return data.decode("latin-1")
+    return bytes_text(data)
 
 
 def _decimal(data: bytes, schema: Mapping[str, Any], *_: Any) -> float:
@@ -182,48 +180,12 @@ def _duration(data: bytes, *_: Any) -> str:
     return f"P{months}M{days}DT{millis / 1000:.3f}S"
 
 
-def _date(days: int, *_: Any) -> str:
-    try:
-        return (date(1970, 1, 1) + timedelta(days)).isoformat()
-    except OverflowError:
-        return f"{days} days"
-
-
-def _timestamp(unit: str, zone: str) -> Callable[..., str]:
-    per_second = _PER_SECOND[unit]
-    digits = len(str(per_second)) - 1
-
-    def text(ticks: int, *_: Any) -> str:
-        seconds, fraction = divmod(ticks, per_second)
-        try:
-            moment = _EPOCH + timedelta(seconds=seconds)
-        except OverflowError:
-            return f"{ticks} {unit}"
-        return f"{moment.isoformat()}.{fraction:0{digits}}{zone}"
-
-    return text
-
-
-def _time(unit: str) -> Callable[..., str]:
-    per_second = _PER_SECOND[unit]
-    digits = len(str(per_second)) - 1
-
-    def text(ticks: int, *_: Any) -> str:
-        seconds, fraction = divmod(ticks, per_second)
-        if not 0 <= seconds < 86_400:
-            return f"{ticks} {unit}"
-        moment = time(seconds // 3600, seconds // 60 % 60, seconds % 60)
-        return f"{moment.isoformat()}.{fraction:0{digits}}"
-
-    return text
-
-
 _TIMES: Final[dict[tuple[str, str | None], Callable[..., str]]] = {
-    ("int", "date"): _date,
-    ("int", "time-millis"): _time("millis"),
-    ("long", "time-micros"): _time("micros"),
-    **{("long", f"timestamp-{unit}"): _timestamp(unit, "Z") for unit in _PER_SECOND},
-    **{("long", f"local-timestamp-{unit}"): _timestamp(unit, "") for unit in _PER_SECOND},
+    ("int", "date"): date_text,
+    ("int", "time-millis"): time_text("millis"),
+    ("long", "time-micros"): time_text("micros"),
+    **{("long", f"timestamp-{unit}"): timestamp_text(unit, "Z") for unit in PER_SECOND},
+    **{("long", f"local-timestamp-{unit}"): timestamp_text(unit, "") for unit in PER_SECOND},
 }
 _READERS: Final[dict[tuple[str, str | None], Callable[..., Any]]] = {
     **_TIMES,

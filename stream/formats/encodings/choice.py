@@ -12,7 +12,7 @@ from stream.formats.encodings.schemas import Framed, Schema, SchemaOf
 from stream.formats.limits import Guard, Limits, Sizes
 from stream.formats.odd_json import read_odd
 
-EncodingName = Literal["json", "avro", "json_schema"]
+EncodingName = Literal["json", "avro", "protobuf", "json_schema"]
 """`json_schema` is JSON behind a frame."""
 
 
@@ -23,6 +23,13 @@ class Encoding(NamedTuple):
     odd: Callable[[bytes, Exception], dict[str, Any]]
     guard: Guard | Sizes
     typed: bool = False
+
+
+class Compilers(NamedTuple):
+    """What makes readers by a schema: of what stands behind a frame, and of values that are bare. Both raise `UnreadableError`."""
+
+    framed: Callable[[Schema], Decode]
+    bare: Callable[[Schema], Decode]
 
 
 _json = msgspec.json.Decoder(dict[str, Any]).decode
@@ -39,20 +46,24 @@ def encoding_of(name: EncodingName, schema: Schema | None, schema_of: SchemaOf, 
         return Encoding(_json, read_odd, Guard(limits))
     if name == "json_schema":
         return _framed_json(limits)
-    compiled = avro_compiler()
-    decode = Framed(schema_of, compiled).decode if schema is None else compiled(schema)
+    compilers = compilers_of(name)
+    decode = Framed(schema_of, compilers.framed).decode if schema is None else compilers.bare(schema)
     return Encoding(decode, _explained, Sizes(limits), typed=True)
 
 
-def avro_compiler() -> Callable[[Schema], Decode]:
-    """What makes readers of Avro.
+def compilers_of(name: EncodingName) -> Compilers:
+    """What makes readers of an encoding.
 
     Raises:
         ImportError: it is not installed.
     """
-    from stream.formats.encodings.avro import compiled  # noqa: PLC0415  an optional dependency
+    if name == "avro":
+        from stream.formats.encodings.avro import compiled  # noqa: PLC0415  an optional dependency
 
-    return compiled
+        return Compilers(compiled, compiled)
+    from stream.formats.encodings.protobuf import compiled_bare, compiled_framed  # noqa: PLC0415  an optional dependency
+
+    return Compilers(compiled_framed, compiled_bare)
 
 
 def no_registry(number: int) -> NoReturn:

@@ -18,12 +18,13 @@ Language = Literal["avro", "protobuf", "json"]
 class Schema(msgspec.Struct, frozen=True):
     """A schema as it stands in a registry or a file, and what it refers to, by the names it uses.
 
-    Of Protobuf either the text of a .proto file, or a descriptor set in bytes.
+    Of Protobuf either the text of a .proto file, or a descriptor set in bytes, and the name of the message that bare values are.
     """
 
     language: Language
     text: str | bytes
     references: tuple[tuple[str, "Schema"], ...] = ()
+    message: str = ""
 
 
 SchemaOf = Callable[[int], Schema]

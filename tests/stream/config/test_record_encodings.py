@@ -37,15 +37,34 @@ def test_a_schema_file_is_read_when_the_configuration_is(tmp_path: Path) -> None
     assert read.sources[0].reading == RecordSource(encoding="avro", schema=Schema("avro", AVRO.encode()))
 
 
+def test_a_proto_file_is_compiled_when_the_configuration_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "o.proto"
+    file.write_text('syntax = "proto3"; package a; message B {} message C { int32 d = 1; }')
+    more = f"encoding: protobuf, schema_file: {file}, message: "
+    reading = load(config(tmp_path, source(more + "a.C")), environ={}).sources[0].reading
+    assert isinstance(reading, RecordSource)
+    assert reading.schema is not None
+    assert (reading.schema.language, reading.schema.message) == ("protobuf", "a.C")
+    assert lines(tmp_path, source(more + "a.D")) == [
+        f"c.yaml:1: sources[0].schema_file: {file}: it has no message a.D"
+    ]
+    file.write_text('syntax = "proto3"; message B { int32 d = 1 }')
+    (line,) = lines(tmp_path, source(more + "a.B"))
+    assert f"{file}: no Protobuf schema: o.proto:1:44:" in line
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("encoding: avro", "c.yaml:1: sources[0].encoding: needs a schema_file here, or the section schema_registry"),
-        ("schema_file: x.avsc", "c.yaml:1: sources[0].schema_file: is for encoding avro, not json"),
+        ("schema_file: x.avsc", "c.yaml:1: sources[0].schema_file: is for encoding avro or protobuf, not json"),
         ("encoding: avro, schema_file: /no/x.avsc", "c.yaml:1: sources[0].schema_file: /no/x.avsc: No such file or directory"),
         ("encoding: avro, schema_file: /dev/null", "c.yaml:1: sources[0].schema_file: /dev/null: no Avro schema: Expecting value: line 1 column 1 (char 0)"),
         ("encoding: avro, schema_file: /dev/zero", "c.yaml:1: sources[0].schema_file: /dev/zero: larger than 4 MiB"),
-        ("encoding: thrift", "c.yaml:1: sources[0].encoding: 'thrift' is not one of them (allowed: json, avro, json_schema)"),
+        ("encoding: avro, message: a.B", "c.yaml:1: sources[0].message: is for encoding protobuf with a schema_file"),
+        ("encoding: protobuf", "c.yaml:1: sources[0].encoding: needs a schema_file here, or the section schema_registry"),
+        ("encoding: protobuf, schema_file: /no/x.proto", "c.yaml:1: sources[0].schema_file: /no/x.proto: No such file or directory"),
+        ("encoding: thrift", "c.yaml:1: sources[0].encoding: 'thrift' is not one of them (allowed: json, avro, protobuf, json_schema)"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_an_encoding_is_said_with_its_place(
