@@ -163,7 +163,9 @@ def run_protoc(folder: Path, file: str) -> bytes:
         except subprocess.TimeoutExpired:
             raise UnreadableError(DeadReason.NO_SCHEMA, "protoc takes too long") from None
         if done.returncode != 0:
-            raise UnreadableError(DeadReason.NO_SCHEMA, f"no Protobuf schema: {_complaint(done.stderr, folder)}")
+            raise UnreadableError(
+                DeadReason.NO_SCHEMA, f"no Protobuf schema: {_complaint(done.stderr, folder)}"
+            )
         return out.read_bytes()
 
 
