@@ -21,6 +21,7 @@ from detectors.settings import Settings
 from detectors.stage import Count
 from detectors.triage import Triage
 from stream.formats import guess_format
+from stream.formats.values import KEY, Values
 from stream.ingest import Ingest
 
 BATCH_RECORDS_MAX = 1000
@@ -34,12 +35,16 @@ class Place(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """One recorded record; `timestamp_ms` is 0 and `offset` -1 where the recording does not say."""
+    """One recorded record; `timestamp_ms` is 0 and `offset` -1 where the recording does not say.
+
+    `besides` are its headers by name, and its key under `KEY`.
+    """
 
     place: Place
     value: bytes | None
     timestamp_ms: int
     offset: int
+    besides: Mapping[str, bytes] = {}
 
 
 class _Wrapped(msgspec.Struct):
@@ -48,13 +53,19 @@ class _Wrapped(msgspec.Struct):
     timestamp: int = 0
     partition: int = 0
     offset: int = -1
+    key: str | None = None
+    headers: dict[str, str] = {}
+
+    def besides(self) -> dict[str, bytes]:
+        key = {} if self.key is None else {KEY: self.key}
+        return {name: text.encode("utf-8", "surrogatepass") for name, text in (self.headers | key).items()}
 
 
 _wrapped = msgspec.json.Decoder(_Wrapped)
 
 
 def read_lines(lines: Iterable[bytes], formats: Mapping[str, str]) -> Iterator[Recorded]:
-    """One record a line: `{"topic", "key", "value", "timestamp"}` with key and value as strings, or a bare Kafka value.
+    """One record a line: `{"topic", "key", "value", "timestamp", "headers"}` with texts in it, or a bare Kafka value.
 
     A bare value belongs to the source (`formats`: topic to format) whose format it looks like, or else to the first.
     Blank lines are passed over.
@@ -72,7 +83,8 @@ def read_lines(lines: Iterable[bytes], formats: Mapping[str, str]) -> Iterator[R
             yield Recorded(Place(topic, 0), line, 0, -1)
             continue
         value = None if record.value is None else record.value.encode("utf-8", "surrogatepass")
-        yield Recorded(Place(record.topic, record.partition), value, record.timestamp, record.offset)
+        place = Place(record.topic, record.partition)
+        yield Recorded(place, value, record.timestamp, record.offset, record.besides())
 
 
 class Backtest:
@@ -110,7 +122,7 @@ class Backtest:
             place.topic,
             place.partition,
             offsets,
-            [record.value for record in batch],
+            _values(batch),
             timestamps,
             previous,
             self._now_ms,
@@ -174,6 +186,13 @@ class Backtest:
         for shard in self._shards:
             sizes.update(shard.gauges())
         return {**sizes, **self._triage.gauges()}
+
+
+def _values(batch: list[Recorded]) -> Values:
+    """The values of a batch, with all that stands beside one of them."""
+    names = {name for record in batch for name in record.besides}
+    besides = {name: Values.of([record.besides.get(name) for record in batch]) for name in names}
+    return Values.of([record.value for record in batch]).beside(besides)
 
 
 class Contents(NamedTuple):

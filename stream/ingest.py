@@ -16,6 +16,8 @@ from detectors.stage import Count
 from stream.formats import Reading, reader_for
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, Position, UnreadableError, dead_letter
+from stream.formats.encodings.choice import no_registry
+from stream.formats.encodings.schemas import SchemaOf
 from stream.formats.limits import Limits
 from stream.formats.placement import Ints, Placement, Records
 from stream.formats.table import Table
@@ -50,7 +52,7 @@ class _Fetched(NamedTuple):
 
 
 class Ingest:
-    """Turns the records of all sources into samples; reads no clock and does no I/O.
+    """Turns the records of all sources into samples; reads no clock, and does no I/O but for schemas.
 
     Args:
         formats: how each source topic is read: the name of its format, or what is said of its records.
@@ -58,6 +60,7 @@ class Ingest:
         source_partitions: every source topic and its number of partitions.
         limits: caps on records and on what is kept of them.
         allowed_skew_ms: how far an event time may lie ahead of the wall clock and of the record's Kafka timestamp.
+        schema_of: gives the schemas that framed values name; it may ask a registry, and does not wait long.
 
     Raises:
         ValueError: a format that does not exist.
@@ -70,10 +73,11 @@ class Ingest:
         source_partitions: Mapping[str, int],
         limits: Limits,
         allowed_skew_ms: int,
+        schema_of: SchemaOf = no_registry,
     ) -> None:
         self._caps = Caps(limits)
         self._readers = {
-            topic: reader_for(topic, reading, limits, self._caps, samples_partitions)
+            topic: reader_for(topic, reading, self._caps, samples_partitions, schema_of)
             for topic, reading in formats.items()
         }
         self._shards = samples_partitions

@@ -6,7 +6,7 @@ https://github.com/confluentinc/librdkafka/blob/v2.11.0/src/rdkafka.h
 
 import ctypes
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ctypes import c_char_p, c_int, c_int32, c_int64, c_size_t, c_ssize_t, c_void_p
 from functools import cache
 from typing import Any, Final, NamedTuple, TypeVar
@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import confluent_kafka.cimpl
 from confluent_kafka import KafkaError, KafkaException
 
+from stream.formats.values import Values
 from stream.message_columns import Columns, Functions, Message, Messages
 
 _CONSUMER: Final = 1
@@ -56,6 +57,8 @@ _SIGNATURES: Final[Mapping[str, tuple[Any, tuple[Any, ...]]]] = {
     "rd_kafka_message_errstr": (c_char_p, (c_void_p,)),
     "rd_kafka_message_timestamp": (c_int64, (c_void_p, c_void_p)),
     "rd_kafka_message_destroy": (None, (c_void_p,)),
+    "rd_kafka_message_headers": (c_int, (c_void_p, c_void_p)),
+    "rd_kafka_header_get_last": (c_int, (c_void_p, c_char_p, c_void_p, c_void_p)),
     "rd_kafka_consumer_close": (c_int, (c_void_p,)),
     "rd_kafka_destroy": (None, (c_void_p,)),
 }
@@ -89,13 +92,20 @@ class Consumer:
     Args:
         properties: of librdkafka.
         records_max: how many records one fetch may give.
+        besides: what is wanted of records beside their values, by topic: names of headers, or `KEY`.
 
     Raises:
         KafkaException: a property that librdkafka does not take; its error says which.
     """
 
-    def __init__(self, properties: Mapping[str, Any], records_max: int) -> None:
+    def __init__(
+        self,
+        properties: Mapping[str, Any],
+        records_max: int,
+        besides: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self._library = library()
+        self._besides = besides or {}
         self._handle: int | None = self._new(properties)
         self._library.rd_kafka_set_log_queue(self._handle, None)
         self._library.rd_kafka_poll_set_consumer(self._handle)
@@ -132,7 +142,17 @@ class Consumer:
         # A topic's handle and a report live as long as the messages; one topic has one handle all the while.
         places = [(self._topic(of.topic), of.partition) for of in found]
         reports = [self._report(address) for address in messages.reports()]
-        return Fetched(dict(zip(places, messages.take(self._functions), strict=True)), reports)
+        besides = [self._beside(number, topic) for number, (topic, _) in enumerate(places)]
+        columns = messages.take(self._functions)
+        told = [
+            of._replace(values=of.values.beside(beside)) if beside else of
+            for of, beside in zip(columns, besides, strict=True)
+        ]
+        return Fetched(dict(zip(places, told, strict=True)), reports)
+
+    def _beside(self, found: int, topic: str) -> dict[str, Values]:
+        wanted = self._besides.get(topic, ())
+        return {name: self._messages.beside(found, name, self._functions) for name in wanted}
 
     def close(self) -> None:
         """Stop fetching and free everything; a second time it does nothing."""
@@ -173,7 +193,12 @@ class Consumer:
         return Report(self._topic(message.rkt), message.partition, message.offset, error)
 
 
-_CALLED_BY_KERNEL: Final = ("rd_kafka_message_timestamp", "rd_kafka_message_destroy")
+_CALLED_BY_KERNEL: Final = (
+    "rd_kafka_message_timestamp",
+    "rd_kafka_message_destroy",
+    "rd_kafka_message_headers",
+    "rd_kafka_header_get_last",
+)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A Kafka broker run as a child process on loopback: its ports, its log, how it gets ready and how it ends."""
+"""A Kafka broker, or another server, run as a child process on loopback: its ports, its log, how it gets ready and how it ends."""
 
 import functools
 import itertools
@@ -99,7 +99,7 @@ class LocalBroker:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """Starts it and returns when it has answered a metadata request.
+        """Starts it and returns when it answers.
 
         Raises:
             Refused: it ended, or did not answer in time; the message carries the end of its log.
@@ -144,10 +144,14 @@ class LocalBroker:
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 raise self._refusal(f"ended with exit code {process.returncode} while starting")
-            if _accepts_connections(self.bootstrap_servers) and answers_metadata(self.bootstrap_servers):
+            if _accepts_connections(self.bootstrap_servers) and self.answers():
                 return
             time.sleep(_POLL_S)
         raise self._refusal(f"did not answer within {timeout_s:.0f} s")
+
+    def answers(self) -> bool:
+        """Whether it answers those whom it serves."""
+        return answers_metadata(self.bootstrap_servers)
 
     def _refusal(self, what: str) -> Refused:
         return Refused(f"{self.name} {what}. Its log, {self.log_path}, ends:\n{self.log_tail()}", Exit.KAFKA)

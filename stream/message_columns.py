@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from detectors.compiled import entry
-from stream.formats.values import Values
+from stream.formats.values import KEY, Values
 
 Ints = npt.NDArray[np.int64]
 
@@ -53,6 +53,8 @@ class Functions(NamedTuple):
 
     timestamp: int
     destroy: int
+    headers: int = 0
+    last_header: int = 0
 
 
 class Found(NamedTuple):
@@ -85,6 +87,8 @@ class Messages:
     def __init__(self, count_max: int) -> None:
         self.pointers = np.zeros(count_max, np.int64)
         self._row = np.zeros(count_max, np.int64)
+        self._spans = np.zeros((count_max, 2), np.int64)
+        self._room = np.zeros(1, np.int64)
         self._table = np.zeros((count_max, 4), np.int64)
         self._rows = 0
         self._count = 0
@@ -99,6 +103,18 @@ class Messages:
         """Addresses of the messages that are no records; valid, as all are, until `take`."""
         return cast("list[int]", self.pointers[: self._count][self._row[: self._count] == _REPORT].tolist())
 
+    def beside(self, found: int, name: str, functions: Functions) -> Values:
+        """The values of a header, or the keys if `name` is `KEY`, of the records of the partition that was found in this place."""
+        spans = self._spans[: int(self._table[found, _RECORDS])]
+        c_name = ctypes.create_string_buffer(name.encode())
+        asked = 0 if name == KEY else ctypes.addressof(c_name)
+        pointers, rows = self.pointers[: self._count], self._row
+        _locate(pointers, rows, found, asked, spans, self._room, functions)
+        sizes = np.maximum(spans[:, 1], 0)
+        joined = np.empty(sizes.sum(), np.uint8)
+        _gather(spans, joined)
+        return Values(joined, np.cumsum(sizes), spans[:, 1] < 0)
+
     def take(self, functions: Functions) -> list[Columns]:
         """The columns of each partition found, in that order. All messages are destroyed."""
         table = self._table[: self._rows]
@@ -112,7 +128,8 @@ class Messages:
             np.empty(size, np.uint8),
         )
         starts = ends - table[:, _RECORDS:]
-        _take(self.pointers[: self._count], self._row, starts, starts.copy(), filled, *functions)
+        called = functions.timestamp, functions.destroy
+        _take(self.pointers[: self._count], self._row, starts, starts.copy(), filled, *called)
         self._count = 0
         return _parts(filled, *ends.T.tolist())
 
@@ -158,6 +175,27 @@ def _destroy(_context: Any, function: Any, message: Any) -> Any:
     return types.void(function, message), generated
 
 
+def _message_headers(_context: Any, function: Any, message: Any, to: Any) -> Any:
+    return types.int32(function, message, to), _called(2)
+
+
+def _last_header(_context: Any, function: Any, headers: Any, name: Any, value: Any, size: Any) -> Any:
+    return types.int32(function, headers, name, value, size), _called(4)
+
+
+def _called(count: int) -> Any:
+    """Calls the function at an address with so many addresses."""
+
+    def generated(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer = ir.IntType(8).as_pointer()
+        called = ir.FunctionType(ir.IntType(32), [pointer] * count).as_pointer()
+        function, *addresses = arguments
+        told = [builder.inttoptr(address, pointer) for address in addresses]
+        return builder.call(builder.inttoptr(function, called), told)
+
+    return generated
+
+
 def _copy(_context: Any, to: Any, source: Any, size: Any) -> Any:
     def generated(target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         pointer = ir.IntType(8).as_pointer()
@@ -174,6 +212,10 @@ timestamp_ms = cast("Callable[[int, int], int]", intrinsic(_timestamp))
 """`rd_kafka_message_timestamp`, told its own address, of the message at an address."""
 destroy = cast("Callable[[int, int], None]", intrinsic(_destroy))
 """`rd_kafka_message_destroy`, told its own address, of the message at an address."""
+message_headers = cast("Callable[[int, int, Any], int]", intrinsic(_message_headers))
+"""`rd_kafka_message_headers`, told its own address, of the message at an address: put at another; not 0 if there are none."""
+last_header = cast("Callable[[int, int, int, Any, Any], int]", intrinsic(_last_header))
+"""`rd_kafka_header_get_last`, told its own address: of these headers, of this name, put value and size there; not 0 if there is none."""
 copy_bytes = cast("Callable[[Any, int, int], None]", intrinsic(_copy))
 """Copy so many bytes to an address from another."""
 
@@ -227,3 +269,35 @@ def _take(
             out.tombstones[at] = message.payload == 0
             out.ends[at] = following[row, 1] - starts[row, 1]
         destroy(destroy_by, pointers[i])
+
+
+@entry
+def _locate(
+    pointers: Ints, rows: Ints, row: int, name: int, spans: Ints, room: Ints, functions: Functions
+) -> None:
+    """Note where the header of this name, or the key if it is 0, of each of a row's messages is and its size, -1 if it has none."""
+    at = 0
+    place, headers = np.int64(spans.ctypes.data), np.int64(room.ctypes.data)
+    for i in range(len(pointers)):
+        if rows[i] != row:
+            continue
+        spans[at, 0], spans[at, 1] = 0, -1
+        if name == 0:
+            message = message_at(pointers[i])
+            if message.key != 0:
+                spans[at, 0], spans[at, 1] = message.key, message.key_len
+        elif message_headers(functions.headers, pointers[i], headers) == 0:
+            there = place + 16 * at
+            if last_header(functions.last_header, room[0], name, there, there + 8) != 0 or spans[at, 0] == 0:
+                spans[at, 0], spans[at, 1] = 0, -1
+        at += 1
+
+
+@entry
+def _gather(spans: Ints, joined: npt.NDArray[np.uint8]) -> None:
+    """Copy what was noted, end to end."""
+    to = np.int64(joined.ctypes.data)
+    for i in range(len(spans)):
+        if spans[i, 1] > 0:
+            copy_bytes(to, spans[i, 0], spans[i, 1])
+            to += spans[i, 1]

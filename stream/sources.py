@@ -8,7 +8,7 @@ compaction leave between offsets.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -97,13 +97,19 @@ class Sources:
     Args:
         properties: of the librdkafka consumer, which is assigned by hand and never joins the group.
         topics: the source topics.
+        besides: what is wanted of their records beside the values: names of headers, or `KEY`.
     """
 
-    def __init__(self, properties: Mapping[str, Any], topics: frozenset[str]) -> None:
+    def __init__(
+        self,
+        properties: Mapping[str, Any],
+        topics: frozenset[str],
+        besides: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self.topics = topics
         self.feeds: dict[Place, Feed] = {}
         self.open = True
-        self._consumer = Consumer({**TUNING, **properties}, BATCH_RECORDS_MAX)
+        self._consumer = Consumer({**TUNING, **properties}, BATCH_RECORDS_MAX, besides)
         self._thread = ThreadPoolExecutor(1, "sources")
         self._epoch = 0
         self._assigned_epoch = 0

@@ -2,7 +2,7 @@
 
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,6 +63,7 @@ class Clients:
 class Topology:
     """Everything a worker needs to know.
 
+    `besides` says what is wanted of a source topic's records beside the values: names of headers, or `KEY`.
     `stall_s` is for how long records may wait, in a stable group, without one being handled.
     """
 
@@ -75,6 +76,7 @@ class Topology:
     clients: Clients
     snapshot_interval_s: float
     idle_timeout_s: float
+    besides: Mapping[str, Sequence[str]] = field(default_factory=dict)
     stall_s: float = 300.0
     http_host: str = "127.0.0.1"
     http_port: int = 0

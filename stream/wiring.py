@@ -7,7 +7,11 @@ from typing import Final
 
 from detectors.outputs import Destination
 from stream.config import Config, faust_broker, librdkafka_properties
+from stream.formats.encodings.choice import no_registry
+from stream.formats.encodings.schemas import SchemaOf
+from stream.formats.records import RecordSource
 from stream.ingest import Ingest
+from stream.registry import Registry
 from stream.stages import detect_stage, triage_stage
 from stream.topology import Clients, StageSpec, Topology
 
@@ -25,7 +29,18 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
         group=config.name,
         version=version("streamgauge"),
         source_topics=frozenset(readings),
-        make_ingest=partial(Ingest, readings, shards, source_partitions, limits, settings.allowed_skew_ms),
+        besides={
+            topic: reading.besides for topic, reading in readings.items() if isinstance(reading, RecordSource)
+        },
+        make_ingest=partial(
+            Ingest,
+            readings,
+            shards,
+            source_partitions,
+            limits,
+            settings.allowed_skew_ms,
+            schemas_of(config),
+        ),
         stages=(
             StageSpec(
                 "detect",
@@ -50,6 +65,12 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
         http_host=config.http.host,
         http_port=config.http.port,
     )
+
+
+def schemas_of(config: Config) -> SchemaOf:
+    """Where the schemas of framed values come from; a registry is asked by one thread at a time."""
+    registry = config.schema_registry
+    return no_registry if registry is None else Registry(registry.properties()).schema
 
 
 def clients(config: Config) -> Clients:

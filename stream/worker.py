@@ -63,7 +63,7 @@ class Worker:
         self._membership = Membership()
         self._telemetry = Telemetry(topology.version)
         self._ends = Ends()
-        self._sources = Sources(clients.consumer, topology.source_topics)
+        self._sources = Sources(clients.consumer, topology.source_topics, topology.besides)
         self._outbox = Outbox(clients.producer, topology.destinations, self._stopper.stop)
         self._ingest = IngestAgent(
             topology.make_ingest,

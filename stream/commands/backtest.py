@@ -18,6 +18,7 @@ from stream.commands.options import ConfigOption
 from stream.config import Config, load
 from stream.exits import Exit, Refused
 from stream.ingest import Ingest
+from stream.wiring import schemas_of
 
 
 def backtest(
@@ -26,7 +27,8 @@ def backtest(
 ) -> None:
     """Run recorded records through the detectors; alert events leave as JSON, one a line.
 
-    A line is a Kafka value, or {"topic": …, "key": …, "value": …, "timestamp": ms} with key and value as strings.
+    A line is a Kafka value, or {"topic": …, "key": …, "value": …, "timestamp": ms, "headers": {…}} with key, value
+    and headers as strings.
     Records that cannot be read are reported on standard error, and a summary ends the run.
     """
     settings = load(config)
@@ -46,6 +48,7 @@ def _run(config: Config, recording: IO[bytes]) -> None:
         partitions,
         config.limits_for_ingest(),
         settings.allowed_skew_ms,
+        schemas_of(config),
     )
     test = Backtest(settings, ingest, contents.places, int(time.time() * 1000))
     states: Counter[str] = Counter()

@@ -175,11 +175,12 @@ def _group_faults(properties: Properties, already: set[Any]) -> Iterator[Fault]:
 
 
 def _is_local(servers: str) -> bool:
-    return all(host == "localhost" or _is_loopback(host.strip("[]")) for host, _ in addresses(servers))
+    return all(is_loopback(host.strip("[]")) for host, _ in addresses(servers))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
-        return ip_address(host).is_loopback
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

@@ -10,9 +10,12 @@ from typing import Any
 from stream.config.document import Document
 from stream.config.faults import Path
 from stream.config.properties import SECRETS
+from stream.config.registry import REGISTRY_SECRETS
 
 PREFIX = "STREAMGAUGE__"
 DELIMITER = "__"
+_DOTTED: Mapping[str, frozenset[str]] = {"kafka": SECRETS, "schema_registry": REGISTRY_SECRETS}
+"""The sections whose keys have dots, and which of those are secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,8 @@ class Override:
 def from_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[str]]:
     """The overrides among `environ`, shallow paths first, and a line for each variable that cannot be read.
 
-    `STREAMGAUGE__HTTP__PORT` is `http.port`; a value that begins with `{` or `[` is JSON. Kafka's property names
-    have dots: `STREAMGAUGE__KAFKA__BOOTSTRAP_SERVERS` is `bootstrap.servers`.
+    `STREAMGAUGE__HTTP__PORT` is `http.port`; a value that begins with `{` or `[` is JSON. The names of properties, of
+    Kafka and of a schema registry, have dots: `STREAMGAUGE__KAFKA__BOOTSTRAP_SERVERS` is `bootstrap.servers`.
     """
     overrides: list[Override] = []
     faults: list[str] = []
@@ -43,9 +46,9 @@ def from_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[s
 
 def _override(variable: str, text: str) -> Override:
     path = tuple(part.lower() for part in variable[len(PREFIX) :].split(DELIMITER))
-    if path[0] == "kafka" and len(path) > 1:
-        path = ("kafka", DELIMITER.join(path[1:]).replace("_", "."))
-        if path[1] in SECRETS and not text.startswith(("env:", "file:")):
+    if path[0] in _DOTTED and len(path) > 1:
+        path = (path[0], DELIMITER.join(path[1:]).replace("_", "."))
+        if path[1] in _DOTTED[path[0]] and not text.startswith(("env:", "file:")):
             return Override(path, f"env:{variable}", variable)
         return Override(path, text, variable)
     return Override(path, json.loads(text) if text.lstrip().startswith(("{", "[")) else text, variable)

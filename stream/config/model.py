@@ -7,6 +7,7 @@ A field that ends in a unit has an alias without it, because to users the unit i
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -23,8 +24,10 @@ from detectors.settings import Settings
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
-from stream.config.records import FieldOfRecord, Labels, record_source
-from stream.config.tuning import Defaults, Section, SeriesEntry, Signals
+from stream.config.record_schemas import read_schema, schema_faults
+from stream.config.records import Labels, TimeOfRecord, record_source
+from stream.config.registry import SchemaRegistry
+from stream.config.tuning import Defaults, Section, SeriesEntry, Signals, Text
 from stream.config.units import (
     NO_CEILING,
     DurationMs,
@@ -33,6 +36,7 @@ from stream.config.units import (
     Rate,
 )
 from stream.formats import Reading
+from stream.formats.encodings.choice import EncodingName
 from stream.formats.limits import Limits as IngestLimits
 
 TOPIC_PATTERN = "^[a-zA-Z0-9._-]+$"
@@ -88,19 +92,31 @@ class Source(Section):
     """Topic to read. Its records need no particular key."""
     format: Format
     """How its records are read."""
-    event_time: FieldOfRecord | None = None
+    event_time: TimeOfRecord | None = None
     """Of `records`: where their event time stands; without it, it is the broker's."""
     labels: Labels = Field(default_factory=dict)
     """Of `records`: labels that set series apart beside `topic`, by name, and where their values stand."""
+    encoding: EncodingName = "json"
+    """Of `records`: how values are encoded; `json_schema` is JSON behind the number of a schema."""
+    schema_file: FilePath | None = None
+    """Of `records`: file of the schema of all values, which are bare then: `.avsc` of Avro; of Protobuf `.proto`, or a descriptor set."""
+    message: Text | None = None
+    """Of Protobuf with a `schema_file`: the message that values are, by its full name; the first in the file unless written."""
 
     @model_validator(mode="after")
     def _says_of_records_what_is_theirs(self) -> Source:
-        written = {"event_time": self.event_time, "labels": self.labels}
+        written = {
+            "event_time": self.event_time,
+            "labels": self.labels,
+            "encoding": self.encoding != "json",
+            "schema_file": self.schema_file,
+            "message": self.message,
+        }
         faults = [
             Fault((key,), f"is for format records; a record of format {self.format} says it itself")
             for key, value in written.items()
             if value and self.format != "records"
-        ]
+        ] or list(schema_faults(self.encoding, self.schema_file, self.message))
         if faults:
             raise FaultsError(faults)
         return self
@@ -108,7 +124,10 @@ class Source(Section):
     @property
     def reading(self) -> Reading:
         """The same for ingest."""
-        return record_source(self.event_time, self.labels) if self.format == "records" else self.format
+        if self.format != "records":
+            return self.format
+        schema = read_schema(self.encoding, self.schema_file, self.message) if self.schema_file else None
+        return record_source(self.event_time, self.labels, self.encoding, schema)
 
 
 SOURCES_DEFAULT = (
@@ -195,6 +214,8 @@ class Config(Section):
     """librdkafka properties of the connection, by their own names; secrets as env:NAME or file:PATH."""
     sources: tuple[Source, ...] = Field(SOURCES_DEFAULT, min_length=1, max_length=SOURCES_MAX)
     """What is read."""
+    schema_registry: SchemaRegistry | None = None
+    """Where the schemas of framed records are found, in the words of confluent-kafka's client."""
     alerts: Alerts = Field(default_factory=Alerts)
     """Where alerts go."""
     dead_letters: DeadLetters = Field(
@@ -226,6 +247,17 @@ class Config(Section):
             Fault(path, f"the topic {topic} has another purpose already")
             for path, topic in self._topic_keys()
             if uses[topic] > 1 or topic in internal
+        ]
+        if faults:
+            raise FaultsError(faults)
+        return self
+
+    @model_validator(mode="after")
+    def _has_schemas_for_what_is_framed(self) -> Config:
+        faults = [
+            Fault(("sources", n, "encoding"), "needs a schema_file here, or the section schema_registry")
+            for n, source in enumerate(self.sources)
+            if source.encoding in ("avro", "protobuf") and not source.schema_file and not self.schema_registry
         ]
         if faults:
             raise FaultsError(faults)

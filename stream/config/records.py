@@ -1,17 +1,22 @@
-"""What a source of format `records` says beyond its topic: where in a record its event time and its labels stand."""
+"""What a source of format `records` says beyond its topic: where its event time and its labels stand."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from detectors.record_paths import ITEMS, VALUES, field_names, steps
+from stream.config.faults import Fault, FaultsError
 from stream.config.tuning import Section
 from stream.config.units import shown
-from stream.formats.records import FieldPath, RecordSource
+from stream.formats.encodings.choice import EncodingName
+from stream.formats.encodings.schemas import Schema
+from stream.formats.records import RecordSource, Where
+from stream.formats.values import KEY
 
 PATH_LENGTH_MAX = 512
+HEADER_LENGTH_MAX = 249
 LABELS_MAX = 16
 
 
@@ -29,22 +34,62 @@ def _field_path(value: Any) -> Any:
 FieldPathText = Annotated[str, Field(min_length=1, max_length=PATH_LENGTH_MAX), BeforeValidator(_field_path)]
 
 
-class FieldOfRecord(Section):
-    """A value in each record."""
+HeaderName = Annotated[str, Field(min_length=1, max_length=HEADER_LENGTH_MAX)]
 
-    path: FieldPathText
-    """The names that lead to it, with dots between: `customer.id`. A name with a dot in it stands in double quotes."""
 
-    def names(self) -> FieldPath:
-        """The names that lead to it."""
-        return field_names(self.path)
+class TimeOfRecord(Section):
+    """Where the event time of a record stands: in a field or in a header."""
+
+    path: FieldPathText | None = None
+    """The names that lead to a field, with dots between: `customer.id`. A name with a dot in it stands in double quotes."""
+    header: HeaderName | None = None
+    """The name of a header. Of several with one name the last counts."""
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        one_of(self, ("path", "header"))
+        return self
+
+    def where(self) -> Where:
+        """The same for ingest."""
+        return self.header or field_names(self.path or "")
+
+
+class LabelOfRecord(TimeOfRecord):
+    """Where the value of a label stands: in a field, in a header, or in the key."""
+
+    key: Literal[True] | None = None
+    """`true`: the record's key, which is text."""
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        one_of(self, ("path", "header", "key"))
+        return self
+
+    def where(self) -> Where:
+        """The same for ingest."""
+        return KEY if self.key else super().where()
+
+
+def one_of(section: Section, keys: tuple[str, ...]) -> None:
+    """Complain unless just one of these keys is written."""
+    written = [key for key in keys if getattr(section, key) is not None]
+    if not written:
+        raise ValueError(f"must have {' or '.join(keys)}")
+    if len(written) > 1:
+        raise FaultsError([Fault((written[1],), f"cannot stand beside {written[0]}: a value has one place")])
 
 
 LabelName = Annotated[str, Field(min_length=1, max_length=100)]
-Labels = Annotated[dict[LabelName, FieldOfRecord], Field(max_length=LABELS_MAX)]
+Labels = Annotated[dict[LabelName, LabelOfRecord], Field(max_length=LABELS_MAX)]
 
 
-def record_source(event_time: FieldOfRecord | None, labels: dict[str, FieldOfRecord]) -> RecordSource:
+def record_source(
+    event_time: TimeOfRecord | None,
+    labels: dict[str, LabelOfRecord],
+    encoding: EncodingName,
+    schema: Schema | None,
+) -> RecordSource:
     """The same for ingest."""
-    named = tuple(sorted((name, where.names()) for name, where in labels.items()))
-    return RecordSource(event_time.names() if event_time else (), named)
+    named = tuple(sorted((name, place.where()) for name, place in labels.items()))
+    return RecordSource(event_time.where() if event_time else (), named, encoding, schema)

@@ -11,8 +11,9 @@ from msgspec import Raw, Struct
 
 from stream.formats.caps import Caps
 from stream.formats.decoding import DECODE_ERRORS
+from stream.formats.encodings.choice import no_registry
+from stream.formats.encodings.schemas import SchemaOf
 from stream.formats.events import Events
-from stream.formats.limits import Limits
 from stream.formats.metrics import Metrics
 from stream.formats.openlineage import OpenLineage
 from stream.formats.records import Records, RecordSource
@@ -51,16 +52,18 @@ Reading = str | RecordSource
 """How a topic is read: the name of its format, or what is said of its records."""
 
 
-def reader_for(topic: str, reading: Reading, limits: Limits, caps: Caps, shards: int) -> Reader:
-    """The reader of a source topic; `shards` is the number of samples partitions.
+def reader_for(
+    topic: str, reading: Reading, caps: Caps, shards: int, schema_of: SchemaOf = no_registry
+) -> Reader:
+    """The reader of a source topic; `shards` is the number of samples partitions, `schema_of` gives schemas by number.
 
     Raises:
         ValueError: no such format.
     """
     source = RecordSource() if reading == Format.RECORDS else reading
     if isinstance(source, RecordSource):
-        return Records(topic, source, limits, caps, shards)
-    return _READERS[Format(source)](limits, caps, shards)
+        return Records(topic, source, caps, shards, schema_of)
+    return _READERS[Format(source)](caps.limits, caps, shards)
 
 
 def guess_format(value: bytes) -> Format | None:

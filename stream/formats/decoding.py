@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from msgspec import DecodeError
 
 from stream.formats.dead import UnreadableError
-from stream.formats.limits import Guard
+from stream.formats.limits import Guard, Sizes
 
 T = TypeVar("T")
 
@@ -25,13 +25,13 @@ class Decoded(Generic[T]):
 
 def decode_all(
     values: Sequence[bytes | None],
-    guard: Guard,
+    guard: Guard | Sizes,
     decode: Callable[[bytes], T],
     recover: Callable[[bytes, Exception], T],
 ) -> Decoded[T]:
     """Decode a batch; tombstones are left out.
 
-    `recover` is asked when `decode` fails: it reads the value in a slower way, or raises `UnreadableError`.
+    `recover` is asked when `decode` fails with one of `DECODE_ERRORS`: it reads the value in a slower way, or raises `UnreadableError`.
     """
     batch: Decoded[T] = Decoded()
     values = list(values)
@@ -40,7 +40,7 @@ def decode_all(
     if guard.passes_all(present):  # type: ignore[arg-type]
         try:
             batch.items, batch.records = list(map(decode, present)), records  # type: ignore[arg-type]
-        except DECODE_ERRORS:
+        except (*DECODE_ERRORS, UnreadableError):
             pass
         else:
             return batch
@@ -56,7 +56,7 @@ def decode_all(
 
 
 def _decode_one(
-    value: bytes, guard: Guard, decode: Callable[[bytes], T], recover: Callable[[bytes, Exception], T]
+    value: bytes, guard: Guard | Sizes, decode: Callable[[bytes], T], recover: Callable[[bytes, Exception], T]
 ) -> T:
     guard.check(value)
     try:

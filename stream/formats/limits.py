@@ -39,14 +39,14 @@ class Guard:
     """Refuses what no parser should be given: too large, not UTF-8, nested too deep."""
 
     def __init__(self, limits: Limits) -> None:
-        self._bytes_max = limits.record_bytes_max
+        self._sizes = Sizes(limits)
         self._nesting_max = limits.nesting_max
 
     def passes_all(self, values: Sequence[bytes]) -> bool:
         """True when no value can need refusing, told in a few passes over the batch; False says: look at each."""
         if not values:
             return True
-        if max(map(len, values)) > self._bytes_max:
+        if not self._sizes.passes_all(values):
             return False
         joined = b"".join(values)
         if not joined.isascii():
@@ -62,14 +62,33 @@ class Guard:
         Raises:
             UnreadableError: `oversize`, `not_utf8` or `too_deep`.
         """
-        if len(value) > self._bytes_max:
-            raise UnreadableError(DeadReason.OVERSIZE, f"{len(value)} bytes; the limit is {self._bytes_max}")
+        self._sizes.check(value)
         try:
             value.isascii() or value.decode()
         except UnicodeDecodeError as error:
             raise UnreadableError(DeadReason.NOT_UTF8, f"byte {error.start}") from None
         if value.count(b"{") + value.count(b"[") > self._nesting_max and nesting(value) > self._nesting_max:
             raise UnreadableError(DeadReason.TOO_DEEP, f"nested deeper than {self._nesting_max}")
+
+
+class Sizes:
+    """Refuses what is too large, of values that are no text."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._bytes_max = limits.record_bytes_max
+
+    def passes_all(self, values: Sequence[bytes]) -> bool:
+        """True when no value needs refusing."""
+        return max(map(len, values), default=0) <= self._bytes_max
+
+    def check(self, value: bytes) -> None:
+        """Look at one value.
+
+        Raises:
+            UnreadableError: `oversize`.
+        """
+        if len(value) > self._bytes_max:
+            raise UnreadableError(DeadReason.OVERSIZE, f"{len(value)} bytes; the limit is {self._bytes_max}")
 
 
 def nesting(value: bytes) -> int:

@@ -1,6 +1,7 @@
-"""Format `records`: anyone's topic of JSON objects. What the records look like is followed, and no publisher has to change."""
+"""Format `records`: anyone's topic of JSON objects, or of Avro's or Protobuf's. What the records look like is followed, and no publisher has to change."""
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -13,33 +14,47 @@ from detectors.samples import NEVER, Key
 from detectors.series import Signal
 from stream.formats import times
 from stream.formats.caps import Caps
-from stream.formats.dead import DeadReason, UnreadableError, explain
+from stream.formats.dead import DeadReason, UnreadableError
 from stream.formats.decoding import Decoded, decode_all
-from stream.formats.limits import Guard, Limits
+from stream.formats.encodings.choice import EncodingName, encoding_of, no_registry
+from stream.formats.encodings.schemas import Schema, SchemaOf
 from stream.formats.shapes import Shapes
 from stream.formats.table import Memo, Table
 from stream.formats.times import TIME_MS_MAX, epoch_ms
 from stream.formats.values import Values
 
 TOPIC: Final = "topic"
+_LONG_BYTES: Final = 8
+_NUMBER = re.compile(r"\d{1,19}(\.\d{1,9})?", re.ASCII)
 _SECONDS_MAX, _MS_MAX, _MICROSECONDS_MAX = 10**11, 10**14, 10**17
 
 FieldPath = tuple[str, ...]
 """The names that lead to a field, from the outside in."""
 
+Where = FieldPath | str
+"""In a record's value, or beside it: the name of a header, or `KEY`."""
+
 
 class RecordSource(msgspec.Struct, frozen=True):
     """What is said of a topic of records: where their event time stands, and labels by name with where their values stand.
 
-    Without an event time it is the broker's.
+    Without an event time it is the broker's. With a `schema` values are bare and all of it; without one they are framed, unless they are JSON.
     """
 
-    event_time: FieldPath = ()
-    labels: tuple[tuple[str, FieldPath], ...] = ()
+    event_time: Where = ()
+    labels: tuple[tuple[str, Where], ...] = ()
+    encoding: EncodingName = "json"
+    schema: Schema | None = None
+
+    @property
+    def besides(self) -> tuple[str, ...]:
+        """What is wanted beside the values: names of headers, or `KEY`."""
+        wanted = (self.event_time, *(where for _, where in self.labels))
+        return tuple(sorted({where for where in wanted if isinstance(where, str)}))
 
 
 class _Item(NamedTuple):
-    """What is kept of a record: the number of its shape, and what stands where its time and labels should."""
+    """What is kept of a record: the number of its shape, and what stands in it where its time and labels should."""
 
     shape: int
     time: Any
@@ -49,69 +64,110 @@ class _Item(NamedTuple):
 class Records:
     """Reads records: a row in `payloads` each."""
 
-    def __init__(self, topic: str, source: RecordSource, limits: Limits, caps: Caps, shards: int) -> None:
+    def __init__(
+        self, topic: str, source: RecordSource, caps: Caps, shards: int, schema_of: SchemaOf = no_registry
+    ) -> None:
         self._topic, self._source, self._caps = topic, source, caps
-        self._guard = Guard(limits)
-        self._json = msgspec.json.Decoder(dict[str, Any]).decode
-        self._shapes = Shapes(caps)
+        self._encoding = encoding_of(source.encoding, source.schema, schema_of, caps.limits)
+        self._decode = self._encoding.decode
+        self._shapes = Shapes(caps, typed=self._encoding.typed)
         self._series = Memo(self._key, shards)
-        self._label_paths = [path for _, path in source.labels]
+        self._label_paths = [where for _, where in source.labels if not isinstance(where, str)]
+        self._time_path: FieldPath = () if isinstance(source.event_time, str) else source.event_time
+        self._plainly = not self._time_path and not self._label_paths
 
     def read(self, values: Sequence[bytes | None], kafka_ms: Sequence[int] = ()) -> Table:
         """The rows of a fetched batch; `kafka_ms` are the records' Kafka timestamps, 0 or less when unknown."""
         if self._shapes.full:
             self._shapes.forget()
         values = Values.of(values)
-        plain = not self._source.event_time and not self._label_paths
-        batch = decode_all(values, self._guard, self._plain if plain else self._item, _refuse)
+        decode = self._plain if self._plainly else self._item
+        batch = decode_all(values, self._encoding.guard, decode, self._odd)
         table = Table(len(values))
         table.dead = batch.dead
-        table.times = self._times(table, batch, np.asarray(kafka_ms, np.int64))
-        slots = table.slots(self._series)
+        table.times = self._times(table, batch, values, np.asarray(kafka_ms, np.int64))
         rows = table.payloads
         rows.record = batch.records
-        if plain:
-            rows.key = [slots[()]] * len(batch.items) if batch.items else []
-            rows.shape = batch.items
-        else:
-            rows.key = [slots[item.labels] for item in batch.items]
-            rows.shape = [item.shape for item in batch.items]
+        rows.shape = batch.items if self._plainly else [item.shape for item in batch.items]
+        rows.key = self._keys(table, batch, values)
         rows.size = values.sizes[batch.records].tolist()
         table.shapes = self._shapes
         return table
 
     def _plain(self, value: bytes) -> Any:
         """The number of a record's shape: all that is kept where neither time nor labels stand in it."""
-        return self._shapes.root(self._json(value))
+        return self._shapes.root(self._decode(value))
 
     def _item(self, value: bytes) -> Any:
-        record = self._json(value)
+        return self._kept(self._decode(value))
+
+    def _odd(self, value: bytes, error: Exception) -> Any:
+        record = self._encoding.odd(value, error)
+        self._caps.counts["odd_json",] += 1
+        return self._kept(record)
+
+    def _kept(self, record: dict[str, Any]) -> Any:
+        """What is kept of a record."""
+        shape, path = self._shapes.root(record), self._time_path
+        if self._plainly:
+            return shape
         labels = tuple([_label(_at(record, path)) for path in self._label_paths])
-        path = self._source.event_time
-        return _Item(self._shapes.root(record), _at(record, path) if path else None, labels)
+        return _Item(shape, _at(record, path) if path else None, labels)
+
+    def _keys(self, table: Table, batch: Decoded[Any], values: Values) -> list[int]:
+        """The number of each record's series."""
+        slots = table.slots(self._series)
+        if not self._source.labels:
+            return [slots[()]] * len(batch.items) if batch.items else []
+        inside = iter(range(len(self._label_paths)))
+        columns: list[list[str]] = []
+        for _, where in self._source.labels:
+            if isinstance(where, str):
+                columns.append([_text(it) for it in _beside(batch, values, where)])
+            else:
+                at = next(inside)
+                columns.append([item.labels[at] for item in batch.items])
+        return [slots[ident] for ident in zip(*columns, strict=True)]
 
     def _key(self, *values: str) -> Key:
         named = [(name, value) for (name, _), value in zip(self._source.labels, values, strict=False)]
         return Key(Signal.SCHEMA, self._caps.labels([(TOPIC, self._topic)], named))
 
-    def _times(self, table: Table, batch: Decoded[Any], kafka_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _times(
+        self, table: Table, batch: Decoded[Any], values: Values, kafka_ms: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         """The event time of each record, and the broker's where it says none that can be read."""
         found = np.where(kafka_ms > 0, kafka_ms, NEVER)
-        path, missing = self._source.event_time, 0
-        if path:
-            for record, item in zip(batch.records, batch.items, strict=True):
-                time_ms = read_ms(item.time)
-                if time_ms is None:
-                    missing += 1
-                else:
-                    found[record] = time_ms
+        missing = 0
+        for record, time_ms in zip(batch.records, self._said_times(batch, values), strict=False):
+            if time_ms is None:
+                missing += 1
+            else:
+                found[record] = time_ms
         if missing:
             self._caps.counts["event_time_missing",] += missing
         present = np.array(batch.records, np.int64)
         for record in present[found[present] == NEVER].tolist():
-            table.dead[record] = UnreadableError(DeadReason.NO_TIME, _no_time(path))
+            table.dead[record] = UnreadableError(DeadReason.NO_TIME, _no_time(self._source.event_time))
         found[np.delete(np.arange(len(found)), present)] = NEVER
         return found
+
+    def _said_times(self, batch: Decoded[Any], values: Values) -> list[int | None]:
+        """What the records say; nothing when their event time is the broker's."""
+        where = self._source.event_time
+        if isinstance(where, str):
+            return [header_ms(it) for it in _beside(batch, values, where)]
+        return [read_ms(item.time) for item in batch.items] if where else []
+
+
+def header_ms(time: bytes | None) -> int | None:
+    """The same of a header: text or a number as text, or the eight bytes in which Java's serializers write a number."""
+    if time is None:
+        return None
+    if len(time) == _LONG_BYTES and time[0] < ord(" "):
+        return read_ms(int.from_bytes(time, "big", signed=True))
+    text = _text(time).strip()
+    return read_ms(float(text) if "." in text else int(text)) if _NUMBER.fullmatch(text) else read_ms(text)
 
 
 def read_ms(time: Any) -> int | None:
@@ -145,10 +201,21 @@ def _text_ms(text: str) -> int | None:
 
 def _at(item: Any, path: FieldPath) -> Any:
     for name in path:
-        if type(item) is not dict:
+        if not isinstance(item, dict):
             return None
         item = item.get(name)
     return item
+
+
+def _beside(batch: Decoded[Any], values: Values, name: str) -> list[bytes | None]:
+    """The header of this name, or the key, of each record that could be decoded."""
+    told = list(values.besides.get(name, ()))
+    return [told[record] for record in batch.records] if told else [None] * len(batch.records)
+
+
+def _text(value: bytes | None) -> str:
+    """Text as it is; bytes that are none are spelt out, so that what differs stays different."""
+    return (value or b"").decode(errors="backslashreplace")
 
 
 def _label(value: Any) -> str:
@@ -158,13 +225,8 @@ def _label(value: Any) -> str:
     return "" if value is None or isinstance(value, dict | list) else json.dumps(value)
 
 
-def _no_time(path: FieldPath) -> str:
-    if not path:
+def _no_time(where: Where) -> str:
+    if not where:
         return "the record has no Kafka timestamp"
-    return f"$.{'.'.join(path)}: expected {times.EXPECTED}; and the record has no Kafka timestamp"
-
-
-def _refuse(_value: bytes, error: Exception) -> dict[str, Any]:
-    if isinstance(error, msgspec.ValidationError) and "out of range" in str(error):
-        raise UnreadableError(DeadReason.WRONG_TYPE, "a number is out of range")
-    raise explain(error, {})
+    place = f"the header {where}" if isinstance(where, str) else f"$.{'.'.join(where)}"
+    return f"{place}: expected {times.EXPECTED}; and the record has no Kafka timestamp"

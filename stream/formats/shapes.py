@@ -15,6 +15,7 @@ from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
 from detectors.record_paths import ITEMS, VALUES, joined, parent_of, step_of
 from detectors.samples import ABSENT, Element
 from stream.formats.caps import Caps
+from stream.formats.encodings import DataNames
 
 SHAPES_MAX: Final = 20_000
 """Shapes and parts of shapes remembered; when there are more, all are forgotten before the next batch."""
@@ -25,7 +26,7 @@ NAME_CHARS_MAX: Final = 128
 _STRING, _INTEGER, _NUMBER, _BOOLEAN, _NULL, _EMPTY_OBJECT, _EMPTY_ARRAY = range(7)
 _OWN: Final = ("string", "integer", "number", "boolean", "null", "object", "array")
 _SCALARS: Final[dict[type, int]] = {str: _STRING, int: _INTEGER, bool: _BOOLEAN, type(None): _NULL}
-_LOOKED_INTO: Final = (dict, list, float)
+_LOOKED_INTO: Final = (dict, list, float, DataNames)
 _DATA = re.compile(
     r"\d+|[\w.-]*[_:#/.-]\d{3,}|\d{4}-\d\d-\d\d.*|.+@.+\..+"
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-.*|(?=[a-fA-F]*\d)[0-9a-fA-F]{12,}",
@@ -54,10 +55,16 @@ class _Level(NamedTuple):
 
 
 class Shapes:
-    """Shapes by number; `elements` are (path, type) by number."""
+    """Shapes by number; `elements` are (path, type) by number.
 
-    def __init__(self, caps: Caps) -> None:
+    Args:
+        caps: what bounds them.
+        typed: that a number is whole says its type and not its value: 1.0 is no integer.
+    """
+
+    def __init__(self, caps: Caps, *, typed: bool = False) -> None:
         self._caps = caps
+        self._whole = _NUMBER if typed else _INTEGER
         self.forget()
 
     def forget(self) -> None:
@@ -90,13 +97,15 @@ class Shapes:
     def _of(self, value: Any) -> int:
         kind = type(value)
         if kind is float:
-            return _INTEGER if value.is_integer() else _NUMBER
+            return self._whole if value.is_integer() else _NUMBER
         if kind is dict:
             if len(value) > FIELDS_MAX:
                 return self._folded(value)
             return self._object(value) if value else _EMPTY_OBJECT
         if kind is list:
             return self._list(ITEMS, "array", value) if value else _EMPTY_ARRAY
+        if kind is DataNames:
+            return self._folded(value) if value else _EMPTY_OBJECT
         return _SCALARS[kind]
 
     def _object(self, value: dict[str, Any], *, whole: bool = False) -> int:

@@ -1,10 +1,13 @@
 """The values of a fetched batch: end to end in one buffer, as kernels read them, and one by one, as decoders do."""
 
-from collections.abc import Iterator, Sequence
-from typing import overload
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, overload
 
 import numpy as np
 import numpy.typing as npt
+
+KEY: Final = ""
+"""Stands for the records' keys among the names of headers."""
 
 
 class Values(Sequence[bytes | None]):
@@ -14,19 +17,26 @@ class Values(Sequence[bytes | None]):
         joined: all of them, end to end; it is made read-only.
         ends: where each ends in `joined`, so the next one begins there.
         tombstones: which are None; they take no room.
+        besides: what else the records have, as far as it is asked for: by the name of a header its values, the last of a
+            record if it has several, and under `KEY` the keys; None where a record has none.
 
     >>> values = Values.of([b"a", None, b"", b"bcd"])
     >>> values.joined.tobytes(), values.ends.tolist(), list(values[2:])
     (b'abcd', [1, 1, 1, 4], [b'', b'bcd'])
     """
 
-    __slots__ = ("ends", "joined", "tombstones")
+    __slots__ = ("besides", "ends", "joined", "tombstones")
 
     def __init__(
-        self, joined: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], tombstones: npt.NDArray[np.bool_]
+        self,
+        joined: npt.NDArray[np.uint8],
+        ends: npt.NDArray[np.int64],
+        tombstones: npt.NDArray[np.bool_],
+        besides: "Mapping[str, Values] | None" = None,
     ) -> None:
         joined.flags.writeable = False
         self.joined, self.ends, self.tombstones = joined, ends, tombstones
+        self.besides: Mapping[str, Values] = besides or {}
 
     @classmethod
     def of(cls, values: Sequence[bytes | None]) -> "Values":
@@ -37,6 +47,10 @@ class Values(Sequence[bytes | None]):
         ends = np.cumsum(np.fromiter(map(len, present), np.int64, len(present)))
         tombstones = np.fromiter((value is None for value in values), np.bool_, len(present))
         return cls(np.frombuffer(b"".join(present), np.uint8), ends, tombstones)
+
+    def beside(self, besides: "Mapping[str, Values]") -> "Values":
+        """The same values with these beside them."""
+        return Values(self.joined, self.ends, self.tombstones, besides)
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
@@ -67,11 +81,12 @@ class Values(Sequence[bytes | None]):
     def _part(self, first: int, last: int, step: int) -> "Values":
         if step != 1:
             raise ValueError("values are cut into consecutive ones only")
+        besides = {name: part._part(first, last, step) for name, part in self.besides.items()}  # noqa: SLF001  its own kind
         if last <= first:
-            return Values.of([])
+            return Values.of([]).beside(besides)
         start = self._start(first)
         joined = self.joined[start : self.ends[last - 1]]
-        return Values(joined, self.ends[first:last] - start, self.tombstones[first:last])
+        return Values(joined, self.ends[first:last] - start, self.tombstones[first:last], besides)
 
     def _start(self, index: int) -> int:
         return int(self.ends[index - 1]) if index else 0

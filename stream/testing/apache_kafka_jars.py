@@ -17,6 +17,7 @@ DOWNLOAD_TIMEOUT_S: Final = 600
 
 # Kafka logs through slf4j 1.7 and configures log4j 2 itself, but ships no binding between the two.
 _LOG4J_VERSION: Final = "2.24.3"
+DEPENDENCY_PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin"
 _DEPENDENCY_PLUGIN_VERSION: Final = "3.8.1"
 _POM: Final = """\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -79,14 +80,18 @@ def apache_kafka_jars(version: str = KAFKA_VERSION) -> Path:
     libs.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fetching-", dir=libs.parent) as scratch:
         _fetch(version, Path(scratch))
-        _publish(Path(scratch) / "libs", libs)
+        publish(Path(scratch) / "libs", libs)
     return libs
 
 
 def _libs_path(version: str) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     digest = hashlib.sha256(_pom(version).encode()).hexdigest()[:8]
-    return cache / "streamgauge" / f"kafka-{version}-{digest}"
+    return cache_folder() / f"kafka-{version}-{digest}"
+
+
+def cache_folder() -> Path:
+    """Where what was fetched stays, outside any repository."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "streamgauge"
 
 
 def _pom(version: str) -> str:
@@ -95,24 +100,34 @@ def _pom(version: str) -> str:
 
 def _fetch(version: str, scratch: Path) -> None:
     (scratch / "pom.xml").write_text(_pom(version))
-    goal = f"org.apache.maven.plugins:maven-dependency-plugin:{_DEPENDENCY_PLUGIN_VERSION}:copy-dependencies"
-    command = ["mvn", "--quiet", "--batch-mode", "--strict-checksums", goal]
-    command += ["-DincludeScope=runtime", f"-DoutputDirectory={scratch / 'libs'}"]
+    goal = f"{DEPENDENCY_PLUGIN}:{_DEPENDENCY_PLUGIN_VERSION}:copy-dependencies"
+    options = ["-DincludeScope=runtime", f"-DoutputDirectory={scratch / 'libs'}"]
+    run_maven(f"Apache Kafka {version}", [goal, *options], scratch)
+
+
+def run_maven(wanted: str, arguments: list[str], scratch: Path) -> None:
+    """Have Maven fetch something.
+
+    Raises:
+        Refused: it could not.
+    """
+    command = ["mvn", "--quiet", "--batch-mode", "--strict-checksums", *arguments]
     try:
         done = subprocess.run(
             command, cwd=scratch, capture_output=True, text=True, check=False, timeout=DOWNLOAD_TIMEOUT_S
         )
     except subprocess.TimeoutExpired as error:
-        message = f"Maven did not fetch Apache Kafka {version} within {DOWNLOAD_TIMEOUT_S} s"
+        message = f"Maven did not fetch {wanted} within {DOWNLOAD_TIMEOUT_S} s"
         raise Refused(message, Exit.FAILURE) from error
     if done.returncode != 0:
         raise Refused(
-            f"Maven could not fetch Apache Kafka {version}:\n{(done.stdout + done.stderr).strip()}",
+            f"Maven could not fetch {wanted}:\n{(done.stdout + done.stderr).strip()}",
             Exit.FAILURE,
         )
 
 
-def _publish(fetched: Path, libs: Path) -> None:
+def publish(fetched: Path, libs: Path) -> None:
+    """Put what was fetched in its place, unless another process was sooner."""
     try:
         fetched.rename(libs)
     except OSError:

@@ -4,14 +4,16 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.formats.values import KEY
 from stream.message_columns import Functions, Message, Messages
 from stream.sources import BATCH_RECORDS_MAX
 
-ERROR = -191
+ERROR, MISSING = -191, -156
 
 
 @dataclass
@@ -21,6 +23,12 @@ class Record:
     offset: int
     value: bytes | None
     error: int = 0
+    key: bytes | None = None
+    headers: tuple[tuple[bytes, bytes | None], ...] = ()
+
+    def last(self, name: str) -> bytes | None:
+        """The last header of this name, or the key."""
+        return self.key if name == KEY else dict(self.headers).get(name.encode())
 
     @property
     def place(self) -> tuple[int, int]:
@@ -35,6 +43,10 @@ RECORDS = st.lists(
         st.integers(0, 2**40),
         st.none() | st.binary(max_size=300),
         st.sampled_from([0, 0, 0, 0, ERROR]),
+        st.none() | st.binary(max_size=9),
+        st.lists(
+            st.tuples(st.sampled_from([b"a", b"\xc3\xa9"]), st.none() | st.binary(max_size=9)), max_size=3
+        ).map(tuple),
     ),
     max_size=40,
 )
@@ -45,7 +57,10 @@ class Lent:
 
     def __init__(self, records: list[Record]) -> None:
         self.destroyed: list[int] = []
+        self._records = records
         self._values = [ctypes.create_string_buffer(record.value or b"") for record in records]
+        self._keys = [ctypes.create_string_buffer(record.key or b"") for record in records]
+        self._lent_headers: list[Any] = []
         self._messages = [
             Message(
                 err=record.error,
@@ -53,22 +68,44 @@ class Lent:
                 partition=record.partition,
                 payload=0 if record.value is None else ctypes.addressof(value),
                 len=len(record.value or b""),
+                key=0 if record.key is None else ctypes.addressof(key),
+                key_len=len(record.key or b""),
                 offset=record.offset,
             )
-            for record, value in zip(records, self._values, strict=True)
+            for record, value, key in zip(records, self._values, self._keys, strict=True)
         ]
         self.addresses = [ctypes.addressof(message) for message in self._messages]
         kind = ctypes.POINTER(ctypes.c_int)
         self._timestamp = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.POINTER(Message), kind)(
             lambda message, _kind: message.contents.offset + 1000
         )
+        place = ctypes.POINTER(ctypes.c_int64)
+        self._headers = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, place)(self._headers_of)
+        self._last = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, place, place)(
+            self._last_of
+        )
         self._destroy = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._destroyed)
         self.functions = Functions(
             *(
                 ctypes.cast(function, ctypes.c_void_p).value or 0
-                for function in (self._timestamp, self._destroy)
+                for function in (self._timestamp, self._destroy, self._headers, self._last)
             )
         )
+
+    def _headers_of(self, address: int, to: Any) -> int:
+        number = self.addresses.index(address)
+        to[0] = number + 1
+        return 0 if self._records[number].headers else MISSING
+
+    def _last_of(self, headers: int, name: bytes, value_to: Any, size_to: Any) -> int:
+        found = dict(self._records[headers - 1].headers)
+        if name not in found:
+            return MISSING
+        value = found[name]
+        self._lent_headers.append(ctypes.create_string_buffer(value or b""))
+        value_to[0] = 0 if value is None else ctypes.addressof(self._lent_headers[-1])
+        size_to[0] = len(value or b"")
+        return 0
 
     def _destroyed(self, address: int) -> None:
         self.destroyed.append(address)
@@ -92,6 +129,10 @@ def test_every_record_is_in_the_columns_of_its_partition_in_its_order(fetches: l
         with lent(room, records) as lender:
             found = [(of.topic, of.partition) for of in room.sort(len(records))]
             reports = room.reports()
+            besides = [
+                {name: list(room.beside(at, name, lender.functions)) for name in (KEY, "a", "é")}
+                for at in range(len(found))
+            ]
             columns = room.take(lender.functions)
         assert reports == [
             address for address, record in zip(lender.addresses, records, strict=True) if record.error
@@ -102,6 +143,9 @@ def test_every_record_is_in_the_columns_of_its_partition_in_its_order(fetches: l
             place: [(it.offset, it.value, it.offset + 1000) for it in alive if it.place == place]
             for place in {record.place for record in alive}
         }
+        for place, beside in zip(found, besides, strict=True):
+            own = [it for it in alive if it.place == place]
+            assert beside == {name: [it.last(name) for it in own] for name in beside}
 
 
 def test_a_full_batch_of_one_partition_is_one_piece() -> None:

@@ -1,13 +1,14 @@
 """Sources: what is fetched follows what was fetched before, and only of what is assigned."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytest
 from confluent_kafka import Producer
 
 from stream.config.kafka import PROMISED
+from stream.formats.values import KEY
 from stream.sources import Batch, Place, SourceError, Sources
 from stream.testing.topics import TopicMaker
 
@@ -15,9 +16,11 @@ FETCHES_MAX = 1_000
 
 
 @contextmanager
-def sources(kafka: str, topic: str) -> Iterator[Sources]:
+def sources(
+    kafka: str, *topics: str, besides: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[Sources]:
     properties = {"bootstrap.servers": kafka, "group.id": "test", **PROMISED["consumer"]}
-    opened = Sources(properties, frozenset([topic]))
+    opened = Sources(properties, frozenset(topics), besides)
     yield opened
     opened.close()
 
@@ -77,6 +80,25 @@ def test_records_that_retention_removed_end_it(kafka: str, make_topic: TopicMake
         opened.assign({Place(topic, 0): 1_000})
         with pytest.raises(SourceError, match="no records left at offset 1000"):
             asyncio.run(fetch(opened, {Place(topic, 0): 0}))
+
+
+def test_headers_and_keys_come_along_where_they_are_wanted(kafka: str, make_topic: TopicMaker) -> None:
+    topic, plain = make_topic(), make_topic()
+    producer = Producer({"bootstrap.servers": kafka})
+    headers: list[tuple[str, str | bytes | None]] = [("at", b"1"), ("other", b"x"), ("at", "é".encode())]
+    for name in (topic, plain):
+        producer.produce(name, b"a", key=b"k", headers=headers)
+        producer.produce(name, b"b", headers=[("at", None)])
+        producer.produce(name, None, key=b"")
+    producer.flush()
+    with sources(kafka, topic, plain, besides={topic: (KEY, "at")}) as opened:
+        opened.assign({Place(topic, 0): 0, Place(plain, 0): 0})
+        batches = asyncio.run(fetch(opened, {Place(topic, 0): 3, Place(plain, 0): 3}))
+    told = [(name, list(of)) for it in batches for name, of in it.columns.values.besides.items()]
+    assert {name: [it for at, of in told for it in of if at == name] for name, _ in told} == {
+        KEY: [b"k", None, b""],
+        "at": ["é".encode(), None, None],
+    }
 
 
 def test_closed_sources_give_nothing(kafka: str, make_topic: TopicMaker) -> None:

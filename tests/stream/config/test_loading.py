@@ -121,7 +121,7 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
     ("text", "line"),
     [
         ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, dead_letters, defaults, http, kafka, "
-         "limits, name, series, signals, snapshot_interval, sources, time, topics)")),
+         "limits, name, schema_registry, series, signals, snapshot_interval, sources, time, topics)")),
         ("http:\n  prot: 1", "c.yaml:2: http.prot: unknown key, did you mean port? (allowed: host, port)"),
         ("http: {zzz: 1}", "c.yaml:1: http.zzz: unknown key (allowed: host, port)"),
         ("http: {port: true}", "c.yaml:1: http.port: must be a whole number"),
@@ -136,6 +136,11 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "(allowed: events, openlineage, metrics, records)")),
         ("sources:\n- {topic: a, format: events, event_time: {path: at}}", ("c.yaml:2: sources[0].event_time: is for format "
          "records; a record of format events says it itself")),
+        ("sources:\n- {topic: a, format: records, event_time: {}}", "c.yaml:2: sources[0].event_time: must have path or header"),
+        ("sources:\n- {topic: a, format: records, labels: {x: {path: a, key: true}}}",
+         "c.yaml:2: sources[0].labels.x.key: cannot stand beside path: a value has one place"),
+        ("sources:\n- {topic: a, format: records, event_time: {key: true}}",
+         "c.yaml:2: sources[0].event_time.key: unknown key (allowed: header, path)"),
         ("sources:\n- {topic: a, format: records, event_time: {path: 'items[].at'}}",
          "c.yaml:2: sources[0].event_time.path: must lead to one value; [] and {*} are many"),
         ("sources:\n- {topic: a, format: records, labels: {region: {path: a..b}}}", ("c.yaml:2: sources[0].labels.region.path: "

@@ -8,7 +8,8 @@ import pytest
 from detectors.outputs import Destination
 from detectors.samples import PAYLOAD_COLUMNS, SampleBatch, decode_key
 from stream.formats.limits import Limits
-from stream.formats.records import RecordSource, read_ms
+from stream.formats.records import RecordSource, header_ms, read_ms
+from stream.formats.values import KEY, Values
 from stream.ingest import Ingest
 from tests.stream.formats.reading import SKEW_MS, TOPIC, WALL_MS
 
@@ -19,8 +20,15 @@ def read(
     *values: Any, source: RecordSource | None = None, kafka_ms: int = KAFKA_MS, limits: Limits | None = None
 ) -> tuple[list[dict[str, Any]], dict[int, str], Ingest]:
     """The payload rows by offset with their labels and elements, the dead letters' reasons, and the ingest."""
-    ingest = Ingest({TOPIC: source or "records"}, 3, {TOPIC: 1}, limits or Limits(), SKEW_MS)
     payloads = [value if isinstance(value, bytes | None) else json.dumps(value).encode() for value in values]
+    return read_values(Values.of(payloads), source or RecordSource(), kafka_ms=kafka_ms, limits=limits)
+
+
+def read_values(
+    payloads: Values, source: RecordSource, *, kafka_ms: int = KAFKA_MS, limits: Limits | None = None
+) -> tuple[list[dict[str, Any]], dict[int, str], Ingest]:
+    """The same of values with something beside them."""
+    ingest = Ingest({TOPIC: source}, 3, {TOPIC: 1}, limits or Limits(), SKEW_MS)
     stamps = [kafka_ms] * len(payloads)
     outputs = ingest.batch(TOPIC, 0, range(len(payloads)), payloads, stamps, None, WALL_MS, caught_up=True)
     rows: list[dict[str, Any]] = []
@@ -102,10 +110,17 @@ def test_a_record_without_any_time_is_a_dead_letter() -> None:
 
 def test_what_is_no_object_is_a_dead_letter_and_its_neighbours_are_read() -> None:
     rows, dead, _ = read(
-        {"a": 1}, b"[1]", b'"x"', b"NaN", b'{"a": Infinity}', b'{"a": "\\ud800"}', None, {"a": 2}
+        {"a": 1}, b"[1]", b'"x"', b"NaN", b'{"a": [-Infinity]}', b'{"a": 1,}', b"[1e999]", None, {"a": 2}
     )
-    assert dead == {1: "wrong_type", 2: "wrong_type", 3: "not_json", 4: "not_json", 5: "not_json"}
-    assert [row["offset"] for row in rows] == [0, 7]
+    assert dead == {
+        1: "wrong_type",
+        2: "wrong_type",
+        3: "not_json",
+        4: "not_json",
+        5: "not_json",
+        6: "wrong_type",
+    }
+    assert [row["offset"] for row in rows] == [0, 8]
 
 
 @pytest.mark.parametrize(
@@ -122,9 +137,83 @@ def test_odd_values_are_read(value: bytes, expected: list[tuple[str, str]]) -> N
     assert row["elements"][1:] == expected
 
 
-def test_numbers_that_no_parser_takes_are_dead_letters() -> None:
-    rows, dead, _ = read(b'{"a": 1e999}', b'{"a": ' + b"9" * 5000 + b"}")
-    assert (rows, dead) == ([], {0: "wrong_type", 1: "wrong_type"})
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (rb'{"a": "\ud83d"}', [("a", "string")]),
+        (rb'{"a": "\ud83d\ude00 \udc00\ud83d", "\uD800": 1}', [("a", "string"), ("\ufffd", "integer")]),
+        (rb'{"a\\ud800": "\ud800"}', [(r"a\ud800", "string")]),
+        (b'{"a": 1e999, "b": [-1E+400]}', [("a", "number"), ("b", "array"), ("b[]", "number")]),
+        (b'{"a": ' + b"9" * 5000 + b"}", [("a", "integer")]),
+        (b'\xef\xbb\xbf{"a": 1}', [("a", "integer")]),
+    ],
+)
+def test_what_only_a_strict_parser_refuses_is_read_and_counted(
+    value: bytes, expected: list[tuple[str, str]]
+) -> None:
+    rows, dead, ingest = read(value, {"a": 1})
+    assert not dead
+    assert rows[0]["elements"][1:] == expected
+    assert ingest.take_counts()["odd_json",] == 1
+
+
+def test_a_dead_letter_of_nan_says_what_to_write_instead() -> None:
+    ingest = Ingest({TOPIC: "records"}, 1, {TOPIC: 1}, Limits(), SKEW_MS)
+    outputs = ingest.batch(TOPIC, 0, [0], [b'{"a": NaN}'], [KAFKA_MS], None, WALL_MS, caught_up=True)
+    (letter,) = [it for it in outputs if it.destination is Destination.DEAD_LETTERS]
+    assert dict(letter.headers)["detail"] == b"NaN is no JSON; null says that there is no number"
+
+
+def test_objects_nested_as_deep_as_can_be_allowed_are_followed() -> None:
+    for opened, closed in ((b'{"a":', b"}"), (b'{"a":[', b"]}")):
+        value = opened * (256 // len(closed)) + b"1e999" + closed * (256 // len(closed))
+        rows, dead, _ = read(value, limits=Limits(nesting_max=256))
+        assert not dead
+        assert len(rows[0]["elements"]) > 128
+
+
+def test_time_and_labels_may_stand_in_headers_and_the_key() -> None:
+    source = RecordSource("at", (("region", "region"), ("tenant", KEY), ("tier", ("tier",))))
+    values = Values.of([b'{"tier": "a"}', b"no JSON", b'{"tier": 2}', b"{}"]).beside({
+        "at": Values.of([b"2026-11-23T02:18:57Z", None, b"1795400337.5", None]),
+        "region": Values.of([b"eu", b"eu", b"us", None]),
+        KEY: Values.of([b"acme", b"acme", b"\xff", None]),
+    })  # fmt: skip
+    assert source.besides == (KEY, "at", "region")
+    rows, dead, ingest = read_values(values, source)
+    assert [row["labels"] for row in rows] == [
+        {"topic": TOPIC, "region": "eu", "tenant": "acme", "tier": "a"},
+        {"topic": TOPIC, "region": "us", "tenant": r"\xff", "tier": "2"},
+        {"topic": TOPIC},
+    ]
+    assert [row["time_ms"] for row in rows] == [1_795_400_337_000, 1_795_400_337_500, KAFKA_MS]
+    assert dead == {1: "not_json"}
+    assert ingest.take_counts()["event_time_missing",] == 1
+
+
+def test_what_stands_beside_values_is_cut_with_them() -> None:
+    values = Values.of([b"{}", None, b"{}"]).beside({"at": Values.of([b"1", b"23", None])})
+    assert list(values[1:].besides["at"]) == [b"23", None]
+    assert list(values[3:].besides["at"]) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "ms"),
+    [
+        (b" 2026-11-23T02:18:57Z ", 1_795_400_337_000),
+        (b"1795400337000", 1_795_400_337_000),
+        ((1_795_400_337_000).to_bytes(8, "big"), 1_795_400_337_000),
+        ((1_795_400_337_000_999_999).to_bytes(8, "big"), 1_795_400_337_000),
+        (b"\x00" * 8, None),
+        (b"\xff" * 8, None),
+        (b"9" * 20, None),
+        (b"soon", None),
+        (b"", None),
+        (None, None),
+    ],
+)
+def test_a_time_in_a_header_is_text_or_the_bytes_of_a_number(header: bytes | None, ms: int | None) -> None:
+    assert header_ms(header) == ms
 
 
 def test_nesting_beyond_the_limit_is_a_dead_letter_and_up_to_it_is_followed() -> None:

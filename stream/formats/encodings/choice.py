@@ -1,0 +1,87 @@
+"""Which encoding a topic of records is in, and how its values are read."""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, NoReturn
+
+import msgspec
+
+from stream.formats.dead import DeadReason, UnreadableError, explain
+from stream.formats.encodings import Decode
+from stream.formats.encodings.framing import BODY, schema_number
+from stream.formats.encodings.schemas import Framed, Schema, SchemaOf
+from stream.formats.limits import Guard, Limits, Sizes
+from stream.formats.odd_json import read_odd
+
+EncodingName = Literal["json", "avro", "protobuf", "json_schema"]
+"""`json_schema` is JSON behind a frame."""
+
+
+class Encoding(NamedTuple):
+    """How values are read: `odd` is asked when `decode` fails by what a decoder raises; `typed`: numbers have types of their own."""
+
+    decode: Decode
+    odd: Callable[[bytes, Exception], dict[str, Any]]
+    guard: Guard | Sizes
+    typed: bool = False
+
+
+class Compilers(NamedTuple):
+    """What makes readers by a schema: of what stands behind a frame, and of values that are bare. Both raise `UnreadableError`."""
+
+    framed: Callable[[Schema], Decode]
+    bare: Callable[[Schema], Decode]
+
+
+_json = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def encoding_of(name: EncodingName, schema: Schema | None, schema_of: SchemaOf, limits: Limits) -> Encoding:
+    """How values are read that are bare and of one schema, or framed where there is none.
+
+    Raises:
+        ImportError: what reads this encoding is not installed.
+        UnreadableError: `no_schema`, the schema is none.
+    """
+    if name == "json":
+        return Encoding(_json, read_odd, Guard(limits))
+    if name == "json_schema":
+        return _framed_json(limits)
+    compilers = compilers_of(name)
+    decode = Framed(schema_of, compilers.framed).decode if schema is None else compilers.bare(schema)
+    return Encoding(decode, _explained, Sizes(limits), typed=True)
+
+
+def compilers_of(name: EncodingName) -> Compilers:
+    """What makes readers of an encoding.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    if name == "avro":
+        from stream.formats.encodings.avro import compiled  # noqa: PLC0415  an optional dependency
+
+        return Compilers(compiled, compiled)
+    from stream.formats.encodings.protobuf import compiled_bare, compiled_framed  # noqa: PLC0415  an optional dependency
+
+    return Compilers(compiled_framed, compiled_bare)
+
+
+def no_registry(number: int) -> NoReturn:
+    """Where schemas come from when no registry is configured."""
+    raise UnreadableError(DeadReason.NO_SCHEMA, f"schema {number}: no schema_registry is configured")
+
+
+def _framed_json(limits: Limits) -> Encoding:
+    guard = Guard(limits)
+
+    def decode(value: bytes) -> dict[str, Any]:
+        schema_number(value)
+        body = value[BODY:]
+        guard.check(body)
+        return _json(body)
+
+    return Encoding(decode, lambda value, error: read_odd(value[BODY:], error), Sizes(limits))
+
+
+def _explained(_: bytes, error: Exception) -> NoReturn:
+    raise explain(error, {})

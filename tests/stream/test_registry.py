@@ -1,0 +1,137 @@
+"""The registry: a schema is asked for once, and nobody waits for it longer than is said."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from confluent_kafka.schema_registry import Schema as Found
+from confluent_kafka.schema_registry import SchemaReference
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from stream import registry
+from stream.exits import Refused
+from stream.formats.dead import DeadReason, UnreadableError
+from stream.formats.encodings.schemas import Schema
+from stream.registry import AGAIN_S, PERIOD_S, REQUEST_S, WAIT_S, Registry
+
+
+class Asked:
+    """A client whose answers are given, on a clock that it moves."""
+
+    def __init__(self, answer: Callable[[int], Any], takes_s: float = 0.01) -> None:
+        self.now_s, self.asked = 1_000.0, list[int]()
+        self._answer, self._takes_s = answer, takes_s
+
+    def get_schema(self, number: int) -> Any:
+        self.asked.append(number)
+        self.now_s += self._takes_s
+        answer = self._answer(number)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def get_version(self, subject: str, version: int, *, deleted: bool) -> Any:
+        assert deleted
+        references = [SchemaReference("round", subject, version)] if subject == "round" else []
+        return type("Version", (), {"schema": Found(f"{subject}-{version}", "AVRO", references)})
+
+    def sleep(self, pause_s: float) -> None:
+        assert pause_s >= 0
+        self.now_s += pause_s
+
+
+def asking(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[int], Any], takes_s: float = 0.01
+) -> tuple[Asked, Registry]:
+    asked = Asked(answer, takes_s)
+    monkeypatch.setattr(registry, "client", lambda _: asked)
+    return asked, Registry({}, lambda: asked.now_s, asked.sleep)
+
+
+def refused(it: Registry, number: int) -> str:
+    with pytest.raises(UnreadableError) as why:
+        it.schema(number)
+    assert why.value.reason == DeadReason.NO_SCHEMA
+    return why.value.detail
+
+
+def test_a_schema_is_asked_for_once_with_all_that_it_refers_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    references = [SchemaReference("shop.Money", "money", 3)]
+    asked, it = asking(monkeypatch, lambda number: Found(f"text {number}", "AVRO", references))
+    money = Schema("avro", "money-3")
+    assert [it.schema(7), it.schema(7)] == [Schema("avro", "text 7", (("shop.Money", money),))] * 2
+    assert asked.asked == [7]
+
+
+def test_references_that_lead_back_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    references = [SchemaReference("round", "round", 1)]
+    _, it = asking(monkeypatch, lambda _: Found("text", "AVRO", references))
+    assert "references nest deeper" in refused(it, 7)
+
+
+def test_a_registry_that_is_away_is_waited_for_and_then_asked_again_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers: list[Any] = [ConnectionError("refused")]
+    asked, it = asking(monkeypatch, lambda _: answers[-1])
+    began_s = asked.now_s
+    assert refused(it, 7) == "schema 7: the registry cannot be asked: refused"
+    assert WAIT_S <= asked.now_s - began_s < WAIT_S + 0.1
+    tries = len(asked.asked)
+    assert 4 <= tries <= 8
+    for number in range(7, 5_000):
+        refused(it, number)
+    assert len(asked.asked) == tries
+    answers.append(Found("text", "AVRO", []))
+    asked.now_s += max(AGAIN_S, PERIOD_S)
+    assert it.schema(7).text == "text"
+
+
+def test_a_registry_that_comes_back_while_it_is_waited_for_gives_the_schema(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, it = asking(
+        monkeypatch, lambda _: Found("text", "AVRO", []) if asked.now_s > 1_005 else ConnectionError()
+    )
+    assert it.schema(7).text == "text"
+
+
+def test_unknown_numbers_cost_no_more_than_is_waited_for_in_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, it = asking(monkeypatch, lambda _: SchemaRegistryError(404, 40403, "no such schema"))
+    began_s = asked.now_s
+    assert refused(it, 0) == "schema 0: the registry answers 404: no such schema"
+    assert asked.now_s - began_s < 2
+    details = {refused(it, number) for number in range(1, 10_000)}
+    assert asked.now_s - began_s < WAIT_S + REQUEST_S
+    assert "schema 9999: not asked for, the registry was waited for for 10 s in this minute" not in details
+    assert "schema 9999: not asked for, the registry was waited for 10 s in this minute" in details
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_waiting_does_not_mend_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    asked, it = asking(monkeypatch, lambda _: SchemaRegistryError(status, status, "who are you"))
+    refused(it, 7)
+    assert len(asked.asked) == 1
+    assert asked.now_s < 1_000.1
+
+
+def test_a_client_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, it = asking(monkeypatch, lambda _: TimeoutError(), takes_s=REQUEST_S)
+    refused(it, 7)
+    assert asked.now_s - 1_000 < WAIT_S + REQUEST_S
+
+
+def test_an_answer_in_no_known_language_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, it = asking(monkeypatch, lambda _: Found("text", "THRIFT", []))
+    assert "THRIFT" in refused(it, 7)
+
+
+def test_a_property_that_the_client_refuses_ends_it() -> None:
+    with pytest.raises(Refused, match=r"schema_registry: Unrecognized properties: no\.such"):
+        Registry({"url": "http://localhost", "no.such": "x"})
+
+
+def test_without_the_client_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "confluent_kafka.schema_registry", None)
+    with pytest.raises(Refused, match=r"pip install 'streamgauge\[registry\]'"):
+        Registry({"url": "http://localhost"})
