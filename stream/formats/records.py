@@ -19,6 +19,7 @@ from stream.formats.limits import Guard, Limits
 from stream.formats.shapes import Shapes
 from stream.formats.table import Memo, Table
 from stream.formats.times import TIME_MS_MAX, epoch_ms
+from stream.formats.tokens import Tokenizer
 from stream.formats.values import Values
 
 TOPIC: Final = "topic"
@@ -54,6 +55,7 @@ class Records:
         self._guard = Guard(limits)
         self._json = msgspec.json.Decoder(dict[str, Any]).decode
         self._shapes = Shapes(caps)
+        self._tokenizer = Tokenizer(caps, self._shapes)
         self._series = Memo(self._key, shards)
         self._label_paths = [path for _, path in source.labels]
 
@@ -61,6 +63,7 @@ class Records:
         """The rows of a fetched batch; `kafka_ms` are the records' Kafka timestamps, 0 or less when unknown."""
         if self._shapes.full:
             self._shapes.forget()
+            self._tokenizer.forget()
         values = Values.of(values)
         plain = not self._source.event_time and not self._label_paths
         batch = decode_all(values, self._guard, self._plain if plain else self._item, _refuse)
@@ -76,19 +79,20 @@ class Records:
         else:
             rows.key = [slots[item.labels] for item in batch.items]
             rows.shape = [item.shape for item in batch.items]
+        rows.tokens, rows.token_sizes = self._tokenizer.tokens(rows.shape)
         rows.size = values.sizes[batch.records].tolist()
         table.shapes = self._shapes
         return table
 
     def _plain(self, value: bytes) -> Any:
         """The number of a record's shape: all that is kept where neither time nor labels stand in it."""
-        return self._shapes.root(self._json(value))
+        return self._tokenizer.gather(self._json(value))
 
     def _item(self, value: bytes) -> Any:
         record = self._json(value)
         labels = tuple([_label(_at(record, path)) for path in self._label_paths])
         path = self._source.event_time
-        return _Item(self._shapes.root(record), _at(record, path) if path else None, labels)
+        return _Item(self._tokenizer.gather(record), _at(record, path) if path else None, labels)
 
     def _key(self, *values: str) -> Key:
         named = [(name, value) for (name, _), value in zip(self._source.labels, values, strict=False)]
