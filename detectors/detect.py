@@ -48,7 +48,7 @@ from detectors.stage import Count
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 10
+FORMAT: Final = 11
 MARK_EVERY_MS: Final = 1000
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
@@ -183,11 +183,11 @@ class Detect:
             return _NO_ROWS
         rows = self._rows(table, places, source, before)
         rows["run"], rows["value"] = batch.shapes.shape_idents()[table["shape"]], table["size"]
-        fresh = rows[self._fresh(rows, before)]
-        if len(fresh):
-            self._counts["late", batch.mark.topic] += int((fresh["order_ms"] > fresh["time_ms"]).sum())
+        is_fresh = self._fresh(rows, before)
+        if is_fresh.any():
             self._records.know(batch.shapes)
-            self._records.add(source, fresh)
+            fresh = self._records.add(source, rows, batch.value_tokens(), is_fresh)
+            self._counts["late", batch.mark.topic] += int((fresh["order_ms"] > fresh["time_ms"]).sum())
             met, numbers = np.unique(fresh["follower"], return_inverse=True)
             latest = np.full(len(met), NEVER)
             np.maximum.at(latest, numbers, fresh["order_ms"])

@@ -13,27 +13,29 @@ Cost: some 20 us and one look at each path for a block of up to 1,000 payloads. 
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from detectors.novelty import CHANCES_MIN, confidence, is_gone, is_new, log_p_of_gone, log_p_of_new
+from detectors.evidence import NOWHERE, Evidence, evidence_after
+from detectors.novelty import CHANCES_MIN, confidence, is_gone, log_p_of_gone
 from detectors.record_blocks import Block, Elements, Seen, by_element, lacking
 from detectors.record_maps import fold_maps, folded_seen
 from detectors.record_paths import ROOT, is_inside
 from detectors.record_renames import ADDED, REMOVED, Found, with_renames
+from detectors.record_values import BlockValues, Slots
 from detectors.samples import ABSENT, Element
 from detectors.structure import (
     CHANCES_MAX,
     PATHS_MAX,
-    Evidence,
     PathState,
     Structure,
     is_field,
     opener_of,
 )
+from detectors.value_drift import ValueJudge
+from detectors.value_state import new_values
 
 GAPS: Final = 3.0
 NEARLY_ALL: Final = 0.99
 NESTED: Final = frozenset({"object", "array"})
 NULL: Final = "null"
-NOWHERE: Final = (-1, -1)
 
 
 class _Look(NamedTuple):
@@ -48,23 +50,36 @@ class _Look(NamedTuple):
 class Judge:
     """Judges one block against the structure of its series."""
 
-    def __init__(self, structure: Structure, block: Block, shapes: dict[int, Elements]) -> None:
+    def __init__(self, structure: Structure, block: Block, shapes: dict[int, Elements], slots: Slots) -> None:
         self._structure, self._block, self._shapes = structure, block, shapes
         self.refused = 0
         """Paths that there was no room for."""
         self._seen = folded_seen(by_element(block, shapes), structure.folded)
+        self._values = BlockValues(block, slots, structure.folded)
         self._before = {element: self._known(element) for element in self._seen if element[1] in NESTED}
 
     def judge(self) -> list[Found]:
         """The changes, in the order of their paths; the structure has learned the block then."""
         structure = self._structure
         found = [change for look in self._looks() for change in self._judge(look)]
+        found += self._judge_values()
         structure.records += self._block.size
         structure.blocks += 1
         structure.first_ms = structure.first_ms or self._block.first_ms
         structure.last_ms = self._block.last_ms
         fold_maps(structure)
         return with_renames(found, structure)
+
+    def _judge_values(self) -> Iterator[Found]:
+        """What changes in the values of paths that are known; those of a new path are learned."""
+        for path, look in self._values.looks():
+            state = self._structure.paths.get(path)
+            if state is None:
+                continue
+            state.values = state.values or new_values()
+            found = ValueJudge(path, state.values, look, self._block.size).judge()
+            if state.new is None:
+                yield from found
 
     def _known(self, element: Element) -> float:
         """How many records had an object or array at a path before the block."""
@@ -103,7 +118,7 @@ class Judge:
         if ABSENT in state.known:
             state.gone = False
             return state
-        evidence = Evidence(state.missing, 0.0, 0.0, NOWHERE, NOWHERE)
+        evidence = evidence_after(state.missing)
         back = PathState(known={}, fresh={}, gap=state.missing)
         back.new = evidence if state.missing >= CHANCES_MIN else None
         self._structure.paths[look.path] = back
@@ -118,7 +133,7 @@ class Judge:
         state = structure.paths[look.path] = PathState(known={}, fresh={})
         before = 0.0 if look.path == ROOT else self._before.get(opener_of(look.path), 0.0)
         if is_field(look.path) and before >= CHANCES_MIN:
-            state.new = Evidence(before, 0.0, 0.0, NOWHERE, NOWHERE)
+            state.new = evidence_after(before)
             parent = opener_of(look.path)[0]
             structure.late[parent] = structure.late.get(parent, 0) + 1
         return state
@@ -128,12 +143,12 @@ class Judge:
         for kind, seen in look.kinds.items():
             if kind != ABSENT:
                 state.known[kind] = state.known.get(kind, 0.0) + seen.count
-        self._gather(evidence, look.chances, look.had, _merged(look.kinds))
-        if is_new(evidence.before, evidence.since, evidence.times):
+        evidence.gather(look.chances, look.had, _merged(look.kinds), self._block.size)
+        if evidence.is_new:
             to = _types(state.known) or NULL
             self._accept(state, evidence)
             return [_found(ADDED, look.path, None, to, evidence)]
-        if evidence.since > evidence.before:
+        if evidence.is_old:
             self._accept(state, evidence)
         return []
 
@@ -180,11 +195,11 @@ class Judge:
         chances = look.chances if kind == ABSENT else look.had
         if evidence is None:
             before = state.chances if kind == ABSENT else state.had
-            evidence = state.fresh[kind] = Evidence(before, 0.0, 0.0, NOWHERE, NOWHERE)
-        self._gather(evidence, chances, seen.count if seen else 0, seen)
-        if is_new(evidence.before, evidence.since, evidence.times):
+            evidence = state.fresh[kind] = evidence_after(before)
+        evidence.gather(chances, seen.count if seen else 0, seen, self._block.size)
+        if evidence.is_new:
             return self._changed(look.path, state, kind, evidence)
-        if evidence.since > evidence.before:
+        if evidence.is_old:
             state.known[kind] = evidence.times
             del state.fresh[kind]
         return None
@@ -223,17 +238,6 @@ class Judge:
         sure = confidence(log_p_of_gone(before, state.had, missing))
         was = _types(state.known) or NULL
         return [Found(REMOVED, look.path, was, None, 1.0, sure, first, opener.last_place)]
-
-    def _gather(self, evidence: Evidence, chances: int, times: int, seen: Seen | None) -> None:
-        """Evidence begins with the first record that shows it."""
-        since = float(chances)
-        if seen is not None:
-            if not evidence.times:
-                evidence.first = seen.first_place
-                since = max(float(times), chances * (1.0 - seen.first / self._block.size))
-            evidence.last = seen.last_place
-        evidence.since += since
-        evidence.times += times
 
     def _learn(self, look: _Look, state: PathState) -> None:
         state.chances += look.chances
@@ -280,5 +284,5 @@ def _types(kinds: Iterable[str]) -> str:
 
 
 def _found(change: str, path: str, from_: str | None, to: str | None, evidence: Evidence) -> Found:
-    sure = confidence(log_p_of_new(evidence.before, evidence.since, evidence.times))
-    return Found(change, path, from_, to, round(evidence.share, 6), sure, evidence.first, evidence.last)
+    share = round(evidence.share, 6)
+    return Found(change, path, from_, to, share, evidence.confidence, evidence.first, evidence.last)

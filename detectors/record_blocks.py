@@ -5,18 +5,24 @@ partition and offset, so where a block ends does not depend on how batches were 
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from detectors.core.layout import Records
+from detectors.ragged import Ints
+from detectors.record_tokens import TOKEN, Tokens
 from detectors.samples import Element
 
 RECORDS_MAX: Final = 1_000
 _NO_PLACE: Final = (-1, -1)
 
 Elements = tuple[Element, ...]
+
+PAYLOAD: Final = np.dtype([("ident", "<i8"), ("offset", "<i8"), ("source", "<i4")])
+"""A payload of a block: the ident of its shape, and where it lies."""
 
 
 class Seen(msgspec.Struct, array_like=True):
@@ -49,9 +55,19 @@ class Block(msgspec.Struct, array_like=True):
     last_ms: int
     size: int = 0
     shapes: dict[int, Seen] = {}
+    rows: list[bytes] = []
+    tokens: list[bytes] = []
 
-    def take(self, rows: Records) -> None:
-        """Count payloads: ROW records, whose `run` is the shape's ident."""
+    def take(self, rows: Records, tokens: Tokens) -> None:
+        """Count payloads: ROW records, whose `run` is the shape's ident; and the tokens of their values, end to end."""
+        payloads = np.empty(len(rows), PAYLOAD)
+        payloads["ident"], payloads["offset"], payloads["source"] = (
+            rows["run"],
+            rows["offset"],
+            rows["source"],
+        )
+        self.rows.append(payloads.tobytes())
+        self.tokens.append(tokens.tobytes())
         idents, firsts, counts = np.unique(rows["run"], return_index=True, return_counts=True)
         _, backwards = np.unique(rows["run"][::-1], return_index=True)
         lasts = len(rows) - 1 - backwards
@@ -68,6 +84,18 @@ class Block(msgspec.Struct, array_like=True):
         self.size += len(rows)
         self.last_ms = int(rows["order_ms"][-1])
 
+    def payloads(self) -> Records:
+        """The payloads: PAYLOAD records."""
+        return np.frombuffer(b"".join(self.rows), PAYLOAD)
+
+    def values(self) -> Tokens:
+        """The tokens of their values, end to end."""
+        return np.frombuffer(b"".join(self.tokens), TOKEN)
+
+    def merge(self) -> None:
+        """Forget in which pieces they came."""
+        self.rows, self.tokens = [b"".join(self.rows)], [b"".join(self.tokens)]
+
 
 class Closed(NamedTuple):
     """A block that has ended, at `order_ms`."""
@@ -75,6 +103,21 @@ class Closed(NamedTuple):
     place: int
     order_ms: int
     block: Block
+
+
+class _Part(NamedTuple):
+    """Some of the payloads of a batch, from the `first` up to `end`; `ends` says where the tokens of each end in `tokens`, from 0 on."""
+
+    rows: Records
+    tokens: Tokens
+    ends: Ints
+    first: int
+    end: int
+
+    def part(self, start: int, stop: int) -> tuple[Records, Tokens]:
+        """Rows and tokens of these, counted from the first."""
+        start, stop = self.first + start, self.first + stop
+        return self.rows[start:stop], self.tokens[self.ends[start] : self.ends[stop]]
 
 
 class Blocks:
@@ -85,13 +128,17 @@ class Blocks:
         self._open: dict[int, Block] = {}
         self._first_window = 0
 
-    def take(self, rows: Records, before_ms: int) -> list[Closed]:
-        """Count payloads up to `before_ms`, one follower after the other, those of each in their order; the blocks that end on the way."""
+    def take(self, rows: Records, tokens: Tokens, sizes: Ints, before_ms: int) -> list[Closed]:
+        """Count payloads up to `before_ms`, one follower after the other, those of each in their order; the blocks that end on the way.
+
+        `tokens` are those of their values, end to end, of which each payload has so many.
+        """
         closed: list[Closed] = []
         if len(rows):
+            ends = np.append(0, np.cumsum(sizes))
             cuts = np.flatnonzero(np.diff(rows["follower"])) + 1
-            for part in np.split(rows, cuts):
-                self._take(int(part["follower"][0]), part, closed)
+            for part in np.split(np.arange(len(rows)), cuts):
+                self._take(_Part(rows, tokens, ends, int(part[0]), int(part[-1]) + 1), closed)
         self._end_windows(before_ms, closed)
         return closed
 
@@ -111,6 +158,7 @@ class Blocks:
         """The open blocks, the same however their payloads came in."""
         for block in self._open.values():
             block.shapes = dict(sorted(block.shapes.items()))
+            block.merge()
         return dict(sorted(self._open.items()))
 
     def load(self, blocks: dict[int, Block]) -> None:
@@ -118,14 +166,18 @@ class Blocks:
         self._open = blocks
         self._first_window = min((block.window for block in self._open.values()), default=0)
 
-    def _take(self, place: int, rows: Records, closed: list[Closed]) -> None:
-        windows = rows["order_ms"] // self._window_ms
-        for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(windows)) + 1):
-            window, left = int(windows[part[0]]), rows[part]
-            while len(left):
-                block = self._block(place, window, int(left["order_ms"][0]), closed)
-                now, left = left[: RECORDS_MAX - block.size], left[RECORDS_MAX - block.size :]
-                block.take(now)
+    def _take(self, payloads: "_Part", closed: list[Closed]) -> None:
+        """Count payloads of one follower."""
+        orders = payloads.rows["order_ms"][payloads.first : payloads.end]
+        place, windows = int(payloads.rows["follower"][payloads.first]), orders // self._window_ms
+        bounds = [0, *(np.flatnonzero(np.diff(windows)) + 1).tolist(), len(orders)]
+        for start, end in pairwise(bounds):
+            at = start
+            while at < end:
+                block = self._block(place, int(windows[at]), int(orders[at]), closed)
+                room = RECORDS_MAX - block.size
+                block.take(*payloads.part(at, min(end, at + room)))
+                at += room
                 if block.size == RECORDS_MAX:
                     closed.append(Closed(place, block.last_ms, self._open.pop(place)))
 
@@ -135,7 +187,7 @@ class Blocks:
             closed.append(self._ended(place))
             block = None
         if block is None:
-            block = self._open[place] = Block(window, first_ms, first_ms, shapes={})
+            block = self._open[place] = Block(window, first_ms, first_ms, shapes={}, rows=[], tokens=[])
             self._first_window = window if len(self._open) == 1 else min(self._first_window, window)
         return block
 

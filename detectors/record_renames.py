@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Final, NamedTuple
 
+from detectors.evidence import Place
 from detectors.record_paths import is_inside, parent_of, steps
-from detectors.structure import Place, Structure
+from detectors.structure import Structure
 
 LIKENESS_MIN: Final = 0.5
 ADDED, REMOVED, RENAMED, MOVED = "field_added", "field_removed", "renamed", "nesting_changed"

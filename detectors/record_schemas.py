@@ -11,14 +11,19 @@ from detectors.core.layout import Records
 from detectors.declared import Told
 from detectors.drift import Judge
 from detectors.episodes import QUIET_MS
+from detectors.follower_layout import ROW
 from detectors.pending import Pending
+from detectors.ragged import starts_of
 from detectors.record_blocks import Block, Blocks, Closed, Elements
 from detectors.record_renames import Found
+from detectors.record_tokens import TOKEN, Tokens, value_paths
+from detectors.record_values import Slots
 from detectors.record_windows import Ended, RecordWindows
 from detectors.reports import Followed, Position, source_positions
 from detectors.samples import Key, ShapeTable
 from detectors.series import Signal
 from detectors.structure import PATHS_MAX, Structure
+from detectors.token_log import TokenLog
 from detectors.verdicts import Baseline, Change, Reason, SchemaChange, SourcePosition, Verdict
 
 DETECTOR: Final = "record_structure"
@@ -41,6 +46,8 @@ class RecordSchemas:
         self._windows = RecordWindows(window_ms)
         self._ended: list[Ended] = []
         self._pending = Pending()
+        self._tokens = TokenLog()
+        self._slots = Slots()
         self._shapes: dict[int, Elements] = {}
         self._dirty = set(range(CHUNKS))
         self._refused = 0
@@ -58,10 +65,18 @@ class RecordSchemas:
         for place, ident in enumerate(shapes.shape_idents().tolist()):
             if ident not in self._shapes:
                 self._shapes[ident] = tuple((path, kind) for path, kind in shapes.elements_of(place))
+                self._slots.know(ident, value_paths(self._shapes[ident]))
 
-    def add(self, source: int, rows: Records) -> None:
-        """Have payloads wait: ROW records whose `run` is the ident of their shape, and `value` their size."""
-        self._pending.add(source, rows)
+    def add(self, source: int, rows: Records, tokens: Tokens, fresh: npt.NDArray[np.bool_]) -> Records:
+        """Have the `fresh` ones of some payloads wait, and give those: ROW records whose `run` is the ident of their shape, and `value` their size.
+
+        `tokens` are those of the values of all, end to end.
+        """
+        sizes = self._slots.sizes(rows["run"])
+        first = self._tokens.add(tokens, int((fresh & (sizes > 0)).sum()))
+        rows["rows"] = first + starts_of(sizes)
+        self._pending.add(source, rows[fresh])
+        return rows[fresh]
 
     def busy(self) -> npt.NDArray[np.int32]:
         """The followers whose payloads wait or are being counted."""
@@ -78,7 +93,9 @@ class RecordSchemas:
         rows = self._pending.take(before_ms, ranked)
         rows = rows[np.argsort(rows["follower"], kind="stable")]
         self._ended += self._windows.take(rows, before_ms)
-        for closed in self._blocks.take(rows, before_ms):
+        sizes = self._slots.sizes(rows["run"])
+        tokens = self._tokens.take(rows["rows"].astype(np.int64), sizes)
+        for closed in self._blocks.take(rows, tokens, sizes, before_ms):
             structure = self._structures.setdefault(closed.place, Structure(paths={}, folded=[], late={}))
             self._dirty.add(closed.place % CHUNKS)
             if verdicts := self._judge(closed, structure, sources, key_of(closed.place)):
@@ -89,7 +106,7 @@ class RecordSchemas:
     def _judge(self, closed: Closed, structure: Structure, sources: Sources, key: Key) -> list[Verdict]:
         block, seen = closed.block, structure.records
         baseline = Baseline(DETECTOR, seen, structure.first_ms, structure.last_ms)
-        judge = Judge(structure, block, self._shapes)
+        judge = Judge(structure, block, self._shapes, self._slots)
         found = judge.judge()
         self._refused += judge.refused
         said = _Said(key, block, baseline, sources)
@@ -107,6 +124,12 @@ class RecordSchemas:
     def _forget_shapes(self) -> None:
         wanted = self._blocks.idents() | set(self._pending.runs().tolist())
         self._shapes = {ident: self._shapes[ident] for ident in sorted(wanted)}
+        self._know_slots()
+
+    def _know_slots(self) -> None:
+        self._slots = Slots()
+        for ident, elements in self._shapes.items():
+            self._slots.know(ident, value_paths(elements))
 
     def take_ended(self) -> list[Ended]:
         """The windows that have ended since the last call."""
@@ -146,19 +169,29 @@ class RecordSchemas:
         if len(self._shapes) > SHAPES_STORED_MAX:
             self._forget_shapes()
         encode = msgspec.msgpack.encode
-        chunks = {
-            "records": encode((self._pending.dump(), self._blocks.dump(), self._shapes, self._windows.dump()))
-        }
+        waiting = [self._waiting(source, raw) for source, raw in self._pending.dump()]
+        chunks = {"records": encode((waiting, self._blocks.dump(), self._shapes, self._windows.dump()))}
         for number in numbers:
             own = {place: it for place, it in sorted(self._structures.items()) if place % CHUNKS == number}
             chunks[f"records-{number}"] = encode(own)
         return chunks
 
+    def _waiting(self, source: int, raw: bytes) -> tuple[int, bytes, bytes]:
+        """Rows of a source partition that wait, and their tokens, the same however they came in."""
+        rows = np.frombuffer(bytearray(raw), ROW)
+        sizes = self._slots.sizes(rows["run"])
+        tokens = self._tokens.read(rows["rows"].astype(np.int64), sizes)
+        rows["rows"] = 0.0
+        return source, rows.tobytes(), tokens.tobytes()
+
     def load(self, chunks: dict[str, bytes]) -> None:
         """Take over a dumped state."""
-        pending, blocks, self._shapes, windows = _head.decode(chunks["records"])
-        self._pending = Pending()
-        self._pending.load(pending)
+        waiting, blocks, self._shapes, windows = _head.decode(chunks["records"])
+        self._know_slots()
+        self._pending, self._tokens = Pending(), TokenLog()
+        for source, raw, tokens in waiting:
+            rows = np.frombuffer(bytearray(raw), ROW)
+            self.add(source, rows, np.frombuffer(tokens, TOKEN), np.ones(len(rows), bool))
         self._blocks.load(blocks)
         self._windows.load(windows)
         self._structures = {}
@@ -168,7 +201,7 @@ class RecordSchemas:
 
 
 _head = msgspec.msgpack.Decoder(
-    tuple[list[tuple[int, bytes]], dict[int, Block], dict[int, Elements], dict[int, Any]]
+    tuple[list[tuple[int, bytes, bytes]], dict[int, Block], dict[int, Elements], dict[int, Any]]
 )
 _structures = msgspec.msgpack.Decoder(dict[int, Structure])
 

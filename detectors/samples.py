@@ -16,7 +16,7 @@ from xxhash import xxh3_128_digest
 
 from detectors.series import Labels, Signal, series_text
 
-VERSION = 4
+VERSION = 5
 NEVER = -(1 << 62)
 """An event time (ms) before all others."""
 
@@ -148,7 +148,8 @@ class SampleBatch(msgspec.Struct, array_like=True):
 
     `keys` are `Key`s in msgpack, end to end; `key_ends` says where each ends (int32), `idents` are their idents (16 bytes
     each) and `kinds` their follower kinds (a byte each): who knows an ident need not read the key. `home` holds the source offsets of records that are counted in this samples partition: each source record is
-    home in exactly one. `payloads` may have no columns at all: there are none. `dead` pairs the offset of a dead-lettered record with its reason. `errors` maps a row of
+    home in exactly one. `payloads` may have no columns at all: there are none. `tokens` are those of the payloads' values (uint32, see `record_tokens`),
+    a row's for each of its shape's `value_paths`, end to end. `dead` pairs the offset of a dead-lettered record with its reason. `errors` maps a row of
     `runs` to the error text its event carried.
     """
 
@@ -167,6 +168,7 @@ class SampleBatch(msgspec.Struct, array_like=True):
     errors: dict[int, str]
     payloads: Rows = msgspec.field(default_factory=lambda: Rows([]))
     shapes: ShapeTable = ShapeTable()
+    tokens: bytes = b""
 
     @staticmethod
     def from_bytes(payload: bytes) -> "SampleBatch":
@@ -192,6 +194,10 @@ class SampleBatch(msgspec.Struct, array_like=True):
         return {
             name: np.frombuffer(raw, dtype) for (name, dtype), raw in zip(layout, rows.columns, strict=True)
         }
+
+    def value_tokens(self) -> NDArray[np.uint32]:
+        """The tokens of the payloads' values."""
+        return np.frombuffer(self.tokens, "<u4")
 
     def home_offsets(self) -> NDArray[np.int64]:
         """Source offsets counted here."""

@@ -8,11 +8,10 @@ from typing import Final
 
 import msgspec
 
+from detectors.evidence import Evidence, Place
 from detectors.record_paths import ROOT, parent_of
 from detectors.samples import ABSENT, Element
-
-Place = tuple[int, int]
-"""Source and offset of a record."""
+from detectors.value_state import Values
 
 PATHS_MAX: Final = 2_000
 """Paths of one series; more are not followed."""
@@ -21,26 +20,11 @@ CHANCES_MAX: Final = 1_000_000
 SCALARS: Final = ("string", "integer", "number", "boolean")
 
 
-class Evidence(msgspec.Struct, array_like=True):
-    """A trait that has come up lately: `times` in `since` chances, and never in `before`; where first and last."""
-
-    before: float
-    since: float
-    times: float
-    first: Place
-    last: Place
-
-    @property
-    def share(self) -> float:
-        """How many of the chances since then had it."""
-        return min(1.0, self.times / self.since) if self.since else 0.0
-
-
 class PathState(msgspec.Struct, array_like=True):
     """What is known of one path.
 
     `chances` are the records in which its parent was there, `had` those in which it was; `missing` are the chances since it was
-    last there, `missed` the first record of a block that lacked it all along, and `gap` the most chances there were between two records with it. A path that is `new` waits to become known.
+    last there, `missed` the first record of a block that lacked it all along, and `gap` the most chances there were between two records with it. A path that is `new` waits to become known. `values` are those that stood there.
     """
 
     chances: float = 0.0
@@ -52,6 +36,7 @@ class PathState(msgspec.Struct, array_like=True):
     missed: Place = (-1, -1)
     new: Evidence | None = None
     gone: bool = False
+    values: Values | None = None
 
     @property
     def types(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from typing import Final
 
 from detectors.series import Labels
 from detectors.verdicts import Change, Direction, Reason, SchemaChange, Verdict
@@ -181,6 +182,19 @@ def _amount(value: float | None, verdict: Verdict) -> str:
     return "an unknown amount" if value is None else amount_text(value, verdict.unit)
 
 
+_DIFFERENCES: Final = {
+    "field_added": "field {path} ({to}) was added",
+    "field_removed": "field {path} ({from_}) was removed",
+    "type_changed": "field {path} changed its type from {from_} to {to}",
+    "renamed": "field {from_} seems to be called {to} now",
+    "nesting_changed": "field {path} changed its nesting from {from_} to {to}",
+    "enum_added": "field {path} has values that are new among few ({to})",
+    "enum_removed": "field {path} no longer has some of its few values ({from_})",
+    "format_changed": "field {path} changed its format from {from_} to {to}",
+    "unit_changed": "field {path} seems to be in another unit: its numbers are {to} times what they were",
+}
+
+
 def _schema(change: SchemaChange) -> str:
     return _difference(change) + (f", in {_percent(change.share)} of the records" if change.share < 1 else "")
 
@@ -190,18 +204,8 @@ def _percent(share: float) -> str:
 
 
 def _difference(change: SchemaChange) -> str:
-    match change.change:
-        case "field_added":
-            return f"field {change.path} ({change.to}) was added"
-        case "field_removed":
-            return f"field {change.path} ({change.from_}) was removed"
-        case "type_changed":
-            return f"field {change.path} changed its type from {change.from_} to {change.to}"
-        case "renamed":
-            return f"field {change.from_} seems to be called {change.to} now"
-        case "nesting_changed":
-            return f"field {change.path} changed its nesting from {change.from_} to {change.to}"
-    return f"field {change.path} went from {change.from_} to {change.to}"
+    said = _DIFFERENCES.get(change.change, "field {path} went from {from_} to {to}")
+    return said.format(path=change.path, from_=change.from_, to=change.to)
 
 
 def _clock(time_ms: int) -> str:

@@ -7,6 +7,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.ragged import places_of, starts_of
+from detectors.record_tokens import TOKEN
 from detectors.samples import (
     PAYLOAD_COLUMNS,
     RUN_COLUMNS,
@@ -82,6 +84,7 @@ class Placement:
                 errors=self._errors(runs["record"]),
                 shapes=self._shape_table(payloads) if payloads else ShapeTable(),
                 payloads=_rows(payloads, PAYLOAD_COLUMNS) if payloads else Rows([]),
+                tokens=self._tokens(payloads["row"]) if payloads else b"",
             )
         )
 
@@ -99,6 +102,14 @@ class Placement:
             ends=np.cumsum([len(it.elements) for it in shapes], dtype="<i4").tobytes(),
             numbers=numbers.astype("<i4").tobytes(),
         )
+
+    def _tokens(self, rows: Ints) -> bytes:
+        """The tokens of these rows of payloads, end to end."""
+        known = self._table.payloads
+        sizes = known.token_sizes
+        if len(rows) == len(sizes) and (rows == np.arange(len(rows))).all():
+            return known.tokens.astype(TOKEN, copy=False).tobytes()
+        return known.tokens[places_of(starts_of(sizes)[rows], sizes[rows])].astype(TOKEN).tobytes()
 
     def _renumber_keys(self, *tables: dict[str, NDArray[Any]]) -> KeyColumns:
         """The keys that these rows are about, whose `key` is then a number among them."""

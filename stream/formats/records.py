@@ -21,6 +21,7 @@ from stream.formats.encodings.schemas import Schema, SchemaOf
 from stream.formats.shapes import Shapes
 from stream.formats.table import Memo, Table
 from stream.formats.times import TIME_MS_MAX, epoch_ms
+from stream.formats.tokens import Tokenizer
 from stream.formats.values import Values
 
 TOPIC: Final = "topic"
@@ -71,6 +72,7 @@ class Records:
         self._encoding = encoding_of(source.encoding, source.schema, schema_of, caps.limits)
         self._decode = self._encoding.decode
         self._shapes = Shapes(caps, typed=self._encoding.typed)
+        self._tokenizer = Tokenizer(caps, self._shapes)
         self._series = Memo(self._key, shards)
         self._label_paths = [where for _, where in source.labels if not isinstance(where, str)]
         self._time_path: FieldPath = () if isinstance(source.event_time, str) else source.event_time
@@ -80,6 +82,7 @@ class Records:
         """The rows of a fetched batch; `kafka_ms` are the records' Kafka timestamps, 0 or less when unknown."""
         if self._shapes.full:
             self._shapes.forget()
+            self._tokenizer.forget()
         values = Values.of(values)
         decode = self._plain if self._plainly else self._item
         batch = decode_all(values, self._encoding.guard, decode, self._odd)
@@ -90,13 +93,14 @@ class Records:
         rows.record = batch.records
         rows.shape = batch.items if self._plainly else [item.shape for item in batch.items]
         rows.key = self._keys(table, batch, values)
+        rows.tokens, rows.token_sizes = self._tokenizer.tokens(rows.shape)
         rows.size = values.sizes[batch.records].tolist()
         table.shapes = self._shapes
         return table
 
     def _plain(self, value: bytes) -> Any:
         """The number of a record's shape: all that is kept where neither time nor labels stand in it."""
-        return self._shapes.root(self._decode(value))
+        return self._tokenizer.gather(self._decode(value))
 
     def _item(self, value: bytes) -> Any:
         return self._kept(self._decode(value))
@@ -108,7 +112,7 @@ class Records:
 
     def _kept(self, record: dict[str, Any]) -> Any:
         """What is kept of a record."""
-        shape, path = self._shapes.root(record), self._time_path
+        shape, path = self._tokenizer.gather(record), self._time_path
         if self._plainly:
             return shape
         labels = tuple([_label(_at(record, path)) for path in self._label_paths])

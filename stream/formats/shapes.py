@@ -94,6 +94,10 @@ class Shapes:
         known = self._shapes.get(number)
         return known if known is not None else self._made(number)
 
+    def elements_of(self, number: int) -> list[Element]:
+        """The elements of the shape with this number."""
+        return [self.elements[it] for it in self.shape(number).elements.tolist()]
+
     def _of(self, value: Any) -> int:
         kind = type(value)
         if kind is float:

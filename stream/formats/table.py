@@ -112,12 +112,14 @@ class SchemaRows:
 
 @dataclass(slots=True)
 class PayloadRows:
-    """Columns of `PAYLOAD_COLUMNS`; `shape` is a number in the table's `shapes`."""
+    """Columns of `PAYLOAD_COLUMNS`; `shape` is a number in the table's `shapes`. `tokens` are those of the rows, end to end, each of which has so many."""
 
     record: list[int] = field(default_factory=list)
     key: list[int] = field(default_factory=list)
     shape: list[int] = field(default_factory=list)
     size: list[int] = field(default_factory=list)
+    tokens: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
+    token_sizes: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 class Table:
