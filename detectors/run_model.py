@@ -17,19 +17,19 @@ from detectors.compiled import inner
 from detectors.core.filters import clip
 from detectors.core.layout import CLIP, DAY_MS, HOURS, Record
 from detectors.counts import count_at_least, count_at_most, greatest_count, least_count
+from detectors.month_classes import NONE
 from detectors.new_level import forget_new_level
 from detectors.numeric_layout import BOTH, DOWN, FIRST, UP
 from detectors.run_layout import BY_WEEKDAY, CLASSES, ROUTINES
-from detectors.run_routines import Range, learn_routines, routine_range, start_routines, today
-from detectors.run_tails import (
-    REACH_MAX,
-    forget_tails,
-    learn_tails,
-    reach_for,
-    side_of,
-    spread_of,
-    start_tails,
+from detectors.run_routines import (
+    Range,
+    explained_by,
+    learn_routines,
+    routine_range,
+    start_routines,
+    today,
 )
+from detectors.run_tails import REACH_MAX, learn_tails, reach_for, side_of, spread_of, start_tails
 from detectors.shift import (
     excess_down,
     excess_up,
@@ -45,8 +45,10 @@ MEMORY = 50.0
 MEMORY_S = 10 * 86_400.0
 MEMORY_MAX = 3000.0
 SPREAD_MEMORY, SPREAD_MEMORY_MAX = 100.0, 600.0
-SPREAD_ANEW = 4.0
-"""Runs that the spread still counts for once a routine is believed, which had been noise until then."""
+SPREAD_ANEW = 2.0
+"""Runs that the spread counts for once a routine is believed, which had been noise until then."""
+UNEXPLAINED_LEAST = 0.25
+"""Share of that spread's variance which the routine leaves at least."""
 TODAY_RUNS = 12
 PRIOR_RUNS, PRIOR_VARIANCE = 4.0, 0.04
 SLOPE_FROM = 15
@@ -229,10 +231,18 @@ def learn(  # noqa: PLR0913  a kernel takes no objects
     )
     m.spread_runs += 1.0
     forget_returned(m, interval_s)
-    if found:
-        m.spread_runs = min(m.spread_runs, SPREAD_ANEW)
-        forget_tails(m)
     m.n += 1
+    if found != NONE:
+        _begin_spread_anew(m, found)
+
+
+@inner
+def _begin_spread_anew(m: Record, kind: int) -> None:
+    """Noise is what the routine that is now believed leaves; what CUSUMs hold was in deviations of the spread before."""
+    start_tails(m, max(m.variance[0] - explained_by(m, kind), UNEXPLAINED_LEAST * m.variance[0]))
+    m.spread_runs, m.unrest, m.reach_n = min(m.spread_runs, SPREAD_ANEW), 0.0, 0
+    if m.shifted == 0:
+        forget_shift(m)
 
 
 @inner

@@ -62,14 +62,6 @@ def start_tails(m: Record, variance: float) -> None:
 
 
 @inner
-def forget_tails(m: Record) -> None:
-    """Begin anew with the weights, not with the scales."""
-    m.skew = 0.0
-    for k in range(TAILS):
-        m.evidence[k] = PRIORS[k]
-
-
-@inner
 def spread_of(m: Record, k: int) -> float:
     """Scale of one shape, with its floor."""
     return math.sqrt(m.variance[k] + (SPREAD_MIN * RELATIVE_SCALE[k]) ** 2)

@@ -223,12 +223,12 @@ class PlainRuns:
             return len(self.hours.get(place, []))
         return day.count if day.place == place else 0
 
-    def _learn_routines(self, time_ms: int, residual: float, likely: float) -> bool:
-        found, spread = False, self._spread()
+    def _learn_routines(self, time_ms: int, residual: float, likely: float) -> int | None:
+        found, spread = None, self._spread()
         for kind, place in enumerate(places(time_ms)):
             day = self.days[kind]
             if day.key != 1 + time_ms // DAY_MS:
-                found = self._end_day(kind, spread) or found
+                found = kind if self._end_day(kind, spread) else found
                 day.key = 1 + time_ms // DAY_MS
             day.place = -1 if place is None else place
             if place is None:
@@ -466,10 +466,25 @@ class PlainRuns:
         self._learn_tails(noise, slowed * max(1 / (model.PRIOR_RUNS + self.spread_runs), 1 / remembered))
         self.spread_runs += 1
         self.returned = self.returned * (1 - min(1.0, self.interval_s / shifts.RETURNED_S))
-        if found:
-            self.spread_runs = min(self.spread_runs, model.SPREAD_ANEW)
-            self.evidence, self.skew = list(tails.PRIORS), 0.0
         self.n += 1
+        if found is not None:
+            self._begin_spread_anew(found)
+
+    def _begin_spread_anew(self, kind: int) -> None:
+        visited = [it for it in self.classes[kind] if it.visits > 0]
+        explained = 0.0
+        if kind < START:
+            squares = [it.visits * it.offset**2 for it in visited]
+            explained = sum(squares) / sum(it.visits for it in visited)
+        self._start_tails(max(self.variance[0] - explained, model.UNEXPLAINED_LEAST * self.variance[0]))
+        self.spread_runs = min(self.spread_runs, model.SPREAD_ANEW)
+        self.unrest, self.reach_n = 0.0, 0
+        if self.shifted == 0:
+            self.recent, self.rise, self.fall = 0.0, [0.0, 0.0], [0.0, 0.0]
+
+    def _start_tails(self, variance: float) -> None:
+        self.variance = [variance * scale**2 for scale in tails.RELATIVE_SCALE]
+        self.evidence, self.skew = list(tails.PRIORS), 0.0
 
     def _learn_first(self, time_ms: int, y: float) -> None:
         self.first.append(y)
@@ -480,8 +495,7 @@ class PlainRuns:
         squares += sum(min((it - self.level) ** 2, least) for it in self.first)
         variance = squares / (model.PRIOR_RUNS + self.n - 1)
         self.spread_runs = float(self.n)
-        self.variance = [variance * scale**2 for scale in tails.RELATIVE_SCALE]
-        self.evidence = list(tails.PRIORS)
+        self._start_tails(variance)
         self._learn_routines(time_ms, y - self.level, self._range(time_ms)[0])
 
 

@@ -143,6 +143,20 @@ def test_a_weekend_routine_is_learned_and_a_saturday_like_a_friday_then_alarms()
     assert said[-1].anomalous
 
 
+def test_half_the_rows_of_a_weekday_are_found_once_weekends_are_known() -> None:
+    """What weekends were thought to be, noise, is forgotten when they are known to be a routine."""
+    random, series, days = np.random.default_rng(3), 40, 38
+    weekend = np.arange(days) % 7 >= 5
+    rows = 300_000 * np.exp(random.normal(0, 0.08, (days, series)) - weekend[:, None])
+    rows[-1] *= 0.5
+    bank = NumericBank()
+    slots = [bank.add(Kind.RUNS) for _ in range(series)]
+    times = np.repeat(MONDAY_MS + np.arange(days) * DAY_MS, series)
+    flags = bank.judge_many(np.tile(slots, days), times, rows.ravel())["anomalous"].reshape(rows.shape)
+    assert flags[-1].sum() >= 30
+    assert flags[14:-1].sum() <= 4
+
+
 def test_a_month_end_alarms_the_first_time_and_later_only_when_it_is_missing_or_larger() -> None:
     times = [MONDAY_MS + day * DAY_MS for day in range(400)]
     dates = np.array(times, "datetime64[ms]").astype("datetime64[D]")
