@@ -193,8 +193,6 @@ def value_limits(s: Record) -> tuple[float, float, float]:
 @inner
 def learn_value(s: Record, x: float) -> None:
     """Learn a value, clipped."""
-    if s.scale == COUNTED and not is_count(x):
-        _leave_counts(s, x)
     if s.runs < FIRST:
         _learn_first(s, x)
     elif s.scale == COUNTED:
@@ -212,8 +210,10 @@ def learn_value(s: Record, x: float) -> None:
 
 
 @inner
-def _leave_counts(s: Record, x: float) -> None:
-    """No counts after all: the same mean and spread on another scale."""
+def leave_counts(s: Record, x: float) -> None:
+    """Before a value that is no count is judged: the same mean and spread on another scale."""
+    if s.scale != COUNTED or is_count(x):
+        return
     s.scale = AS_IT_IS if x < 0.0 else ROOT
     if s.scale == ROOT:
         s.squares *= 0.25 / max(s.mean, 0.25)

@@ -13,6 +13,7 @@ from detectors.core.layout import VALUE_MAX, WARM_UP, Record, Records
 from detectors.core.scorer import learn_core
 from detectors.few_values import (
     learn_value,
+    leave_counts,
     take_prior,
     tell_values,
 )
@@ -166,6 +167,7 @@ def _run_row(s: Record, m: Record, pool: Record, time_ms: int, local: int, x: fl
 def _value_sample(bank: Bank, s: Record, time_ms: int, x: float, asked: bool) -> Row:
     """The head for few values or the core judges, then both learn."""
     local = local_ms(bank.zones, s.zone, time_ms)
+    leave_counts(s, x)
     row, surprised = value_row(s, bank.deep[max(s.deep, 0)], time_ms, local, x, asked)
     if s.deep <= 0:
         if s.n >= YOUNG_SAMPLES:

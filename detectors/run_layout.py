@@ -29,7 +29,7 @@ RUN_MODEL = np.dtype(
         ("variance", "<f8", (TAILS,)),
         ("evidence", "<f8", (TAILS,)),
         ("first", "<f8", (FIRST,)),
-        ("prior_runs", "<f4"),
+        ("prior_part", "<f4"),
         ("spread_runs", "<f4"),
         ("skew", "<f4"),
         ("fraction", "<f4"),
@@ -71,5 +71,6 @@ RUN_MODEL = np.dtype(
     ]
 )
 """State of one series of runs. The `first` ones are kept as they are: the level begins as their median, so one incident among them
-does not count. `skew` is how far its noise leans to one side. `unrest` is the CUSUM of the spread, `unrest_bar` its threshold, and
+does not count. `spread_runs` is what the spread rests on, in runs, the prior's with them, and `prior_part` how much of the first `variance`
+is still the prior's. `skew` is how far its noise leans to one side. `unrest` is the CUSUM of the spread, `unrest_bar` its threshold, and
 `usual_miss` how far off the latest runs are on average. All zero bytes before its first run."""

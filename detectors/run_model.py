@@ -4,7 +4,7 @@ y = log1p x, so a spread is a ratio. The prediction is level + slope + routines 
 Student t (`run_tails`), with the uncertainty of a small sample; lasting changes are for `shift` and `new_level`.
 Level and slope are those of a damped local linear trend (Holt; Gardner and McKenzie, Management Science 31, 1985) with a
 memory of 50 runs or ten days, whichever is more, over a growing sample at first; residuals are clipped to 3 scales, and
-learned four times as slowly while a CUSUM is half way to its alarm, so a drift cannot take its own reference along.
+learned four times as slowly while a CUSUM is half way to its alarm (by the spread half as fast), so a drift cannot take its own reference along.
 
 Zeros that come again and again, each time after other values, are a kind of run of their own: ordinary as long as no more of
 them follow one another than their share explains, and no part of the level. Whole numbers below some forty are judged as
@@ -17,19 +17,19 @@ from detectors.compiled import inner
 from detectors.core.filters import clip
 from detectors.core.layout import CLIP, DAY_MS, HOURS, Record
 from detectors.counts import count_at_least, count_at_most, greatest_count, least_count
+from detectors.month_classes import NONE
 from detectors.new_level import forget_new_level
 from detectors.numeric_layout import BOTH, DOWN, FIRST, UP
 from detectors.run_layout import BY_WEEKDAY, CLASSES, ROUTINES
-from detectors.run_routines import Range, learn_routines, routine_range, start_routines, today
-from detectors.run_tails import (
-    REACH_MAX,
-    forget_tails,
-    learn_tails,
-    reach_for,
-    side_of,
-    spread_of,
-    start_tails,
+from detectors.run_routines import (
+    Range,
+    explained_by,
+    learn_routines,
+    routine_range,
+    start_routines,
+    today,
 )
+from detectors.run_tails import REACH_MAX, learn_tails, reach_for, side_of, spread_of, start_tails
 from detectors.shift import (
     excess_down,
     excess_up,
@@ -45,12 +45,19 @@ MEMORY = 50.0
 MEMORY_S = 10 * 86_400.0
 MEMORY_MAX = 3000.0
 SPREAD_MEMORY, SPREAD_MEMORY_MAX = 100.0, 600.0
-SPREAD_ANEW = 4.0
-"""Runs that the spread still counts for once a routine is believed, which had been noise until then."""
+HASTE = 1.5
+WORTH = HASTE * (2.0 - HASTE)
+"""How many times its share the spread learns of each run while runs are few, and how many runs it is worth then: so the prior, which is several
+times too wide for most series, fades with the square of the runs, at the price of a quarter of them."""
+SPREAD_ANEW = 6.0
+"""Runs that the spread counts for once a routine is believed, which had been noise until then."""
+UNEXPLAINED_LEAST = 0.25
+"""Share of that spread's variance which the routine leaves at least."""
 TODAY_RUNS = 12
 PRIOR_RUNS, PRIOR_VARIANCE = 4.0, 0.04
 SLOPE_FROM = 15
-WAITING = 0.25
+WAITING, SPREAD_WAITING = 0.25, 0.5
+"""Shares of what level and spread learn as a rule that they learn while a CUSUM is half way to its alarm."""
 LASTING_RUNS = 4
 """Runs on a new level after which noise is what lies around it."""
 ROUTINE_DAYS = 2
@@ -64,7 +71,7 @@ SAME_ALPHA = 0.05
 REACH_YOUNG, YOUNG_RUNS = 10.0, 150
 """Scales beyond which one of so many first runs alarms, however small the budget for each run: few runs cannot rule out a tail
 that would allow them anything. Noise of Student's t with 3 degrees of freedom goes so far in one of ten series, once."""
-POINTS, SHIFTS = 0.55, 0.7
+POINTS, SHIFTS = 0.55, 0.65
 """Shares of the budget for single runs and for all CUSUMs of the two sides, of which a third is realised: u is clipped."""
 ZERO_SPELLS = 1.5
 """Spells of zeros after which the next one is a routine."""
@@ -74,7 +81,7 @@ ZEROS_YOUNG = 60
 ZERO_MEMORY = 100.0
 ZERO_RUN_MAX = 3
 COUNTS_BELOW = math.log1p(40.0)
-ALPHA_DAILY, ALPHA_MAX = 0.0055, 0.02
+ALPHA_DAILY, ALPHA_MAX = 0.008, 0.02
 FRACTION_KEPT = 0.995
 BACK_BAR, BACK_STEP, BACK_S = 3.0, 2.5, 30 * 86_400.0
 """A change is over at this log likelihood ratio and the log of the runs in 30 days; the most that one run says."""
@@ -93,7 +100,7 @@ def memory_of(interval_s: float) -> float:
 
 @inner
 def alpha_of(false_alarms_per_day: float, interval_s: float) -> float:
-    """Budgeted alarms over the expected runs of the same time, but not above 0.0055 for daily runs, of which half come true: else one in 30 might alarm."""
+    """Budgeted alarms over the expected runs of the same time, but not above 0.008 for daily runs, of which a third to a half come true: else one in 30 might alarm."""
     days = max(interval_s, 1.0) / 86_400.0
     return min(false_alarms_per_day * days, ALPHA_DAILY * math.sqrt(max(days, 1.0)), ALPHA_MAX)
 
@@ -101,7 +108,7 @@ def alpha_of(false_alarms_per_day: float, interval_s: float) -> float:
 @inner
 def known_of(m: Record) -> float:
     """Degrees of freedom of the scale."""
-    return min(m.prior_runs + m.spread_runs - 1.0, 200.0)
+    return min(m.spread_runs - 1.0, 200.0)
 
 
 @inner
@@ -134,7 +141,7 @@ def refresh_reach(m: Record, alpha: float, direction: int) -> None:
     m.reach = _reach_of(m, alpha, direction)
     set_bars(m, 2.0 * sides / (SHIFTS * alpha))
     set_unrest_bar(m, alpha)
-    m.reach_alpha, m.reach_n = alpha, m.n + max(1, min(m.n // REACH_SHARE, REACH_RUNS_MAX))
+    m.reach_alpha, m.reach_n = alpha, m.n + max(1, min(int(m.spread_runs) // REACH_SHARE, REACH_RUNS_MAX))
 
 
 @inner
@@ -170,8 +177,8 @@ def start(m: Record, y: float, prior_runs: float, prior_variance: float) -> None
     squares = prior_runs * prior_variance
     for known in m.first[: m.n]:
         squares += min((known - m.level) ** 2, 9.0 * prior_variance)
-    m.prior_runs, m.spread_runs = prior_runs, float(m.n)
-    start_tails(m, squares / (prior_runs + m.n - 1.0))
+    m.spread_runs = prior_runs + m.n
+    start_tails(m, squares / known_of(m), prior_runs * prior_variance / known_of(m))
 
 
 @inner
@@ -221,18 +228,24 @@ def learn(  # noqa: PLR0913  a kernel takes no objects
     if m.visit[BY_WEEKDAY].count >= TODAY_RUNS:
         within = _noise(residual - today(m), likely, least, greatest)
         noise = within if abs(within) < abs(noise) else noise
-    learn_tails(
-        m,
-        noise,
-        spread_rate(m)
-        * max(1.0 / (m.prior_runs + m.spread_runs), 1.0 / min(max(SPREAD_MEMORY, memory), SPREAD_MEMORY_MAX)),
-    )
-    m.spread_runs += 1.0
+    slowed = min(spread_rate(m), SPREAD_WAITING if waiting == WAITING else 1.0)
+    slowest = 1.0 / min(max(SPREAD_MEMORY, memory), SPREAD_MEMORY_MAX)
+    learn_tails(m, noise, slowed * max(HASTE / m.spread_runs, slowest))
+    m.spread_runs += WORTH
     forget_returned(m, interval_s)
-    if found:
-        m.spread_runs = min(m.spread_runs, SPREAD_ANEW)
-        forget_tails(m)
     m.n += 1
+    if found != NONE:
+        _begin_spread_anew(m, found)
+
+
+@inner
+def _begin_spread_anew(m: Record, kind: int) -> None:
+    """Noise is what the routine that is now believed leaves; what CUSUMs hold was in deviations of the spread before."""
+    left = max(m.variance[0] - explained_by(m, kind), UNEXPLAINED_LEAST * m.variance[0])
+    start_tails(m, left, left)
+    m.spread_runs, m.unrest, m.reach_n = min(m.spread_runs, SPREAD_ANEW), 0.0, 0
+    if m.shifted == 0:
+        forget_shift(m)
 
 
 @inner

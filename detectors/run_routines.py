@@ -177,14 +177,17 @@ def start_routines(m: Record) -> None:
 
 
 @inner
-def learn_routines(m: Record, local_ms: int, residual: float, likely: float, spread: float) -> bool:
-    """Learn `residual`, a run without its level; `likely` is what routines were thought to add. True: one is believed now."""
-    found, day = False, _day_key(local_ms)
+def learn_routines(m: Record, local_ms: int, residual: float, likely: float, spread: float) -> int:
+    """Learn `residual`, a run without its level; `likely` is what routines were thought to add.
+
+    Returns the kind of routine that is believed since now, NONE as a rule.
+    """
+    found, day = NONE, _day_key(local_ms)
     for kind in range(ROUTINES):
         visit = m.visit[kind]
         place = _class_at(m, kind, local_ms)
         if visit.key != day:
-            found = _end_day(m, kind, spread) or found
+            found = kind if _end_day(m, kind, spread) else found
             visit.key = day
         visit.place = place
         if place < 0:
@@ -204,6 +207,18 @@ def learn_routines(m: Record, local_ms: int, residual: float, likely: float, spr
             without = min((rest / spread) ** 2, SQUARE_MAX)
             visit.gain += 0.5 * (without - min(((rest - offset) / spread) ** 2, SQUARE_MAX))
     return found
+
+
+@inner
+def explained_by(m: Record, kind: int) -> float:
+    """The variance that a kind of routine explains, the mean square of what it adds; first and last days of a month are too few to say."""
+    if kind >= BY_START:
+        return 0.0
+    squares = visits = 0.0
+    for place in range(STARTS[kind], STARTS[kind + 1]):
+        squares += m.visits[place] * float(m.offset[place]) ** 2
+        visits += m.visits[place]
+    return squares / visits
 
 
 @inner
@@ -245,6 +260,12 @@ def _learn_class(m: Record, kind: int, place: int, mean: float, spread: float) -
 
 
 @inner
+def _beyond_noise(offset: float, deviation: float) -> float:
+    """An offset shrunk by what noise of its own makes of it (James and Stein's estimator, its positive part): 23 idle hours do not outvote a peak."""
+    return offset - deviation * deviation / offset if abs(offset) > deviation else 0.0
+
+
+@inner
 def _learn_hours(m: Record, spread: float) -> float:
     """Learn the hours of a day, without what the whole day had in common: that is no matter of hours. Returns the gain."""
     common, known = 0.0, 0
@@ -260,9 +281,8 @@ def _learn_hours(m: Record, spread: float) -> float:
             if m.visits[place] > 0:
                 scale = spread * math.sqrt(1.0 / m.hour_count[place] + HOUR_NOISE)
                 without = min((mean / scale) ** 2, SQUARE_MAX)
-                gain += 0.5 * (
-                    without - min(((mean - offset_at(m, BY_HOUR, place)) / scale) ** 2, SQUARE_MAX)
-                )
+                likely = _beyond_noise(float(m.offset[place]), scale / math.sqrt(m.visits[place]))
+                gain += 0.5 * (without - min(((mean - likely) / scale) ** 2, SQUARE_MAX))
             _learn_class(m, BY_HOUR, place, mean, spread)
         m.hour_total[place], m.hour_count[place] = 0.0, 0
     return gain

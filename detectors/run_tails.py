@@ -7,7 +7,8 @@ averaging, Hoeting et al., Statistical Science 14, 1999). The p-value of a resid
 chooses a tail: normal noise is judged by a normal tail once some hundred runs have shown it, t(3) noise by its own.
 
 Residuals count clipped to 5 scales, and the run after a strange one does not count for the weights: heavy tails are runs
-that come alone, an incident is runs that come together. The weights forget with a memory of 2,000 runs.
+that come alone, an incident is runs that come together. And they count only as far as the scale is the series' own: beside a prior that is
+too wide, the shape with the narrowest scale always wins. The weights forget with a memory of 2,000 runs.
 
 Noise may lean to one side, as log-normal noise does. `skew` is how much more of the squared residuals lies above than below, in
 variances; a side with the share (1 + skew) / 2 of them has sqrt(1 + skew) times the scale, and the shape is common to both (a
@@ -15,7 +16,8 @@ two-piece distribution: Fernandez and Steel, JASA 93, 1998). It is learned as if
 measured in the scale of the wider side, by which the mean stays 0.
 
 Few runs: the scale starts from a prior, worth some runs, and degrees of freedom are added in parallel,
-1 / f' = 1 / f + 1 / (prior + n - 1), which is exact for normal noise.
+1 / f' = 1 / f + 1 / (prior + n - 1), which is exact for normal noise. The prior has to be wide, and most series vary far less: so each further run
+counts for half as much again as its share, and for three quarters of a run (a mean with linearly growing weights), and the prior is soon forgotten.
 """
 
 import math
@@ -53,19 +55,11 @@ Mixture = tuple[Each, Each, Each, Each]
 
 
 @inner
-def start_tails(m: Record, variance: float) -> None:
-    """Begin with this variance for normal noise."""
-    m.skew = 0.0
+def start_tails(m: Record, variance: float, prior: float) -> None:
+    """Begin with this variance for normal noise, of which so much is the prior's."""
+    m.skew, m.prior_part = 0.0, prior
     for k in range(TAILS):
         m.variance[k] = variance * RELATIVE_SCALE[k] ** 2
-        m.evidence[k] = PRIORS[k]
-
-
-@inner
-def forget_tails(m: Record) -> None:
-    """Begin anew with the weights, not with the scales."""
-    m.skew = 0.0
-    for k in range(TAILS):
         m.evidence[k] = PRIORS[k]
 
 
@@ -95,6 +89,7 @@ def learn_tails(m: Record, residual: float, rate: float) -> None:
     strange = abs(even) > STRANGE * bound
     r = clip(even, TAIL_CLIP * bound)
     counts = not (strange and m.strange != 0)
+    own = max(0.0, 1.0 - m.prior_part / (bound * bound))
     if counts and m.shifted == 0 and not rising_or_falling(m):
         leaning = math.copysign(min((residual / bound) ** 2, LEAN_MAX), residual)
         m.skew += rate / (1.0 + SKEW_RUNS * rate) * (leaning - m.skew)
@@ -106,7 +101,7 @@ def learn_tails(m: Record, residual: float, rate: float) -> None:
             density = (
                 _FRONTS[k] - 0.5 * math.log(variance) - 0.5 * (freedom + 1.0) * math.log1p(square / freedom)
             )
-            m.evidence[k] += (PRIORS[k] - m.evidence[k]) / EVIDENCE_MEMORY + density
+            m.evidence[k] += (PRIORS[k] - m.evidence[k]) / EVIDENCE_MEMORY + own * density
         best = max(best, m.evidence[k])
         weighted = (
             min(r * r, SQUARE_MAX * variance) if k == 0 else (freedom + 1.0) * r * r / (freedom + square)
@@ -114,6 +109,7 @@ def learn_tails(m: Record, residual: float, rate: float) -> None:
         m.variance[k] += rate * (weighted - m.variance[k])
     for k in range(TAILS):
         m.evidence[k] = max(m.evidence[k] - best, -EVIDENCE_RANGE)
+    m.prior_part -= rate * m.prior_part
     m.strange = 1 if strange else 0
 
 

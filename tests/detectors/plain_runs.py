@@ -78,7 +78,7 @@ class PlainRuns:
         self.first: list[float] = []
         self.level = self.slope = 0.0
         self.variance, self.evidence = [0.0] * 3, [0.0] * 3
-        self.spread_runs, self.strange, self.skew = 0.0, False, 0.0
+        self.spread_runs, self.strange, self.skew, self.prior_part = 0.0, False, 0.0, 0.0
         self.classes = [[Class() for _ in range(size)] for size in (24, 7, 3, 3)]
         self.odds = list(routines.ODDS_START)
         self.days = [Day() for _ in range(4)]
@@ -117,7 +117,7 @@ class PlainRuns:
         return math.sqrt(1 + clip(way * self.skew, tails.SKEW_MAX))
 
     def _tail(self, distance: float) -> float:
-        known = min(model.PRIOR_RUNS + self.spread_runs - 1, 200)
+        known = min(self.spread_runs - 1, 200)
         weights = np.exp(self.evidence)
         freedoms = 1 / (1 / np.array(tails.FREEDOMS) + 1 / known)
         scales = np.array([self._spread(k) for k in range(3)])
@@ -138,7 +138,7 @@ class PlainRuns:
         self.unrest_bar = single(_cusum_bar(wider.STEP, 1 / (wider.SHARE * alpha)))
         self.alpha_then, self.reach_n = (
             single(alpha),
-            self.n + max(1, min(self.n // model.REACH_SHARE, model.REACH_RUNS_MAX)),
+            self.n + max(1, min(int(self.spread_runs) // model.REACH_SHARE, model.REACH_RUNS_MAX)),
         )
 
     def _learn_tails(self, residual: float, rate: float) -> None:
@@ -147,6 +147,7 @@ class PlainRuns:
         strange = abs(even) > tails.STRANGE * bound
         r = clip(even, tails.TAIL_CLIP * bound)
         alone = not (strange and self.strange)
+        own = max(0.0, 1 - self.prior_part / bound**2)
         if alone and self.shifted == 0 and not self._half_way():
             leaning = math.copysign(min((residual / bound) ** 2, tails.LEAN_MAX), residual)
             self.skew = single(self.skew + (leaning - self.skew) / (1 / rate + tails.SKEW_RUNS))
@@ -156,13 +157,16 @@ class PlainRuns:
                 density = (
                     float(stats.t.logpdf(r / scale, freedom)) - math.log(scale) + 0.5 * math.log(math.pi)
                 )
-                self.evidence[k] += (tails.PRIORS[k] - self.evidence[k]) / tails.EVIDENCE_MEMORY + density
+                self.evidence[k] += (
+                    tails.PRIORS[k] - self.evidence[k]
+                ) / tails.EVIDENCE_MEMORY + own * density
             squared = (freedom + 1) * r * r / (freedom + (r / scale) ** 2)
             if k == 0:
                 squared = min(r * r, tails.SQUARE_MAX * scale * scale)
             self.variance[k] += rate * (squared - self.variance[k])
         best = max(self.evidence)
         self.evidence = [max(it - best, -tails.EVIDENCE_RANGE) for it in self.evidence]
+        self.prior_part = single(self.prior_part * (1 - rate))
         self.strange = strange
 
     # ---- routines
@@ -223,12 +227,12 @@ class PlainRuns:
             return len(self.hours.get(place, []))
         return day.count if day.place == place else 0
 
-    def _learn_routines(self, time_ms: int, residual: float, likely: float) -> bool:
-        found, spread = False, self._spread()
+    def _learn_routines(self, time_ms: int, residual: float, likely: float) -> int | None:
+        found, spread = None, self._spread()
         for kind, place in enumerate(places(time_ms)):
             day = self.days[kind]
             if day.key != 1 + time_ms // DAY_MS:
-                found = self._end_day(kind, spread) or found
+                found = kind if self._end_day(kind, spread) else found
                 day.key = 1 + time_ms // DAY_MS
             day.place = -1 if place is None else place
             if place is None:
@@ -287,7 +291,9 @@ class PlainRuns:
             it = self.classes[HOUR][place]
             if it.visits > 0:
                 scale = spread * math.sqrt(1 / len(self.hours[place]) + routines.HOUR_NOISE)
-                gain += _gain(mean - common, self._shrunk(HOUR, it), scale)
+                noise = scale**2 / it.visits
+                likely = it.offset - noise / it.offset if it.offset**2 > noise else 0.0
+                gain += _gain(mean - common, likely, scale)
             self._learn_class(HOUR, place, mean - common, spread)
         self.hours = {}
         return gain
@@ -360,7 +366,7 @@ class PlainRuns:
         return (DRIFT if runs >= DRIFT_RUNS and abs(self.recent) < DRIFT_SIZE else SHIFT) * self.shifted
 
     def _follow_shift(self, u: float) -> None:
-        young = shifts.YOUNG / math.sqrt(min(model.PRIOR_RUNS + self.spread_runs - 1, 200))
+        young = shifts.YOUNG / math.sqrt(min(self.spread_runs - 1, 200))
         for k in range(2):
             bounded, less = clip(u, shifts.U_MAX[k]), shifts.STEPS[k] + young
             top = self.bar[k] + shifts.ABOVE_MAX
@@ -372,7 +378,7 @@ class PlainRuns:
         self.recent += (clip(u, shifts.RECENT_CLIP) - self.recent) / min(max(runs, 1), shifts.RECENT_RUNS)
 
     def _follow_unrest(self, u: float) -> None:
-        young = shifts.YOUNG / math.sqrt(min(model.PRIOR_RUNS + self.spread_runs - 1, 200))
+        young = shifts.YOUNG / math.sqrt(min(self.spread_runs - 1, 200))
         w = clip((math.sqrt(abs(u)) - wider.W_MEAN) / wider.W_DEVIATION, wider.W_MAX)
         grown = max(0.0, self.unrest + w - wider.STEP - young)
         self.unrest = single(min(grown, self.unrest_bar + wider.ABOVE_MAX))
@@ -463,13 +469,31 @@ class PlainRuns:
             noise = min(noise, _unexplained(residual - self._today(), likely, least, greatest), key=abs)
         remembered = min(max(model.SPREAD_MEMORY, memory), model.SPREAD_MEMORY_MAX)
         slowed = wider.WAITING if 0.5 * self.unrest_bar < self.unrest < self.unrest_bar else 1.0
-        self._learn_tails(noise, slowed * max(1 / (model.PRIOR_RUNS + self.spread_runs), 1 / remembered))
-        self.spread_runs += 1
+        slowed = min(slowed, model.SPREAD_WAITING if waiting == model.WAITING else 1.0)
+        self._learn_tails(noise, slowed * max(model.HASTE / self.spread_runs, 1 / remembered))
+        self.spread_runs += model.WORTH
         self.returned = self.returned * (1 - min(1.0, self.interval_s / shifts.RETURNED_S))
-        if found:
-            self.spread_runs = min(self.spread_runs, model.SPREAD_ANEW)
-            self.evidence, self.skew = list(tails.PRIORS), 0.0
         self.n += 1
+        if found is not None:
+            self._begin_spread_anew(found)
+
+    def _begin_spread_anew(self, kind: int) -> None:
+        visited = [it for it in self.classes[kind] if it.visits > 0]
+        explained = 0.0
+        if kind < START:
+            squares = [it.visits * it.offset**2 for it in visited]
+            explained = sum(squares) / sum(it.visits for it in visited)
+        left = max(self.variance[0] - explained, model.UNEXPLAINED_LEAST * self.variance[0])
+        self._start_tails(left, left)
+        self.spread_runs = min(self.spread_runs, model.SPREAD_ANEW)
+        self.unrest, self.reach_n = 0.0, 0
+        if self.shifted == 0:
+            self.recent, self.rise, self.fall = 0.0, [0.0, 0.0], [0.0, 0.0]
+
+    def _start_tails(self, variance: float, prior: float) -> None:
+        self.prior_part = single(prior)
+        self.variance = [variance * scale**2 for scale in tails.RELATIVE_SCALE]
+        self.evidence, self.skew = list(tails.PRIORS), 0.0
 
     def _learn_first(self, time_ms: int, y: float) -> None:
         self.first.append(y)
@@ -478,10 +502,9 @@ class PlainRuns:
         least = 9 * model.PRIOR_VARIANCE
         squares = model.PRIOR_RUNS * model.PRIOR_VARIANCE
         squares += sum(min((it - self.level) ** 2, least) for it in self.first)
-        variance = squares / (model.PRIOR_RUNS + self.n - 1)
-        self.spread_runs = float(self.n)
-        self.variance = [variance * scale**2 for scale in tails.RELATIVE_SCALE]
-        self.evidence = list(tails.PRIORS)
+        self.spread_runs = model.PRIOR_RUNS + self.n
+        known = self.spread_runs - 1
+        self._start_tails(squares / known, model.PRIOR_RUNS * model.PRIOR_VARIANCE / known)
         self._learn_routines(time_ms, y - self.level, self._range(time_ms)[0])
 
 

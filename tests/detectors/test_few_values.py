@@ -91,6 +91,14 @@ def test_zero_inflated_counts_seldom_alarm() -> None:
     assert alarms(values, MINUTE_MS)[:, 20:].mean() <= 0.002
 
 
+@pytest.mark.parametrize("days", [12, 40, 90])
+def test_the_first_nulls_of_a_column_that_never_had_any_alarm(days: int) -> None:
+    """A share of 0.6 is no count of 0 or 1."""
+    values = np.zeros((1, days + 1))
+    values[0, days] = 0.6
+    assert alarms(values)[0].tolist() == [False] * days + [True]
+
+
 def test_counts_that_turn_out_to_be_numbers_go_on_as_such() -> None:
     rng = np.random.default_rng(7)
     values = np.concatenate([rng.poisson(2, 50), 2 + rng.random(100)]).astype(float)

@@ -29,7 +29,7 @@ EVIDENCE = st.tuples(*[st.floats(-12.0, 0.0)] * TAILS)
 
 def model_of(variance: float, evidence: tuple[float, ...], near: float) -> Records:
     model = np.zeros(1, RUN_MODEL)
-    start_tails(model[0], variance)
+    start_tails(model[0], variance, 0.0)
     model["evidence"], model["reach"] = evidence, near
     return model
 
