@@ -11,6 +11,7 @@ from detectors.core.layout import Records
 from detectors.declared import Told
 from detectors.drift import Judge
 from detectors.episodes import QUIET_MS
+from detectors.expected_changes import ExpectedChange
 from detectors.follower_layout import ROW
 from detectors.pending import Pending
 from detectors.ragged import starts_of
@@ -40,7 +41,8 @@ Sources = Sequence[tuple[str, int]]
 class RecordSchemas:
     """Every series of payloads of a shard, by the place of its follower, and the payloads that wait."""
 
-    def __init__(self, window_ms: int) -> None:
+    def __init__(self, window_ms: int, expected: Sequence[ExpectedChange] = ()) -> None:
+        self._expected, self._accepted = expected, 0
         self._structures: dict[int, Structure] = {}
         self._blocks = Blocks(window_ms)
         self._windows = RecordWindows(window_ms)
@@ -107,7 +109,7 @@ class RecordSchemas:
         block, seen = closed.block, structure.records
         baseline = Baseline(DETECTOR, seen, structure.first_ms, structure.last_ms)
         judge = Judge(structure, block, self._shapes, self._slots)
-        found = judge.judge()
+        found = self._unexpected(key, judge.judge())
         self._refused += judge.refused
         said = _Said(key, block, baseline, sources)
         verdicts = [said.changed(change) for change in found]
@@ -135,6 +137,18 @@ class RecordSchemas:
         """The windows that have ended since the last call."""
         ended, self._ended = self._ended, []
         return ended
+
+    def _unexpected(self, key: Key, found: list[Found]) -> list[Found]:
+        """What is to be told of the changes that were found; the others are part of what is known by now."""
+        labels = dict(key.labels)
+        told = [it for it in found if not any(of.is_that(labels, it) for of in self._expected)]
+        self._accepted += len(found) - len(told)
+        return told
+
+    def take_accepted(self) -> int:
+        """Changes that were found since the last call and expected."""
+        accepted, self._accepted = self._accepted, 0
+        return accepted
 
     def take_refused(self) -> int:
         """Paths that were met since the last call and not followed."""

@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from detectors.expected_changes import ExpectedChange
+
 Direction = Literal["up", "down", "both"]
 Severity = Literal["critical", "error", "warning", "info"]
 
@@ -127,6 +129,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     defaults: Tuning = Tuning()
     signals: Mapping[str, Tuning] = msgspec.field(default_factory=lambda: SIGNAL_DEFAULTS)
     rules: tuple[Rule, ...] = ()
+    expected_changes: tuple[ExpectedChange, ...] = ()
+    """Changes of records that are not told, but become what is known."""
 
     def for_series(self, signal: str, labels: Mapping[str, str]) -> SeriesSettings:
         """Defaults, then the signal's layer, then every matching rule in order: the last one to set a key wins."""

@@ -17,13 +17,13 @@ from types import ModuleType
 from typing import Final
 
 from bench.machine import ROOT
-from bench.quality import calibration, faults, few, nab, routines, schemas
+from bench.quality import calibration, faults, few, nab, routines, schema_avro, schemas
 from bench.quality.evidence import Absent
 from bench.quality.plan import Plan, cores
 from bench.quality.report import Report, Section, load, page, save
 
 SECTIONS: Final[dict[str, ModuleType]] = {
-    it.NAME: it for it in (nab, faults, calibration, few, routines, schemas)
+    it.NAME: it for it in (nab, faults, calibration, few, routines, schemas, schema_avro)
 }
 
 

@@ -39,10 +39,13 @@ class Outcome(NamedTuple):
 
 def told(records: Iterable[dict[str, Any]]) -> Iterator[Told]:
     """Every change that is told of a stream, as its records come."""
-    settings = Settings()
-    ingest = Ingest({TOPIC: "records"}, 1, {TOPIC: 1}, Limits(), settings.allowed_skew_ms)
-    detect = Detect(settings, 0, 1)
-    values = [json.dumps(record).encode() for record in records]
+    ingest = Ingest({TOPIC: "records"}, 1, {TOPIC: 1}, Limits(), Settings().allowed_skew_ms)
+    return told_of([json.dumps(record).encode() for record in records], ingest)
+
+
+def told_of(values: list[bytes], ingest: Ingest) -> Iterator[Told]:
+    """Every change that is told of values that ingest can read."""
+    detect = Detect(Settings(), 0, 1)
     payloads = []
     for first in range(0, len(values), BATCH):
         part = values[first : first + BATCH]
@@ -60,8 +63,13 @@ def told(records: Iterable[dict[str, Any]]) -> Iterator[Told]:
 
 def judge(scenario: Scenario, known: int = KNOWN, changed: int = CHANGED, seed: int = 1) -> Outcome:
     """What came of a scenario."""
+    return judged(scenario, told(scenario.records(known, changed, seed)), known)
+
+
+def judged(scenario: Scenario, said: Iterable[Told], known: int) -> Outcome:
+    """What came of a scenario of which this was told."""
     found, first_error, others = None, None, []
-    for at, change in told(scenario.records(known, changed, seed)):
+    for at, change in said:
         if found is None and scenario.expected == (change.change, change.path):
             found = at - known
             first_error = change.first.first_offset - known

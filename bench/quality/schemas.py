@@ -1,6 +1,6 @@
 """Schemas: changes in what records look like, and streams in which nothing changes, told by nobody but the records."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from bench.quality.plan import Plan
@@ -17,19 +17,23 @@ from there on, in a tenth or in a hundredth of them, for {CHANGED:,} records; in
 1,000, one in a hundredth within 10,000 records.** Judged through the worker's stages with default settings. Whatever else is told of a stream in which something
 changes counts as told besides."""
 QUICK: Final = 6
+Judge = Callable[[int], Outcome]
 
 
 def measure(plan: Plan) -> Section:
     """Run the corpus."""
-    section = Section(NAME, TITLE, ABOUT)
-    changes, others = range(len(harmful())), range(len(harmless()))
+    return fill(Section(NAME, TITLE, ABOUT), plan, _changed, _quiet, (len(harmful()), len(harmless())))
+
+
+def fill(section: Section, plan: Plan, changed: Judge, quiet: Judge, counts: tuple[int, int]) -> Section:
+    """The section with what came of so many changes and so many harmless streams, by their numbers."""
+    changes, others = range(counts[0]), range(counts[1])
     if plan.quick:
         changes, others = changes[:: len(changes) // QUICK], others[:: len(others) // QUICK]
-    outcomes = plan.spread(_changed, changes)
-    quiet = plan.spread(_quiet, others)
+    outcomes = plan.spread(changed, changes)
     _add_shares(section, outcomes)
     _add_kinds(section, outcomes)
-    _add_harmless(section, quiet)
+    _add_harmless(section, plan.spread(quiet, others))
     return section
 
 

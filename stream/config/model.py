@@ -25,7 +25,7 @@ from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
 from stream.config.record_schemas import read_schema, schema_faults
-from stream.config.records import Labels, TimeOfRecord, record_source
+from stream.config.records import EXPECTED_MAX, ExpectedOfRecord, Labels, TimeOfRecord, record_source
 from stream.config.registry import SchemaRegistry
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals, Text
 from stream.config.units import (
@@ -103,6 +103,9 @@ class Source(Section):
     message: Text | None = None
     """Of Protobuf with a `schema_file`: the message that values are, by its full name; the first in the file unless written."""
 
+    expected: Annotated[tuple[ExpectedOfRecord, ...], Field(max_length=EXPECTED_MAX)] = ()
+    """Of `records`: changes that are not told when they come, but become what is known."""
+
     @model_validator(mode="after")
     def _says_of_records_what_is_theirs(self) -> Source:
         written = {
@@ -111,6 +114,7 @@ class Source(Section):
             "encoding": self.encoding != "json",
             "schema_file": self.schema_file,
             "message": self.message,
+            "expected": self.expected,
         }
         faults = [
             Fault((key,), f"is for format records; a record of format {self.format} says it itself")
@@ -309,6 +313,7 @@ class Config(Section):
             defaults=self.defaults.tuning(),
             signals=self.signals.tunings(),
             rules=tuple(entry.rule() for entry in self.series),
+            expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
             series_max=self.limits.series_max,
             shards=self.topics.samples_partitions,
             fleet_false_alarms_per_day=ceiling.per_day if isinstance(ceiling, Rate) else None,

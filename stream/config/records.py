@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from detectors.expected_changes import ExpectedChange
 from detectors.record_paths import ITEMS, VALUES, field_names, steps
 from stream.config.faults import Fault, FaultsError
 from stream.config.tuning import Section
@@ -18,6 +19,7 @@ from stream.formats.values import KEY
 PATH_LENGTH_MAX = 512
 HEADER_LENGTH_MAX = 249
 LABELS_MAX = 16
+EXPECTED_MAX = 1_000
 
 
 def _field_path(value: Any) -> Any:
@@ -69,6 +71,19 @@ class LabelOfRecord(TimeOfRecord):
     def where(self) -> Where:
         """The same for ingest."""
         return KEY if self.key else super().where()
+
+
+class ExpectedOfRecord(Section):
+    """A change of a topic's records that is to come, or has come."""
+
+    path: Annotated[str, Field(min_length=1, max_length=PATH_LENGTH_MAX)]
+    """Where, as alerts have it: `customer.zip`, `items[].price`, `users{*}.name`; of a renamed field either path."""
+    change: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """What, as alerts have it, such as `field_added`; any change there unless written."""
+
+    def of(self, topic: str) -> ExpectedChange:
+        """The same for the detectors."""
+        return ExpectedChange(topic, self.path, self.change or "")
 
 
 def one_of(section: Section, keys: tuple[str, ...]) -> None:

@@ -3,7 +3,6 @@
 A record's values are gathered in the order of its shape's paths; then numbers, texts and flags are each looked at in one go.
 """
 
-import math
 import sys
 from collections.abc import Sequence
 from itertools import compress, repeat

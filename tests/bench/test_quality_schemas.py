@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.quality import schema_avro
 from bench.quality.plan import Plan
 from bench.quality.report import Report, page
 from bench.quality.schema_corpus import SHARES, Scenario, harmful, harmless
@@ -36,6 +37,20 @@ def test_a_change_is_found_with_its_kind_and_path_and_nothing_else_is_told(scena
     assert outcome.first_error is not None
     is_gone = scenario.expected is not None and scenario.expected.change == "enum_removed"
     assert 0 <= outcome.first_error < (1000 if is_gone else 10 / scenario.share)
+
+
+@pytest.mark.parametrize(
+    "scenario", [it for it in harmful() if it.share > 0.05][1::12], ids=lambda it: it.name
+)
+def test_a_change_is_found_in_avro_and_nothing_else_is_told(scenario: Scenario) -> None:
+    outcome = schema_avro.judge(scenario, known=1500, changed=2000)
+    assert outcome.found_after is not None
+    assert outcome.others == []
+
+
+@pytest.mark.parametrize("scenario", harmless()[1::20], ids=lambda it: it.name)
+def test_a_harmless_stream_is_none_in_avro(scenario: Scenario) -> None:
+    assert schema_avro.judge(scenario, known=1500, changed=2000).others == []
 
 
 def test_the_section_makes_a_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from detectors.expected_changes import ExpectedChange
 from detectors.settings import Settings
 from detectors.verdicts import AnomalyBatch, SchemaChange
 from stream.formats import Reading
@@ -36,10 +37,15 @@ def ordinary(chance: random.Random) -> Record:
 class Topic:
     """One topic of records: what is sent is read at once; `changes` are all that was said of its schema, in order."""
 
-    def __init__(self, reading: Reading = "records", shards: int = 1, window_ms: int = 300_000) -> None:
-        self._process = InOneProcess(
-            {TOPIC: reading}, {TOPIC: 1}, Settings(window_ms=window_ms), shards, keep_payloads=True
-        )
+    def __init__(
+        self,
+        reading: Reading = "records",
+        shards: int = 1,
+        window_ms: int = 300_000,
+        expected: tuple[ExpectedChange, ...] = (),
+    ) -> None:
+        settings = Settings(window_ms=window_ms, expected_changes=expected)
+        self._process = InOneProcess({TOPIC: reading}, {TOPIC: 1}, settings, shards, keep_payloads=True)
         self._place = Place(TOPIC, 0)
         self._chance = random.Random(7)
         self.offset = 0

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from detectors.expected_changes import ExpectedChange
 from detectors.settings import Model, Settings
 from stream.config import Config, ConfigError, Override, load
 from stream.config.loading import load_with_places
@@ -107,6 +108,12 @@ def test_volume_and_persistence_reach_the_settings(tmp_path: Path):
     assert (own.persistence, own.min_volume) == ((1, 1), 0.5)
 
 
+def test_expected_changes_reach_the_settings_with_their_topic(tmp_path: Path):
+    text = "sources: [{topic: a, format: records, expected: [{path: b.c}, {path: d, change: renamed}]}]"
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    assert settings.expected_changes == (ExpectedChange("a", "b.c"), ExpectedChange("a", "d", "renamed"))
+
+
 def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
     config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
     assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
@@ -135,6 +142,10 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
         ("sources:\n- topic: a\n  format: avro", ("c.yaml:3: sources[0].format: 'avro' is not one of them "
          "(allowed: events, openlineage, metrics, records)")),
         ("sources:\n- {topic: a, format: events, event_time: {path: at}}", ("c.yaml:2: sources[0].event_time: is for format "
+         "records; a record of format events says it itself")),
+        ("sources:\n- {topic: a, format: records, expected: [{change: field_added}]}",
+         "c.yaml:2: sources[0].expected[0].path: is required"),
+        ("sources:\n- {topic: a, format: events, expected: [{path: a}]}", ("c.yaml:2: sources[0].expected: is for format "
          "records; a record of format events says it itself")),
         ("sources:\n- {topic: a, format: records, event_time: {}}", "c.yaml:2: sources[0].event_time: must have path or header"),
         ("sources:\n- {topic: a, format: records, labels: {x: {path: a, key: true}}}",
