@@ -162,6 +162,7 @@ CHANGES: Final[tuple[tuple[str, str, str, Callable[[int, random.Random], Record]
     ("a field has another name", "renamed", "order_id", order, rename("order_id", "orderId")),
     ("a nested field has another name", "renamed", "customer.address.zip", order, rename("customer.address.zip", "customer.address.zip_code")),
     ("an object has another name", "renamed", "customer", order, rename("customer", "client")),
+    ("a field has quite another name", "renamed", "status", order, rename("status", "phase")),
     ("a field moves into an object", "nesting_changed", "paid", order, rename("paid", "customer.paid")),
     ("a new status", "enum_added", "status", order, put("status", "refunded")),
     ("a new country", "enum_added", "customer.address.country", order, put("customer.address.country", "at")),
