@@ -17,9 +17,11 @@ from detectors.evidence import NOWHERE, Evidence, evidence_after
 from detectors.novelty import CHANCES_MIN, confidence, is_gone, log_p_of_gone
 from detectors.record_blocks import Block, Elements, Seen, by_element, lacking
 from detectors.record_maps import fold_maps, folded_seen
-from detectors.record_paths import ROOT, is_inside
+from detectors.record_paths import ROOT, VALUES, is_inside
+from detectors.record_rates import Rate, log_p_of_rise, rate_text, rises
 from detectors.record_renames import ADDED, REMOVED, Found, with_renames
-from detectors.record_values import BlockValues, Slots
+from detectors.record_tokens import EMPTY, TEXT_CODES
+from detectors.record_values import BlockValues, Look, Slots
 from detectors.samples import ABSENT, Element
 from detectors.structure import (
     CHANCES_MAX,
@@ -80,6 +82,15 @@ class Judge:
             found = ValueJudge(path, state.values, look, self._block.size).judge()
             if state.new is None:
                 yield from found
+                yield from self._empties(path, state, look)
+
+    def _empties(self, path: str, state: PathState, look: Look) -> list[Found]:
+        """Whether empty texts have become far more frequent."""
+        empty = look.codes.get(EMPTY, 0)
+        texts = empty + sum(look.codes.get(code, 0) for code in TEXT_CODES)
+        if not texts:
+            return []
+        return self._rate(path, state, "empty", empty, texts, look.find_code(EMPTY) if empty else None)
 
     def _known(self, element: Element) -> float:
         """How many records had an object or array at a path before the block."""
@@ -109,7 +120,7 @@ class Judge:
                 return []
         if state.new is not None:
             return self._settle(look, state, state.new)
-        found = self._compare(look, state)
+        found = self._compare(look, state) or self._rises(look, state)
         self._learn(look, state)
         return found
 
@@ -119,7 +130,7 @@ class Judge:
             state.gone = False
             return state
         evidence = evidence_after(state.missing)
-        back = PathState(known={}, fresh={}, gap=state.missing)
+        back = PathState(known={}, fresh={}, gap=state.missing, rates={})
         back.new = evidence if state.missing >= CHANCES_MIN else None
         self._structure.paths[look.path] = back
         return back
@@ -130,7 +141,7 @@ class Judge:
         if len(structure.paths) >= PATHS_MAX:
             self.refused += 1
             return None
-        state = structure.paths[look.path] = PathState(known={}, fresh={})
+        state = structure.paths[look.path] = PathState(known={}, fresh={}, rates={})
         before = 0.0 if look.path == ROOT else self._before.get(opener_of(look.path), 0.0)
         if is_field(look.path) and before >= CHANCES_MIN:
             state.new = evidence_after(before)
@@ -177,6 +188,30 @@ class Judge:
         if is_field(look.path) and ABSENT in state.known and not state.gone and not look.had:
             found += self._vanished(look, state)
         return found
+
+    def _rises(self, look: _Look, state: PathState) -> list[Found]:
+        """Whether null or no value at all, where either is known, has become far more frequent."""
+        found = []
+        null = look.kinds.get(NULL)
+        if NULL in state.known and look.had:
+            found += self._rate(look.path, state, NULL, null.count if null else 0, look.had, null)
+        if ABSENT in state.known and look.had and is_field(look.path) and VALUES not in look.path:
+            lacks = look.kinds.get(ABSENT)
+            seen = self._absence(look, look.chances - look.had, lacks)
+            found += self._rate(look.path, state, ABSENT, look.chances - look.had, look.chances, seen)
+        return found
+
+    def _rate(
+        self, path: str, state: PathState, what: str, times: int, chances: int, seen: Seen | None
+    ) -> list[Found]:
+        rate = state.rates.setdefault(what, Rate())
+        if seen is None or not rises(rate, times, chances):
+            rate.learn(times, chances)
+            return []
+        before, now = rate_text(rate.share, what), rate_text(times / chances, what)
+        sure, share = confidence(log_p_of_rise(rate, times, chances)), round(times / chances, 6)
+        rate.begin(times, chances)
+        return [Found("null_rate_changed", path, before, now, share, sure, seen.first_place, seen.last_place)]
 
     def _absence(self, look: _Look, missing: int, lacks: Seen | None) -> Seen:
         """Where the path was absent."""

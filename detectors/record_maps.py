@@ -77,7 +77,7 @@ def _fold(structure: Structure, parent: str) -> None:
     inside = [path for path in structure.paths if is_inside(path, parent)]
     for path in sorted(inside):
         state = structure.paths.pop(path)
-        into = structure.paths.setdefault(folded(path, parent), PathState(known={}, fresh={}))
+        into = structure.paths.setdefault(folded(path, parent), PathState(known={}, fresh={}, rates={}))
         into.chances += state.chances
         into.had += state.had
         for kind, times in state.known.items():

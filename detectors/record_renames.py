@@ -1,11 +1,12 @@
 """Renames: a field that goes and one that comes in the very same records are one field with another name, or in another place.
 
 What it detects: of the changes of one block, a field removed and one added that have the same types, and come with the same first and last
-record and in the same share. Two fields of one object are a rename when their names are alike, or when they are objects with the same fields inside.
+record and in the same share. Two fields of one object are a rename when their names are alike, when they are objects with the same fields inside, or when the
+same few words stand in both.
 A field of the same name in another object has moved: its nesting has changed.
 
 Formula: names are compared without case, `_` and `-` by the share of characters that they have in common in the same order (Ratcliff and Obershelp,
-`difflib`); objects by the paths and types that both have of those that either has (Jaccard). Alike is a half and more. The confidence is
+`difflib`); objects by the paths and types that both have of those that either has (Jaccard), words likewise; a single word is none. Alike is a half and more. The confidence is
 that of the lesser evidence, times (1 + likeness) / 2: names prove nothing.
 
 >>> likeness("customer_id", "customerId"), likeness("paid", "colour")
@@ -64,7 +65,15 @@ def _alike(old: str, new: str, structure: Structure) -> float:
         return float(old_name.lstrip(".") == new_name.lstrip("."))
     inside, other = _inside(old, structure), _inside(new, structure)
     same = len(inside & other) / len(inside | other) if inside and other else 0.0
-    return max(likeness(old_name, new_name), same)
+    words = _words(old, structure), _words(new, structure)
+    alike = len(words[0] & words[1]) / len(words[0] | words[1]) if min(map(len, words)) > 1 else 0.0
+    return max(likeness(old_name, new_name), same, alike)
+
+
+def _words(path: str, structure: Structure) -> set[int]:
+    """The words of a path that has but few."""
+    values = structure.paths[path].values
+    return set(values.words.known) if values is not None and values.words is not None else set()
 
 
 def _inside(outer: str, structure: Structure) -> set[tuple[str, str]]:

@@ -59,6 +59,10 @@ class Look(NamedTuple):
         codes, counts = np.unique(self.since(payload) >> HASH_BITS, return_counts=True)
         return dict(zip(codes.tolist(), counts.tolist(), strict=True))
 
+    def find_code(self, code: int) -> Seen:
+        """Where values of this code are."""
+        return self.find(lambda tokens: tokens >> HASH_BITS == code)
+
     def words(self) -> dict[int, int]:
         """How often each text came that has no format of its own."""
         first, end = np.searchsorted(self.tokens, [_WORD, np.uint32((WORDS + 1) << HASH_BITS)])

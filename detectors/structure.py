@@ -10,6 +10,7 @@ import msgspec
 
 from detectors.evidence import Evidence, Place
 from detectors.record_paths import ROOT, parent_of
+from detectors.record_rates import Rate
 from detectors.samples import ABSENT, Element
 from detectors.value_state import Values
 
@@ -24,7 +25,8 @@ class PathState(msgspec.Struct, array_like=True):
     """What is known of one path.
 
     `chances` are the records in which its parent was there, `had` those in which it was; `missing` are the chances since it was
-    last there, `missed` the first record of a block that lacked it all along, and `gap` the most chances there were between two records with it. A path that is `new` waits to become known. `values` are those that stood there.
+    last there, `missed` the first record of a block that lacked it all along, and `gap` the most chances there were between two records with it. A path that is `new` waits to become known. `values` are those that stood there, `rates` how
+    often it is null, absent or empty.
     """
 
     chances: float = 0.0
@@ -37,6 +39,7 @@ class PathState(msgspec.Struct, array_like=True):
     new: Evidence | None = None
     gone: bool = False
     values: Values | None = None
+    rates: dict[str, Rate] = {}
 
     @property
     def types(self) -> list[str]:

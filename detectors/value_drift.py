@@ -24,7 +24,6 @@ from detectors.novelty import (
 )
 from detectors.record_renames import Found
 from detectors.record_tokens import (
-    HASH_BITS,
     HASH_MASK,
     TEXT_CODES,
     WORDS,
@@ -65,7 +64,7 @@ class ValueJudge:
         before = sum(known.values())
         for code in sorted((counts.keys() - known.keys()) | values.fresh.keys()) if known else ():
             evidence = values.fresh.setdefault(code, evidence_after(before))
-            seen = self._look.find(_of_code(code)) if code in counts else None
+            seen = self._look.find_code(code) if code in counts else None
             evidence.gather(chances, seen.count if seen else 0, seen, self._size)
             whole = evidence.share >= NEARLY_ALL
             if evidence.is_new and (whole or WORDS not in known):
@@ -124,7 +123,7 @@ class ValueJudge:
     def _gone_words(self, words: Words, counts: dict[int, int], chances: int) -> Found | None:
         gone, words.times = [], words.times + chances
         missing = words.known.keys() - counts.keys()
-        texts = self._look.find(_of_code(WORDS)) if missing else None
+        texts = self._look.find_code(WORDS) if missing else None
         for token, word in sorted(words.known.items()):
             if token in counts:
                 word.times += counts[token]
@@ -164,10 +163,6 @@ class ValueJudge:
 def _goes_along(evidence: Evidence) -> bool:
     """Whether a new word is told with another one that is a change."""
     return evidence.times >= TIMES_MIN and evidence.before >= CHANCES_MIN and evidence.log_p < ALONG_MAX
-
-
-def _of_code(code: int) -> Chosen:
-    return lambda tokens: tokens >> HASH_BITS == code
 
 
 def _of_token(token: int) -> Chosen:

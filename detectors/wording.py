@@ -191,6 +191,7 @@ _DIFFERENCES: Final = {
     "enum_added": "field {path} has values that are new among few ({to})",
     "enum_removed": "field {path} no longer has some of its few values ({from_})",
     "format_changed": "field {path} changed its format from {from_} to {to}",
+    "null_rate_changed": "field {path} went from {from_} to {to}",
     "unit_changed": "field {path} seems to be in another unit: its numbers are {to} times what they were",
 }
 

@@ -59,12 +59,15 @@ def order(number: int, chance: random.Random) -> Record:
         "total": round(chance.lognormvariate(3.5, 0.8), 2),
         "tax_rate": chance.choice([0.07, 0.19]),
         "paid": chance.random() < 0.5,
+        "fax": None if chance.random() < 0.01 else f"0{chance.randrange(10**6)}",
         "sent_at": 1_780_000_000_000 + 50 * number + chance.randrange(40),
         "wait_s": round(chance.gauss(240, 30), 1),
         "note": chance.choice([None, None, "gift"]),
         "tags": ["a"] * chance.randrange(3),
         "stock": {f"warehouse_{chance.randrange(100, 999)}": {"left": chance.randrange(50)} for _ in range(2)},
     }  # fmt: skip
+    if chance.random() < 0.98:
+        record["shop"] = "" if chance.random() < 0.02 else f"shop {chance.randrange(1000)}"
     if chance.random() < 0.05:
         record["coupon"] = {"code": "SPRING", "percent": 10}
     return record
@@ -159,6 +162,7 @@ CHANGES: Final[tuple[tuple[str, str, str, Callable[[int, random.Random], Record]
     ("a field has another name", "renamed", "order_id", order, rename("order_id", "orderId")),
     ("a nested field has another name", "renamed", "customer.address.zip", order, rename("customer.address.zip", "customer.address.zip_code")),
     ("an object has another name", "renamed", "customer", order, rename("customer", "client")),
+    ("a field has quite another name", "renamed", "status", order, rename("status", "phase")),
     ("a field moves into an object", "nesting_changed", "paid", order, rename("paid", "customer.paid")),
     ("a new status", "enum_added", "status", order, put("status", "refunded")),
     ("a new country", "enum_added", "customer.address.country", order, put("customer.address.country", "at")),
@@ -179,6 +183,25 @@ CHANGES: Final[tuple[tuple[str, str, str, Callable[[int, random.Random], Record]
 """Name, kind, path, records and alteration of each change; each comes at every one of `SHARES`."""
 
 ALONE: Final = (
+    Scenario("nulls where few were, all", Expected("null_rate_changed", "fax"), 1.0, order, put("fax", None)),
+    Scenario("nulls where few were", Expected("null_rate_changed", "fax"), 0.1, order, put("fax", None)),
+    Scenario(
+        "an optional field is often missing", Expected("null_rate_changed", "shop"), 0.4, order, drop("shop")
+    ),
+    Scenario(
+        "empty texts where few were",
+        Expected("null_rate_changed", "shop"),
+        0.4,
+        order,
+        lambda it, _: it.update(shop="") if "shop" in it else None,
+    ),
+    Scenario(
+        "empty texts where none were",
+        Expected("null_rate_changed", "customer.email"),
+        0.1,
+        order,
+        put("customer.email", ""),
+    ),
     Scenario("an optional field vanishes", Expected("field_removed", "coupon"), 1.0, order, drop("coupon")),
     Scenario(
         "a status is used no more",
@@ -278,6 +301,8 @@ HARMLESS: Final[tuple[tuple[str, Callable[[int, random.Random], Record], Change]
     ("nothing, flat", flat, _nothing),
     ("more nulls where there are some", order, put("note", None)),
     ("no nulls where there were some", order, put("note", "gift")),
+    ("twice as many nulls where few are", order, put("fax", lambda was, chance: None if chance.random() < 0.01 else was)),
+    ("nulls in bursts", _grown("n", lambda number, chance: None if chance.random() < (0.4 if number // 300 % 4 == 1 else 0.02) else 1), _nothing),
     ("only empty arrays", order, put("tags", [])),
     ("longer arrays", order, put("tags", ["a"] * 50)),
     ("arrays of no items", order, put("items", [])),

@@ -73,11 +73,11 @@ class Tokenizer(dict[int, Gather]):
     def __missing__(self, number: int) -> Gather:
         elements = self._shapes.elements_of(number)
         paths = value_paths(elements)
-        if len(paths) == VALUE_PATHS_MAX:
-            self._caps.counts["limited", "record_values_max"] += 1
         own = [steps(path) for path in paths]
         sure = max((len(step) for it in own for step in it), default=0) < NAME_CHARS_MAX
         kinds = dict(it for it in elements if it[1] in _KINDS)
+        if len(kinds) > VALUE_PATHS_MAX:
+            self._caps.counts["limited", "record_values_max"] += 1
         codes = [
             _KINDS[kinds[path]] if sure and ITEMS not in it and VALUES not in it else _MIXED
             for path, it in zip(paths, own, strict=True)
@@ -105,7 +105,7 @@ class Tokenizer(dict[int, Gather]):
 
     def _tokens(self, values: list[Any], kinds: npt.NDArray[np.int8]) -> Tokens:
         tokens = np.zeros(len(values), np.uint32)
-        present = np.unique(kinds).tolist()
+        present = np.flatnonzero(np.bincount(kinds)).tolist()
         for kind in present:
             if kind == _OTHER:
                 continue

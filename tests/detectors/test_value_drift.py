@@ -87,6 +87,12 @@ def test_a_word_is_named_by_its_hash_alone() -> None:
     assert "idle" not in found.from_
 
 
+@pytest.mark.parametrize("every", [1, 10])
+def test_a_field_with_the_same_few_words_has_another_name(every: int) -> None:
+    (found,) = after(lambda record: record.update(mode=record.pop("state")), every)
+    assert (found.change, found.from_, found.to) == ("renamed", "state", "mode")
+
+
 def test_a_word_that_goes_is_told_once_and_may_come_back() -> None:
     chance, topic = random.Random(1), Topic()
     records = [reading(chance) for _ in range(12_000)]
