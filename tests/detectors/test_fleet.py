@@ -160,7 +160,8 @@ def test_what_is_muted_is_counted_and_says_what_was_needed(simulated: Outcome):
     for per_week in (5.0, 0.5):
         found, pipeline = simulated[per_week]
         muted = pipeline.triage.take_counts()["muted", "latency"]
-        assert muted == len(simulated[None][0]) - len(found)
+        missing = len(simulated[None][0]) - len(found)
+        assert missing <= muted <= missing + 2, "one or two would have come in an episode that is open"
         ledger = pipeline.triage.ledger
         assert ledger.latest_muted
         assert all(it.chance_per_day > it.needed_per_day > 0 for it in ledger.latest_muted)
