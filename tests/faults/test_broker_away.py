@@ -25,7 +25,7 @@ def test_a_worker_survives_a_broker_that_is_killed_and_comes_back(tmp_path: Path
 
 
 def check(kafka: ApacheKafka, scenario: Scenario) -> None:
-    keys = [KEYS[n * 7 % len(KEYS)] for n in range(300_000)]
+    keys = [KEYS[n * 7 % len(KEYS)] for n in range(150_000)]
     scenario.publish(keys)
     worker = scenario.start(pause_us=PAUSE_US, snapshot_interval_s=0.2)
     worker.wait_for("shard.loaded")
