@@ -24,11 +24,11 @@ Deploy = Callable[..., Deployment]
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "tools"
 PARTITIONS = 4
-DAYS = 700
+DAYS = 450
 
 
 def incidents(end_ms: int) -> list[dict[str, Any]]:
-    """Two years of the simulated platform, and three incidents."""
+    """More than a year of the simulated platform, and three incidents."""
     events = simulation.history(end_ms, DAYS, end_ms + 20_000)
     events += [*simulation.slow_run(end_ms + 1000).events(), *simulation.thin_run(end_ms + 2000).events()]
     return sorted(events, key=lambda event: int(event["time"]))
