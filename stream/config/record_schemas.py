@@ -10,9 +10,10 @@ from stream.exits import Exit, Refused
 from stream.formats.dead import UnreadableError
 from stream.formats.encodings.choice import EncodingName, compilers_of
 from stream.formats.encodings.schemas import Schema
+from stream.registry import INSTALL_COMMAND
 
 FILE_BYTES_MAX = 4 << 20
-NEEDS = "needs packages that are not installed: pip install 'streamgauge[registry]'"
+NEEDS = f"needs packages that are not installed: {INSTALL_COMMAND}"
 
 
 def schema_faults(encoding: EncodingName, file: Path | None, message: str | None) -> Iterator[Fault]:

@@ -84,3 +84,16 @@ class Topic:
     def process(self) -> InOneProcess:
         """What everything runs in."""
         return self._process
+
+
+def told_when_cut(records: Sequence[Record], seed: int) -> list[SchemaChange]:
+    """What is told of records in two shards; with a seed but 0 they come in batches of other sizes, with restarts in between."""
+    cuts, topic = random.Random(seed), Topic(shards=2)
+    first = 0
+    while first < len(records):
+        last = first + (1000 if not seed else cuts.randrange(1, 700))
+        topic.send(records[first:last])
+        first = last
+        if seed and cuts.random() < 0.3:
+            topic.restart()
+    return topic.end()

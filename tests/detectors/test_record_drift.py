@@ -13,7 +13,7 @@ from detectors.novelty import is_gone, is_new, log_p_of_new
 from detectors.structure import PATHS_MAX
 from detectors.verdicts import SchemaChange
 from stream.formats.records import RecordSource
-from tests.detectors.payloads import TOPIC, Record, Topic, ordinary
+from tests.detectors.payloads import TOPIC, Record, Topic, ordinary, told_when_cut
 
 KNOWN = 4000
 
@@ -240,7 +240,6 @@ def test_too_many_paths_are_refused_counted_and_told_once() -> None:
 
 def test_restarts_and_cuts_change_nothing() -> None:
     def run(seed: int) -> list[SchemaChange]:
-        cuts, topic = random.Random(seed), Topic(shards=2)
         chance = random.Random(5)
         records = [ordinary(chance) for _ in range(6000)]
         for number, record in enumerate(records[3000:]):
@@ -248,14 +247,7 @@ def test_restarts_and_cuts_change_nothing() -> None:
                 record["id"] = "x"
             if number > 1500:
                 record.pop("coupon", None)
-        first = 0
-        while first < len(records):
-            last = first + (1000 if not seed else cuts.randrange(1, 700))
-            topic.send(records[first:last])
-            first = last
-            if seed and cuts.random() < 0.3:
-                topic.restart()
-        return topic.end()
+        return told_when_cut(records, seed)
 
     expected = run(0)
     assert len(expected) == 2

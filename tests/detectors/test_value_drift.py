@@ -13,7 +13,7 @@ from detectors.novelty import LOG_P_MAX
 from detectors.size_drift import UNITS, _log_p
 from detectors.value_state import range_of
 from detectors.verdicts import SchemaChange
-from tests.detectors.payloads import Record, Topic
+from tests.detectors.payloads import Record, Topic, told_when_cut
 
 KNOWN = 3000
 
@@ -135,19 +135,11 @@ def test_records_that_all_come_from_one_source_are_no_change(seed: int, which: s
 
 def test_restarts_and_cuts_change_nothing() -> None:
     def run(seed: int) -> list[SchemaChange]:
-        cuts, topic = random.Random(seed), Topic(shards=2)
         chance = random.Random(5)
         records = [reading(chance) for _ in range(6000)]
         for record in records[3000::10]:
             record["state"], record["ms"], record["at"] = "lost", record["ms"] * 1000, "12:00"
-        first = 0
-        while first < len(records):
-            last = first + (1000 if not seed else cuts.randrange(1, 700))
-            topic.send(records[first:last])
-            first = last
-            if seed and cuts.random() < 0.3:
-                topic.restart()
-        return topic.end()
+        return told_when_cut(records, seed)
 
     expected = run(0)
     assert {it.change for it in expected} == {"enum_added", "unit_changed", "format_changed"}
