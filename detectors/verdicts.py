@@ -154,7 +154,7 @@ class FleetShare(msgspec.Struct, array_like=True, frozen=True):
     allowed_per_day: float | None
 
 
-class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True):
+class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True, tag="anomalies"):
     """One record of the anomalies topic: what one step of one detect shard has to say to one triage partition.
 
     `shard` and `offset` are the samples partition and offset of the step: the fence against repeats. `now_ms` is the
