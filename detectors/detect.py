@@ -42,14 +42,14 @@ from detectors.samples import (
     SampleBatch,
     encode_key,
 )
-from detectors.series import Signal, shard_of
+from detectors.series import Signal
 from detectors.settings import Settings
 from detectors.stage import Count
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
 from detectors.watermarks import Progress, Watermarks
 
 FORMAT: Final = 11
-MARK_EVERY_MS: Final = 1000
+MARK_EVERY_MS: Final = 200
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
@@ -62,8 +62,8 @@ _NO_ROWS: Final[Records] = np.zeros(0, ROW)
 class Detect:
     """One shard: every series whose labels hash to one samples partition."""
 
-    def __init__(self, settings: Settings, shard: int, triage_partitions: int) -> None:
-        self._settings, self._index, self._triage_partitions = settings, shard, triage_partitions
+    def __init__(self, settings: Settings, shard: int) -> None:
+        self._settings, self._index = settings, shard
         self.covered_offset = -1
         self._followers = Followers(settings)
         self._declared = DeclaredSchemas()
@@ -352,7 +352,7 @@ class Detect:
         self._verdicts.append((int(first["order_ms"]), verdict))
 
     def _outputs(self, offset: int) -> list[Output]:
-        """The step's verdicts for each triage partition, and a mark to each once a second has passed on the wall clock."""
+        """The step's verdicts, or a mark without any once some time has passed on the wall clock."""
         now_ms = self._watermarks.wall_ms
         due = now_ms >= self._marked_ms + MARK_EVERY_MS
         if not due and not self._verdicts:
@@ -360,21 +360,15 @@ class Detect:
         if due:
             self._marked_ms = now_ms
         self._verdicts.sort(key=lambda it: (it[0], it[1].labels, it[1].signal))
-        verdicts: list[list[Verdict]] = [[] for _ in range(self._triage_partitions)]
-        for _, verdict in self._verdicts:
-            verdicts[shard_of(verdict.labels, self._triage_partitions)].append(verdict)
-        self._verdicts.clear()
-        return [
-            Output(Destination.ANOMALIES, None, self._batch(offset, said).to_bytes(), partition)
-            for partition, said in enumerate(verdicts)
-            if said or due
-        ]
+        said, self._verdicts = self._verdicts, []
+        return [Output(Destination.ANOMALIES, None, self._batch(offset, said).to_bytes(), 0)]
 
-    def _batch(self, offset: int, verdicts: list[Verdict]) -> AnomalyBatch:
-        marks = self._watermarks
-        share = fleet_share(self._followers)
+    def _batch(self, offset: int, said: list[tuple[int, Verdict]]) -> AnomalyBatch:
+        marks, share = self._watermarks, fleet_share(self._followers)
+        orders_ms = tuple(order_ms for order_ms, _ in said)
+        verdicts = tuple(verdict for _, verdict in said)
         return AnomalyBatch(
-            VERSION, self._index, offset, marks.timers_ms, marks.wall_ms, tuple(verdicts), share
+            VERSION, self._index, offset, marks.timers_ms, marks.wall_ms, orders_ms, verdicts, share
         )
 
     def followed(self) -> list[Followed]:

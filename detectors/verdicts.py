@@ -57,6 +57,7 @@ class Reason(StrEnum):
     PATHS_CAP = "paths_cap"
     MODEL_CRASHED = "model_crashed"
     MODEL_TOO_LARGE = "model_too_large"
+    STORM = "storm"
 
     @property
     def conclusive(self) -> bool:
@@ -158,7 +159,8 @@ class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True, tag="anomalies"
     """One record of the anomalies topic: what one step of one detect shard has to say to one triage partition.
 
     `shard` and `offset` are the samples partition and offset of the step: the fence against repeats. `now_ms` is the
-    shard's merged event time and `wall_ms` the wall clock that its marks carried.
+    shard's merged event time, before which it has said everything, and `wall_ms` the wall clock that its marks carried. `orders_ms` are the
+    times at which the verdicts were given, as detect judges in order.
     """
 
     version: int
@@ -166,6 +168,7 @@ class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True, tag="anomalies"
     offset: int
     now_ms: int
     wall_ms: int
+    orders_ms: tuple[int, ...]
     verdicts: tuple[Verdict, ...]
     fleet: FleetShare | None = None
 

@@ -14,12 +14,16 @@ _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 def summary(verdict: Verdict) -> str:
     """One sentence a person can act on."""
+    if verdict.reason is Reason.STORM:
+        return _storm(verdict)
     return f"{subject(verdict.labels)}{_predicate(verdict)}"
 
 
 def recovery(verdict: Verdict, starts_at_ms: int) -> str:
     """One sentence on how it ended."""
     lasted = duration_text(max(0, verdict.time_ms - starts_at_ms))
+    if verdict.reason is Reason.STORM:
+        return f"{_storm(verdict)}; all of them have ended after {lasted}"
     if verdict.reason is Reason.RUN_ARRIVED:
         return f"{subject(verdict.labels)} has run again, {lasted} after it was overdue"
     if verdict.reason is Reason.BASELINE_SHIFT_ACCEPTED:
@@ -32,6 +36,15 @@ def recovery(verdict: Verdict, starts_at_ms: int) -> str:
 def joined(lead: Verdict, verdict: Verdict) -> str:
     """What leads an incident, and what has joined it."""
     return f"{summary(lead)}; and {summary(verdict)}"
+
+
+def _storm(verdict: Verdict) -> str:
+    whose = dict(verdict.labels).get("owner")
+    theirs = f" of {whose}" if whose else ""
+    return (
+        f"{verdict.observed or 0:.0f} incidents{theirs} at once, from {_clock(verdict.window_start_ms)} "
+        f"to {_clock(verdict.time_ms)}"
+    )
 
 
 def subject(labels: Labels) -> str:

@@ -95,7 +95,7 @@ class Backtest:
 
     def __init__(self, settings: Settings, ingest: Ingest, left: Counter[Place], now_ms: int) -> None:
         self._settings, self._ingest, self._left, self._now_ms = settings, ingest, left, now_ms
-        self._shards = [Detect(settings, shard, triage_partitions=1) for shard in range(settings.shards)]
+        self._shards = [Detect(settings, shard) for shard in range(settings.shards)]
         self._triage = Triage(settings, Mode.BACKTEST)
         self._previous: dict[Place, int] = {}
         self._wall_ms = 0

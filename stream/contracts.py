@@ -68,6 +68,10 @@ _ALERT_FIELDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "children": ("The `alert_id`s of the alerts that this one explains.", {}),
     "config_hash": ("The configuration that was in force.", {}),
     "mode": ("Which run of the detectors produced the alert.", {}),
+    "notify": (
+        "Whether to tell people: true when it fires anew, got materially worse or is to be remembered, and when what they were told of ends.",
+        {},
+    ),
 }
 
 

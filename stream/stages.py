@@ -10,11 +10,12 @@ from detectors.stage import Count, Stage
 from detectors.triage import Triage
 from stream.alert_records import alert_outputs
 from stream.alert_states import AlertStates
+from stream.answers import answer_output
 
 
-def detect_stage(settings: Settings, shard: int, triage_partitions: int) -> Stage:
+def detect_stage(settings: Settings, shard: int) -> Stage:
     """The detect stage of one samples partition."""
-    return Detect(settings, shard, triage_partitions)
+    return Detect(settings, shard)
 
 
 def triage_stage(settings: Settings, mode: Mode = Mode.LIVE) -> Stage:
@@ -40,7 +41,8 @@ class TriageStage:
             ValueError: the payload is no anomaly batch of this version.
         """
         outputs = [output for alert in self._triage.step(offset, payload) for output in self._records(alert)]
-        return outputs + self._states.due(self._triage.wall_ms)
+        answers = [answer_output(answer) for answer in self._triage.take_answers()]
+        return outputs + answers + self._states.due(self._triage.wall_ms)
 
     def _records(self, alert: Alert) -> list[Output]:
         entry, state = alert_outputs(alert)

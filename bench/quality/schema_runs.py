@@ -45,7 +45,7 @@ def told(records: Iterable[dict[str, Any]]) -> Iterator[Told]:
 
 def told_of(values: list[bytes], ingest: Ingest) -> Iterator[Told]:
     """Every change that is told of values that ingest can read."""
-    detect = Detect(Settings(), 0, 1)
+    detect = Detect(Settings(), 0)
     payloads = []
     for first in range(0, len(values), BATCH):
         part = values[first : first + BATCH]

@@ -121,7 +121,7 @@ def test_a_recovery_says_how_long_it_lasted(reason: Reason) -> None:
 @pytest.mark.parametrize("reason", BEGINNINGS)
 def test_an_alert_carries_the_numbers_of_its_verdict(reason: Reason) -> None:
     told = verdict(reason)
-    batch = AnomalyBatch(VERSION, 0, 0, START_MS, START_MS, (told,))
+    batch = AnomalyBatch(VERSION, 0, 0, told.time_ms + 1, START_MS, (told.time_ms,), (told,))
     [alert] = Triage(Settings(), Mode.LIVE).step(0, batch.to_bytes())
     assert alert.transition_reason == f"opened: {reason}"
     assert [alert.observed, alert.expected, alert.lower, alert.upper] == [

@@ -45,7 +45,8 @@ def verdict(time_ms: int, anomalous: bool = True, severity: float = 5.0, pipelin
 
 
 def batch(offset: int, *verdicts: Verdict, wall_ms: int = 0) -> bytes:
-    return AnomalyBatch(VERSION, 0, offset, 0, wall_ms, verdicts).to_bytes()
+    orders_ms = tuple(it.time_ms for it in verdicts)
+    return AnomalyBatch(VERSION, 0, offset, max(orders_ms) + 1, wall_ms, orders_ms, verdicts).to_bytes()
 
 
 def told(*verdicts: Verdict, settings: Settings | None = None) -> list[Alert]:

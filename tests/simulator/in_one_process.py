@@ -44,7 +44,7 @@ class InOneProcess:
         self._counts: Counter[Count] = Counter()
 
     def _new_detect(self, shard: int) -> Detect:
-        return Detect(self._settings, shard, self._triage_partitions)
+        return Detect(self._settings, shard)
 
     def _new_triage(self) -> Triage:
         return Triage(self._settings, Mode.LIVE)
