@@ -23,7 +23,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
     """What `config` asks for, on a broker whose source topics have so many partitions."""
     settings = config.settings()
     readings = {source.topic: source.reading for source in config.sources}
-    shards, triage_partitions = config.topics.samples_partitions, config.topics.anomalies_partitions
+    shards = config.topics.samples_partitions
     limits = config.limits_for_ingest()
     return Topology(
         group=config.name,
@@ -46,7 +46,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
                 "detect",
                 config.samples_topic,
                 config.detect_state_topic,
-                lambda shard: detect_stage(settings, shard, triage_partitions),
+                lambda shard: detect_stage(settings, shard, triage_partitions=1),
             ),
             StageSpec(
                 "triage", config.anomalies_topic, config.triage_state_topic, lambda _: triage_stage(settings)

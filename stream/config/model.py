@@ -203,8 +203,6 @@ class Topics(Section):
 
     samples_partitions: Partitions = 4
     """Partitions of the samples topic: the most workers that can detect side by side."""
-    anomalies_partitions: Partitions = 1
-    """Partitions of the anomalies topic: the most workers that can triage side by side."""
     replication_factor: Annotated[int, Field(ge=1, le=100), WHOLE] = 1
     """Copies of every topic; 3 on a cluster that must survive the loss of a broker."""
 

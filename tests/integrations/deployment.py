@@ -254,7 +254,7 @@ class Deployment:
         for shard in range(self.config.topics.samples_partitions):
             loaded = store.load(self.config.detect_state_topic, self.config.samples_topic, shard)
             if loaded.snapshot is not None:
-                detect = Detect(self.config.settings(), shard, self.config.topics.anomalies_partitions)
+                detect = Detect(self.config.settings(), shard, triage_partitions=1)
                 detect.load(loaded.snapshot.chunks)
                 found += detect.followed()
         return found

@@ -94,7 +94,6 @@ class Scenario:
     partitions: Mapping[str, int]
     records: tuple[Published, ...]
     shards: int
-    triage_partitions: int
     faults: Faults
     batch_sizes: tuple[int, ...]
     mark_interval_ms: int
@@ -135,7 +134,6 @@ def make_scenario(seed: int) -> Scenario:
         partitions=partitions,
         records=_Platform(chance, partitions, idle_timeout_ms).records(),
         shards=chance.randint(1, 3),
-        triage_partitions=chance.randint(1, 2),
         faults=_faults(chance),
         batch_sizes=chance.choice([(1,), (1, 2, 3), (1, 5, 40), (200,)]),
         mark_interval_ms=chance.choice([15_000, 60_000, 200_000]),

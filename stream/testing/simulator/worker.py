@@ -14,6 +14,7 @@ from stream.testing.simulator.tasks import Task, Work
 
 SAMPLES: Final = "samples"
 ANOMALIES: Final = "anomalies"
+TRIAGE_PARTITIONS: Final = 1
 ALERTS: Final = "alerts"
 ALERT_STATE: Final = "open-alerts"
 DEAD_LETTERS: Final = "dead-letters"
@@ -40,7 +41,7 @@ class Worker:
             StageShell(
                 self.member,
                 SAMPLES,
-                lambda shard: parts.detect(settings, shard, scenario.triage_partitions),
+                lambda shard: parts.detect(settings, shard, TRIAGE_PARTITIONS),
                 parts,
             ),
             StageShell(self.member, ANOMALIES, lambda _: parts.triage(settings), parts),
