@@ -36,7 +36,7 @@ LASTING_AGAIN_MS, POINT_AGAIN_MS = 2 * 86_400_000, 4 * 3_600_000
 DISMISSED_MS = 30 * 86_400_000
 OUTSTANDING = 2.0
 """How many times further from what is expected than the lasting change a single sample is news, as a factor."""
-REACH_MS = 43_200_000
+REACH_MS = JOIN_MS
 """For how long after it was last heard of an incident may explain those downstream that open."""
 CHILDREN_MAX = 1000
 """An alert names no more children; what is beyond joins all the same."""

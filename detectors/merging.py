@@ -14,7 +14,7 @@ import msgspec
 from detectors.samples import NEVER
 from detectors.verdicts import AnomalyBatch, Verdict
 
-ABSENT_MS: Final = 30_000
+ABSENT_MS: Final = 120_000
 TICK_MS_MAX: Final = 2_000
 WAITING_MAX: Final = 100_000
 
@@ -66,6 +66,13 @@ class Merger:
             self.now_ms = max(self.now_ms, order_ms)
             yield self.now_ms, verdict
         self.now_ms = max(self.now_ms, now_ms)
+
+    def finish(self) -> None:
+        """No shard has more to say: wait for none any more."""
+        ends_ms = [it.now_ms for it in self._shards.values()]
+        for shard in self._shards.values():
+            shard.now_ms = max(ends_ms)
+        self._expected = len(self._shards)
 
     def _reached(self) -> int:
         """The time that every shard is past, of those that are waited for."""

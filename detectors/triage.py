@@ -92,6 +92,15 @@ class Triage:
         self._forget()
         self._merger.add(batch)
         self._teller.wall_ms = max(self._teller.wall_ms, batch.wall_ms)
+        return self._judge_all()
+
+    def finish(self) -> list[Alert]:
+        """The alerts of what still waits, when the log has ended for good."""
+        self._merger.finish()
+        return self._judge_all()
+
+    def _judge_all(self) -> list[Alert]:
+        """Judge what every shard is past."""
         for now_ms, verdict in self._merger.ready():
             self._desk.pass_time(now_ms)
             self._judge(verdict)

@@ -112,6 +112,7 @@ class Backtest:
         self._wall_ms += self._settings.allowed_lateness_ms + 1
         for place in self._previous:
             yield from self._fold(self._mark(place))
+        yield from self._triage.finish()
 
     def _batch(self, place: Place, batch: list[Recorded]) -> Iterator[Alert]:
         previous = self._previous.get(place)

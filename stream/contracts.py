@@ -41,7 +41,7 @@ _ALERT_FIELDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         _TIME,
     ),
     "detection_delay_ms": ("From `updated_at` to `detected_at`.", {"minimum": 0}),
-    "kind": ("What the alert is about: a signal, or the detector itself.", {}),
+    "kind": ("What the alert is about: a signal, very many alerts at once, or the detector itself.", {}),
     "severity": ("One of PagerDuty's four.", {"enum": ["critical", "error", "warning", "info"]}),
     "summary": ("One sentence: what was observed, what was expected, and since when.", {}),
     "labels": ("The series' labels and the kind; they map to Alertmanager's labels.", {}),

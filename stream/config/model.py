@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from detectors.paging import Paging
 from detectors.settings import Settings
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
@@ -32,8 +33,10 @@ from stream.config.units import (
     NO_CEILING,
     DurationMs,
     FalseAlarmCeiling,
+    OptionalDurationMs,
     PositiveDurationMs,
     Rate,
+    StormRate,
 )
 from stream.formats import Reading
 from stream.formats.encodings.choice import EncodingName
@@ -47,6 +50,7 @@ SOURCES_MAX = 1_000
 PARTITIONS_MAX = 10_000
 
 _DEFAULTS = Settings()
+_PAGING = Paging()
 _INGEST_LIMITS = IngestLimits()
 
 
@@ -150,6 +154,24 @@ class Alerts(Section):
     """Compacted topic with the latest state of each open alert; `<topic>.state` unless written."""
     fleet_false_alarms: FalseAlarmCeiling = NO_CEILING
     """Ceiling on the false alarms of all series together, or none."""
+    upstream_hold_ms: DurationMs = Field(_PAGING.upstream_hold_ms, alias="upstream_hold")
+    """For how long an alert waits for one upstream of its pipeline that explains it; 0s: not at all."""
+    storm: StormRate = Rate(_PAGING.storm_pages, _PAGING.storm_window_ms)
+    """Alerts told to the same people in such a time; any more become one."""
+    remind_ms: OptionalDurationMs = Field(_PAGING.remind_ms, alias="remind")
+    """What still fires and nobody acknowledged is told again after this time, or never: none."""
+    expire_ms: PositiveDurationMs = Field(_PAGING.expire_ms, alias="expire")
+    """An alert of which nothing was heard for this time has ended."""
+
+    def paging(self) -> Paging:
+        """The same for triage."""
+        return Paging(
+            upstream_hold_ms=self.upstream_hold_ms,
+            storm_pages=self.storm.times,
+            storm_window_ms=self.storm.period_ms,
+            remind_ms=self.remind_ms,
+            expire_ms=self.expire_ms,
+        )
 
 
 class DeadLetters(Section):
@@ -203,8 +225,6 @@ class Topics(Section):
 
     samples_partitions: Partitions = 4
     """Partitions of the samples topic: the most workers that can detect side by side."""
-    anomalies_partitions: Partitions = 1
-    """Partitions of the anomalies topic: the most workers that can triage side by side."""
     replication_factor: Annotated[int, Field(ge=1, le=100), WHOLE] = 1
     """Copies of every topic; 3 on a cluster that must survive the loss of a broker."""
 
@@ -316,6 +336,7 @@ class Config(Section):
             expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
             series_max=self.limits.series_max,
             shards=self.topics.samples_partitions,
+            paging=self.alerts.paging(),
             fleet_false_alarms_per_day=ceiling.per_day if isinstance(ceiling, Rate) else None,
         )
 

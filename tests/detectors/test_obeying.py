@@ -154,7 +154,6 @@ def test_what_somebody_expected_ends_and_is_not_told_again_until_it_was_over(log
     log.say(
         verdict(
             START_MS + 1,
-            signal=log.alerts[0].series.signal,
             labels=(("pipeline", "orders"), ("task", "load")),
         )
     )

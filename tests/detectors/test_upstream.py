@@ -144,7 +144,8 @@ def test_a_drift_upstream_explains_nothing():
 
 def platform(levels: tuple[int, ...] = (3, 6, 12, 18)) -> dict[str, str]:
     """Forty jobs in five levels, one of them at the root: each other one to the one of the level above that it comes after."""
-    before, above = {}, ["job-0"]
+    before: dict[str, str] = {}
+    above = ["job-0"]
     for size in levels:
         here = [f"job-{len(before) + 1 + number}" for number in range(size)]
         before |= {job: above[number % len(above)] for number, job in enumerate(here)}

@@ -21,7 +21,7 @@ def config(kafka: str) -> Config:
             "kafka": {"bootstrap.servers": kafka},
             "sources": [{"topic": f"{name}.in", "format": "events"}],
             "alerts": {"topic": f"{name}.alerts"},
-            "topics": {"samples_partitions": 3, "anomalies_partitions": 2},
+            "topics": {"samples_partitions": 3},
         }
     )
 
@@ -36,9 +36,9 @@ def test_what_is_missing_is_created_once_and_is_right_from_then_on(config: Confi
     assert {spec.name: len(there[spec.name].partitions) for spec in specs} == {
         f"{config.name}.in": 4,
         config.samples_topic: 3,
-        config.anomalies_topic: 2,
+        config.anomalies_topic: 1,
         config.detect_state_topic: 3,
-        config.triage_state_topic: 2,
+        config.triage_state_topic: 1,
         f"{config.name}.dead-letters": 1,
         f"{config.name}.alerts": 1,
         f"{config.name}.alerts.state": 1,

@@ -183,7 +183,7 @@ class _Run:
 
     def _all_places(self) -> list[Place]:
         scenario = self._scenario
-        internal = ((SAMPLES, scenario.shards), (ANOMALIES, scenario.triage_partitions))
+        internal = ((SAMPLES, scenario.shards), (ANOMALIES, 1))
         return [*scenario.places(), *(Place(topic, n) for topic, count in internal for n in range(count))]
 
     # Faults
@@ -269,7 +269,7 @@ class _Run:
 
     def _take_away(self) -> None:
         """One of the topics that stages write to takes no records for a while."""
-        topics = ((ANOMALIES, self._scenario.triage_partitions), (SAMPLES, self._scenario.shards))
+        topics = ((ANOMALIES, 1), (SAMPLES, self._scenario.shards))
         keyed = ((ALERTS, KEYED_PARTITIONS), (ALERT_STATE, KEYED_PARTITIONS))
         topic, count = self._chance.choice([*topics, *keyed])
         self._broker.away.add(Place(topic, self._chance.randrange(count)))

@@ -44,19 +44,19 @@ def undisturbed(scenario: Scenario, broker: Broker) -> Undisturbed:
 
 
 def _fold(scenario: Scenario, outputs: list[Output]) -> Undisturbed:
-    """The samples of every partition through their own detect, whose order among them cannot matter."""
-    samples = [output for output in outputs if output.destination is Destination.SAMPLES]
+    """The samples of every partition through their own detect, as they came."""
     dead = [output for output in outputs if output.destination is Destination.DEAD_LETTERS]
     triage = triage_stage(scenario.settings)
+    detects = [detect_stage(scenario.settings, shard) for shard in range(scenario.shards)]
     done = Undisturbed([], dead, Counter(), [])
     anomalies = 0
-    for shard in range(scenario.shards):
-        detect = detect_stage(scenario.settings, shard, 1)
-        mine = [output for output in samples if output.partition == shard]
-        for offset, output in enumerate(mine):
-            for anomaly in detect.step(offset, output.value or b""):
+    for output in outputs:
+        if output.destination is Destination.SAMPLES:
+            detect = detects[output.partition or 0]
+            for anomaly in detect.step(detect.covered_offset + 1, output.value or b""):
                 done.alerts += triage.step(anomalies, anomaly.value or b"")
                 anomalies += 1
+    for detect in detects:
         done.counts += detect.take_counts()
         done.followed += followed(detect)
     return done
