@@ -20,6 +20,7 @@ from detectors.alerts import (
 from detectors.episodes import Episode, Transition
 from detectors.incidents import APART, JOIN_MS, Incident, OpenEpisode, Who, group_name, stands_out
 from detectors.ledger import Ledger, load_ledger
+from detectors.notes import read_note
 from detectors.series import content_id, series_text
 from detectors.settings import Settings
 from detectors.stage import Count
@@ -49,10 +50,13 @@ class Triage:
         """Fold in one record of the anomalies topic; the alerts are to be published.
 
         Raises:
-            ValueError: the payload is no anomaly batch of this version.
+            ValueError: the payload is no note of this version.
         """
-        batch = AnomalyBatch.from_bytes(payload)
-        self.covered_offset, self.wall_ms = offset, batch.wall_ms
+        batch = read_note(payload)
+        self.covered_offset = offset
+        if not isinstance(batch, AnomalyBatch):
+            return []
+        self.wall_ms = batch.wall_ms
         if batch.offset <= self._fences.get(batch.shard, -1):
             self._counts["fenced", "anomalies"] += 1
             return []
