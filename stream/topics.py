@@ -27,6 +27,7 @@ SOURCE_PARTITIONS = 4
 TRIAGE_PARTITIONS = 1
 """Triage must see all pipelines, to know which alert explains which."""
 RETENTION_MS = 7 * 24 * 3_600_000
+AUDIT_RETENTION_MS = 3 * 365 * 24 * 3_600_000
 BATCH_BYTES_MAX = 8 << 20
 STATE_SEGMENT_BYTES = 64 << 20
 
@@ -34,6 +35,7 @@ DELETED = {"cleanup.policy": "delete"}
 COMPACTED = {"cleanup.policy": "compact"}
 BATCHES = {"max.message.bytes": str(BATCH_BYTES_MAX)}
 KEPT = {"retention.ms": str(RETENTION_MS)}
+KEPT_FOR_YEARS = {"retention.ms": str(AUDIT_RETENTION_MS)}
 COMPACTED_SOON = {"segment.bytes": str(STATE_SEGMENT_BYTES), "min.cleanable.dirty.ratio": "0.1"}
 
 UNLIMITED = -1
@@ -106,6 +108,8 @@ def wanted(config: Config) -> list[TopicSpec]:
         _state(config.detect_state_topic, "detect's snapshots", shards, copies),
         _state(config.triage_state_topic, "triage's snapshots", TRIAGE_PARTITIONS, copies),
         TopicSpec(config.dead_letters.topic, "dead letters", 1, copies, DELETED),
+        TopicSpec(config.commands.topic, "commands", 1, copies, DELETED, KEPT),
+        TopicSpec(config.audit.topic, "audit", 1, copies, DELETED, hints=KEPT_FOR_YEARS),
         TopicSpec(config.alerts.topic, "alerts", 1, copies, DELETED),
         TopicSpec(config.alerts.state_topic, "open alerts", 1, copies, COMPACTED, hints=COMPACTED_SOON),
     ]

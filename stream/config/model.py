@@ -181,6 +181,20 @@ class DeadLetters(Section):
     """Undecodable records, each with its reason, topic, partition and offset."""
 
 
+class Commands(Section):
+    """Where people and programs say what is to be done about alerts."""
+
+    topic: TopicName
+    """Commands, each a JSON object."""
+
+
+class Audit(Section):
+    """Where every command is answered."""
+
+    topic: TopicName
+    """Append-only log: who asked for what and when, and what became of it."""
+
+
 class Time(Section):
     """How event time passes."""
 
@@ -246,6 +260,10 @@ class Config(Section):
         default_factory=lambda data: DeadLetters(topic=f"{data['name']}.dead-letters")
     )
     """Where undecodable records go; the topic `<name>.dead-letters` unless written."""
+    commands: Commands = Field(default_factory=lambda data: Commands(topic=f"{data['name']}.commands"))
+    """Where commands are read; the topic `<name>.commands` unless written."""
+    audit: Audit = Field(default_factory=lambda data: Audit(topic=f"{data['name']}.audit"))
+    """Where commands are answered; the topic `<name>.audit` unless written."""
     defaults: Defaults = Defaults()
     """Tuning of every series."""
     signals: Signals = Field(default_factory=Signals)
@@ -296,6 +314,8 @@ class Config(Section):
             (("alerts", "topic"), self.alerts.topic),
             (("alerts", "state_topic"), self.alerts.state_topic),
             (("dead_letters", "topic"), self.dead_letters.topic),
+            (("commands", "topic"), self.commands.topic),
+            (("audit", "topic"), self.audit.topic),
         ]
 
     @property

@@ -17,6 +17,8 @@ def test_every_topic_that_is_read_or_written_is_wanted_once():
         "streamgauge.detect-state",
         "streamgauge.triage-state",
         "streamgauge.dead-letters",
+        "streamgauge.commands",
+        "streamgauge.audit",
         "pipeline.alerts",
         "pipeline.alerts.state",
     ]

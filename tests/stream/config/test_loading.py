@@ -118,6 +118,7 @@ def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
     config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
     assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
     assert config.samples_topic == "mine.samples"
+    assert (config.commands.topic, config.audit.topic) == ("mine.commands", "mine.audit")
 
 
 def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
@@ -127,7 +128,7 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, dead_letters, defaults, http, kafka, "
+        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, audit, commands, dead_letters, defaults, http, kafka, "
          "limits, name, schema_registry, series, signals, snapshot_interval, sources, time, topics)")),
         ("http:\n  prot: 1", "c.yaml:2: http.prot: unknown key, did you mean port? (allowed: host, port)"),
         ("http: {zzz: 1}", "c.yaml:1: http.zzz: unknown key (allowed: host, port)"),
