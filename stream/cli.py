@@ -8,7 +8,20 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from stream.commands import alerts, backtest, budget, config, demo, publish, run, score, simulate, topics
+from stream.commands import (
+    alerts,
+    backtest,
+    budget,
+    config,
+    demo,
+    explain,
+    publish,
+    replay,
+    run,
+    score,
+    simulate,
+    topics,
+)
 from stream.exits import Exit, Refused
 
 app = typer.Typer(
@@ -41,6 +54,8 @@ app.command()(run.run)
 app.command()(demo.demo)
 app.command()(publish.publish)
 app.command()(alerts.alerts)
+app.command()(explain.explain)
+app.command()(replay.replay)
 app.command()(budget.budget)
 app.command()(score.score)
 app.command()(backtest.backtest)

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from detectors.alerts import Kind, State
 from stream.alert_stream import Received, assign, follow, open_consumer
-from stream.alert_text import render
+from stream.alert_text import WIDTH_PIPED, render
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import bootstrap_servers as bootstrap_servers_of
 from stream.config import librdkafka_properties, load
@@ -127,10 +127,11 @@ class _Console(Console):
 
 def _text_writer() -> Callable[[Received], None]:
     console = _Console(highlight=False)
-    wraps: dict[str, Any] = {} if console.is_terminal else {"soft_wrap": True}
+    if not console.is_terminal:
+        console = _Console(highlight=False, width=WIDTH_PIPED)
 
     def write(received: Received) -> None:
-        console.print(render(received.alert), **wraps)
+        console.print(render(received.alert))
 
     return write
 
