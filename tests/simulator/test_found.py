@@ -40,7 +40,8 @@ class Feed:
 
 
 def overdue(process: InOneProcess) -> list[str]:
-    return sorted(alert.starts_at for alert in process.alerts.values() if alert.kind == Kind.FRESHNESS)
+    opened = (alert for alert in process.alerts.values() if alert.sequence == 1)
+    return sorted(alert.starts_at for alert in opened if alert.kind == Kind.FRESHNESS)
 
 
 def test_a_restart_does_not_change_when_a_run_is_overdue() -> None:
