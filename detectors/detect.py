@@ -50,6 +50,8 @@ from detectors.watermarks import Progress, Watermarks
 
 FORMAT: Final = 11
 MARK_EVERY_MS: Final = 200
+TOLD_MS: Final = 60_000
+"""Triage is told what time it is when so much of the wall clock or of the shard's time has passed."""
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
@@ -77,7 +79,7 @@ class Detect:
         self._error_serial = 0
         self._verdicts: list[tuple[int, Verdict]] = []
         self._counts: Counter[Count] = Counter()
-        self._marked_ms = NEVER
+        self._marked_ms = self._told_ms = NEVER
         self._full = False
 
     def step(self, offset: int, payload: bytes) -> list[Output]:
@@ -352,13 +354,14 @@ class Detect:
         self._verdicts.append((int(first["order_ms"]), verdict))
 
     def _outputs(self, offset: int) -> list[Output]:
-        """The step's verdicts, or a mark without any once some time has passed on the wall clock."""
-        now_ms = self._watermarks.wall_ms
-        due = now_ms >= self._marked_ms + MARK_EVERY_MS
+        """The step's verdicts, or a mark without any once some time has passed."""
+        marks = self._watermarks
+        due = marks.wall_ms >= self._marked_ms + MARK_EVERY_MS or marks.timers_ms >= self._told_ms + TOLD_MS
         if not due and not self._verdicts:
             return []
         if due:
-            self._marked_ms = now_ms
+            self._marked_ms = marks.wall_ms
+        self._told_ms = marks.timers_ms
         self._verdicts.sort(key=lambda it: (it[0], it[1].labels, it[1].signal))
         said, self._verdicts = self._verdicts, []
         return [Output(Destination.ANOMALIES, None, self._batch(offset, said).to_bytes(), 0)]
@@ -438,6 +441,7 @@ class Detect:
             self._settings.config_hash,
             self.covered_offset,
             self._marked_ms,
+            self._told_ms,
             self._full,
             self._watermarks.dump(),
             self._sources,
@@ -460,7 +464,7 @@ class Detect:
         version, *head = msgspec.msgpack.decode(chunks["head"])
         if version != FORMAT:
             raise ValueError(f"detector state of format {version}; this worker reads format {FORMAT}")
-        config_hash, self.covered_offset, self._marked_ms, self._full, watermarks, *rest = head
+        config_hash, self.covered_offset, self._marked_ms, self._told_ms, self._full, watermarks, *rest = head
         self._watermarks.load(watermarks)
         sources, self._error_serial, self._errors = rest
         self._sources = [(topic, partition) for topic, partition in sources]
