@@ -35,6 +35,11 @@ class Link(msgspec.Struct, array_like=True, frozen=True, order=True):
     other: str
 
 
+def dataset_name(namespace: str, name: str) -> str:
+    """A dataset's name in links: with its namespace, if it has one."""
+    return f"{namespace}/{name}" if namespace else name
+
+
 class Lineage:
     """The links of all pipelines; times are event times in ms."""
 

@@ -49,7 +49,10 @@ def _fold(scenario: Scenario, outputs: list[Output]) -> Undisturbed:
     dead = [output for output in outputs if output.destination is Destination.DEAD_LETTERS]
     triage = triage_stage(scenario.settings)
     done = Undisturbed([], dead, Counter(), [])
-    anomalies = 0
+    notes = [output for output in outputs if output.destination is Destination.ANOMALIES]
+    for at, note in enumerate(notes):
+        done.alerts += triage.step(at, note.value or b"")
+    anomalies = len(notes)
     for shard in range(scenario.shards):
         detect = detect_stage(scenario.settings, shard, 1)
         mine = [output for output in samples if output.partition == shard]
