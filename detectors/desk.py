@@ -34,8 +34,7 @@ class Desk:
 
     def __init__(self, settings: Settings, register: Register, teller: Teller) -> None:
         self._paging, self._register, self._teller = settings.paging, register, teller
-        self.lineage = Lineage()
-        self.lineage_forgotten_ms = 0
+        self.lineage = Lineage(settings.lineage)
         self.silences = Silences()
         self.silences_due_ms = NEVER_MS
         self.storms = Storms()
@@ -160,7 +159,7 @@ class Desk:
 
     def _has_upstream(self, incident: Incident) -> bool:
         node = _node(incident)
-        return node is not None and self.lineage.has_upstream(node)
+        return node is not None and self.lineage.has_upstream(node, self._teller.now_ms)
 
     def _explained(self, incident: Incident, *, settled: bool) -> bool:
         """Find the cause of an incident, if there is one, and have it adopt the incident; `settled` passes over those that may have a cause themselves."""
@@ -179,7 +178,7 @@ class Desk:
             return []
         return [
             (path, other)
-            for before, path in self.lineage.ancestors(node)
+            for before, path in self.lineage.ancestors(node, self._teller.now_ms)
             for other in self._register.at(before)
             if other.may_explain(incident)
         ]

@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from detectors.expected_changes import ExpectedChange
+from detectors.lineage import Link
 from detectors.paging import Paging
 
 Direction = Literal["up", "down", "both"]
@@ -133,6 +134,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     expected_changes: tuple[ExpectedChange, ...] = ()
     """Changes of records that are not told, but become what is known."""
     paging: Paging = Paging()
+    lineage: tuple[Link, ...] = ()
+    """Links that hold whatever the events tell."""
 
     def for_series(self, signal: str, labels: Mapping[str, str]) -> SeriesSettings:
         """Defaults, then the signal's layer, then every matching rule in order: the last one to set a key wins."""

@@ -316,7 +316,7 @@ class Triage:
         desk = self._desk
         desk.silences, desk.silences_due_ms, desk.storms = Silences(quiet), due_ms, storms
         self._obeying.load(obeyed)
-        desk.lineage = Lineage()
+        desk.lineage = Lineage(self._settings.lineage)
         desk.lineage.load(chunks["lineage"])
         self.ledger = load_ledger(chunks[LEDGER])
 

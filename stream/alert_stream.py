@@ -1,5 +1,6 @@
 """The alert topic, read by people and by the demo: from a point in time, with no consumer group and no commits."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,8 @@ from detectors.alerts import Alert, decode
 from stream.exits import Exit, Refused
 
 REACH_TIMEOUT_S: Final = 10.0
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What `decode` raises for a record that holds no alert."""
 _POLL_S: Final = 0.2
 _OVERRIDES: Final[Mapping[str, Any]] = {
     "enable.auto.commit": False,
@@ -91,9 +94,24 @@ def follow(
     Raises:
         Refused: Kafka refuses the topic, or stays away for `REACH_TIMEOUT_S` when the end is to be reached.
     """
+    for message in messages(consumer, partitions, stop_at_end=stop_at_end, complain=complain, poll_s=poll_s):
+        if received := _read(message, complain):
+            yield received
+
+
+def messages(
+    consumer: Consumer,
+    partitions: int,
+    *,
+    stop_at_end: bool,
+    complain: Callable[[str], None],
+    poll_s: float = _POLL_S,
+    for_s: float = math.inf,
+) -> Iterator[Message]:
+    """The records of the assigned partitions as they come, for so many seconds at most; otherwise as `follow`."""
     ended: set[int] = set()
-    heard_at_s = time.monotonic()
-    while not stop_at_end or len(ended) < partitions:
+    began_at_s = heard_at_s = time.monotonic()
+    while (not stop_at_end or len(ended) < partitions) and time.monotonic() - began_at_s < for_s:
         message = consumer.poll(poll_s)
         if message is None:
             if stop_at_end and time.monotonic() - heard_at_s > REACH_TIMEOUT_S:
@@ -102,8 +120,7 @@ def follow(
         heard_at_s = time.monotonic()
         error = message.error()
         if error is None:
-            if received := _read(message, complain):
-                yield received
+            yield message
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  a public constant
             ended.add(message.partition() or 0)
         else:
@@ -116,7 +133,7 @@ def _read(message: Message, complain: Callable[[str], None]) -> Received | None:
         return None
     try:
         return Received(decode(value), value, message.timestamp()[1])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         complain(f"no alert: {message.topic()}[{message.partition()}]@{message.offset()}: {error}")
         return None
 

@@ -151,6 +151,8 @@ class Backtest:
         for output in outputs:
             if output.destination is Destination.DEAD_LETTERS:
                 self.dead_letters.append(output)
+            elif output.destination is Destination.ANOMALIES:
+                yield from self._triaged(output)
             elif output.value is not None:
                 yield from self._detect_and_triage(output.partition or 0, output.value)
 
@@ -159,11 +161,14 @@ class Backtest:
         anomalies = detect.step(self._samples[shard], self._on_record_time(payload))
         self._samples[shard] += 1
         for output in anomalies:
-            if output.value is not None:
-                yield from self._triage.step(self._anomalies, output.value)
-                self._anomalies += 1
+            yield from self._triaged(output)
         self.counts.update(detect.take_counts())
         self.counts.update(self._triage.take_counts())
+
+    def _triaged(self, output: Output) -> Iterator[Alert]:
+        if output.value is not None:
+            yield from self._triage.step(self._anomalies, output.value)
+            self._anomalies += 1
 
     def _on_record_time(self, payload: bytes) -> bytes:
         """The batch with a mark that tells the recording's time instead of today's."""

@@ -8,7 +8,23 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from stream.commands import alerts, backtest, budget, config, demo, publish, run, score, simulate, topics
+from stream.commands import (
+    acknowledge,
+    alerts,
+    audit,
+    backtest,
+    budget,
+    config,
+    demo,
+    feedback,
+    publish,
+    run,
+    score,
+    silence,
+    simulate,
+    snooze,
+    topics,
+)
 from stream.exits import Exit, Refused
 
 app = typer.Typer(
@@ -41,6 +57,20 @@ app.command()(run.run)
 app.command()(demo.demo)
 app.command()(publish.publish)
 app.command()(alerts.alerts)
+for command in (
+    acknowledge.ack,
+    acknowledge.unack,
+    snooze.snooze,
+    silence.silence,
+    silence.maintenance,
+    silence.cancel,
+    silence.silences,
+    feedback.feedback,
+    feedback.accept,
+    feedback.expect,
+    audit.audit,
+):
+    app.command()(command)
 app.command()(budget.budget)
 app.command()(score.score)
 app.command()(backtest.backtest)

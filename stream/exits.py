@@ -12,6 +12,8 @@ class Exit(IntEnum):
     CONFIG = 3
     KAFKA = 4
     DATA = 5
+    COMMAND_REFUSED = 6
+    UNANSWERED = 7
     FAIL_STOP = 70
     INTERRUPTED = 130
 

@@ -22,6 +22,7 @@ from stream.formats.limits import Limits
 from stream.formats.placement import Ints, Placement, Records
 from stream.formats.table import Table
 from stream.formats.values import Values
+from stream.lineage_notes import LineageTeller
 
 
 class _Standing:
@@ -86,6 +87,7 @@ class Ingest:
         self._sample_bytes_max = limits.sample_bytes_max
         self._skew_ms = allowed_skew_ms
         self._standings: dict[tuple[str, int], _Standing] = {}
+        self._lineage = LineageTeller()
 
     def batch(  # noqa: PLR0913 - the columns of a fetched batch and where it comes from
         self,
@@ -98,7 +100,7 @@ class Ingest:
         wall_ms: int,
         caught_up: bool,
     ) -> list[Output]:
-        """The sample batches of one fetched batch, one for each samples partition, and its dead letters.
+        """The sample batches of one fetched batch, one for each samples partition, its dead letters, and what it tells of lineage.
 
         Where a sample batch would grow beyond the limit, the fetched batch is cut in halves, each with its own.
 
@@ -128,7 +130,8 @@ class Ingest:
         outputs = self._outputs(fetched, wall_ms, caught_up)
         if len(offsets) == 1 or all(len(output.value or b"") <= self._sample_bytes_max for output in outputs):
             return outputs
-        return [
+        notes = [output for output in outputs if output.destination is Destination.ANOMALIES]
+        return notes + [
             output
             for half in fetched.halves()
             for output in self.batch(*half, wall_ms, caught_up and bool(half.offsets[-1] == offsets[-1]))
@@ -158,6 +161,9 @@ class Ingest:
         for record, why in sorted(table.dead.items()):
             position = Position(topic, partition, int(offsets[record]), int(timestamps_ms[record]))
             outputs.append(dead_letter(position, values[record] or b"", why, self._letter_bytes_max))
+        if table.links:
+            told = ((link, int(records.times[at])) for at, link in table.links if at not in table.dead)
+            outputs += self._lineage.notes(told)
         return outputs
 
     def mark(

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from detectors.lineage import Link, Relation
 from detectors.paging import Paging
 from detectors.settings import Settings
 from stream.config.faults import Fault, FaultsError, Path
@@ -46,6 +47,8 @@ TOPIC_PATTERN = "^[a-zA-Z0-9._-]+$"
 TOPIC_LENGTH_MAX = 249
 NAME_LENGTH_MAX = 200
 SERIES_ENTRIES_MAX = 1_000
+LINEAGE_ENTRIES_MAX = 10_000
+LINEAGE_NAMES_MAX = 1_000
 SOURCES_MAX = 1_000
 PARTITIONS_MAX = 10_000
 
@@ -74,6 +77,7 @@ TopicName = Annotated[
 Prefix = Annotated[
     str, Field(min_length=1, max_length=NAME_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)
 ]
+Names = Annotated[tuple[Text, ...], Field(max_length=LINEAGE_NAMES_MAX)]
 Partitions = Annotated[int, Field(ge=1, le=PARTITIONS_MAX), WHOLE]
 Kafka = Annotated[
     Properties,
@@ -195,6 +199,32 @@ class Audit(Section):
     """Append-only log: who asked for what and when, and what became of it."""
 
 
+class LineageEntry(Section):
+    """What a pipeline reads and writes, and what comes before it; beside what events tell of it."""
+
+    pipeline: Text
+    """The pipeline, by the value of its label."""
+    after: Names = ()
+    """Pipelines that it comes after."""
+    reads: Names = ()
+    """Datasets that it reads, each by its name or, of OpenLineage, as `namespace/name`."""
+    writes: Names = ()
+    """Datasets that it writes."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> LineageEntry:
+        if not (self.after or self.reads or self.writes):
+            raise ValueError("must have after, reads or writes")
+        if self.pipeline in self.after:
+            raise FaultsError([Fault(("after",), f"{self.pipeline} cannot come after itself")])
+        return self
+
+    def links(self) -> list[Link]:
+        """The same for triage."""
+        of = {Relation.READS: self.reads, Relation.WRITES: self.writes, Relation.AFTER: self.after}
+        return [Link(self.pipeline, relation, name) for relation, names in of.items() for name in names]
+
+
 class Time(Section):
     """How event time passes."""
 
@@ -270,6 +300,8 @@ class Config(Section):
     """Tuning by signal, over `defaults`."""
     series: tuple[SeriesEntry, ...] = Field((), max_length=SERIES_ENTRIES_MAX)
     """Tuning of the series that match, over `signals`."""
+    lineage: tuple[LineageEntry, ...] = Field((), max_length=LINEAGE_ENTRIES_MAX)
+    """What comes before what, where events do not tell it."""
     time: Time = Field(default_factory=Time)
     """How event time passes."""
     http: Http = Http()
@@ -354,6 +386,7 @@ class Config(Section):
             signals=self.signals.tunings(),
             rules=tuple(entry.rule() for entry in self.series),
             expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
+            lineage=tuple(sorted({link for entry in self.lineage for link in entry.links()})),
             series_max=self.limits.series_max,
             shards=self.topics.samples_partitions,
             paging=self.alerts.paging(),

@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import pytest
 
+from detectors.notes import read_note
 from detectors.samples import SampleBatch
 from detectors.settings import Settings
-from detectors.verdicts import AnomalyBatch
 from stream.formats import Reading
 from stream.formats.dead import DeadReason
 from stream.formats.records import RecordSource
@@ -211,7 +211,7 @@ def payloads(kind: str) -> list[bytes]:
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "samples": SampleBatch.from_bytes,
-    "anomalies": AnomalyBatch.from_bytes,
+    "anomalies": read_note,
 }
 
 

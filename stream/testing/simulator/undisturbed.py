@@ -52,6 +52,9 @@ def _fold(scenario: Scenario, outputs: list[Output]) -> Undisturbed:
     done = Undisturbed([], dead, Counter(), [])
     anomalies = 0
     for output in outputs:
+        if output.destination is Destination.ANOMALIES:
+            done.alerts += triage.step(anomalies, output.value or b"")
+            anomalies += 1
         if output.destination is Destination.SAMPLES:
             detect = detects[output.partition or 0]
             for anomaly in detect.step(detect.covered_offset + 1, output.value or b""):

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from detectors.expected_changes import ExpectedChange
+from detectors.lineage import Link, Relation
 from detectors.settings import Model, Settings
 from stream.config import Config, ConfigError, Override, load
 from stream.config.loading import load_with_places
@@ -114,6 +115,21 @@ def test_expected_changes_reach_the_settings_with_their_topic(tmp_path: Path):
     assert settings.expected_changes == (ExpectedChange("a", "b.c"), ExpectedChange("a", "d", "renamed"))
 
 
+def test_lineage_reaches_the_settings_as_links_each_once(tmp_path: Path):
+    text = """
+    lineage:
+      - {pipeline: report, after: [orders, customers], reads: [w.orders]}
+      - {pipeline: report, after: [orders], writes: [w.report]}
+    """
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    assert settings.lineage == (
+        Link("report", Relation.READS, "w.orders"),
+        Link("report", Relation.WRITES, "w.report"),
+        Link("report", Relation.AFTER, "customers"),
+        Link("report", Relation.AFTER, "orders"),
+    )
+
+
 def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
     config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
     assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
@@ -129,8 +145,11 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
     ("text", "line"),
     [
         ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, audit, commands, dead_letters, defaults, http, kafka, "
-         "limits, name, schema_registry, series, signals, snapshot_interval, sources, time, topics)")),
+         "limits, lineage, name, schema_registry, series, signals, snapshot_interval, sources, time, topics)")),
         ("http:\n  prot: 1", "c.yaml:2: http.prot: unknown key, did you mean port? (allowed: host, port)"),
+        ("lineage:\n- pipeline: a", "c.yaml:2: lineage[0]: must have after, reads or writes"),
+        ("lineage:\n- {pipeline: a, after: [b, a]}", "c.yaml:2: lineage[0].after: a cannot come after itself"),
+        ("lineage:\n- {after: [b]}", "c.yaml:2: lineage[0].pipeline: is required"),
         ("http: {zzz: 1}", "c.yaml:1: http.zzz: unknown key (allowed: host, port)"),
         ("http: {port: true}", "c.yaml:1: http.port: must be a whole number"),
         ("http: {port: 70000}", "c.yaml:1: http.port: must be at most 65535, not 70000"),
