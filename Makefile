@@ -57,7 +57,7 @@ test-faults: $(STAMP) ## every fault, on Apache Kafka, as root for the network's
 lint: $(STAMP) ## ruff, formatting, mypy --strict, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(CHECKED)
+	$(BIN)/mypy --num-workers 2 $(CHECKED)
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## let ruff rewrite what it can
