@@ -18,7 +18,7 @@ import numpy as np
 
 from detectors.evidence import Evidence, evidence_after
 from detectors.novelty import CHANCES_MIN, LOG_P_MAX, SHARE_MIN, TIMES_MIN, confidence
-from detectors.record_renames import Found
+from detectors.record_changes import Found
 from detectors.record_tokens import HASH_BITS, PER_DECADE, SIZE_CODES, SIZES, size_of
 from detectors.record_values import Chosen, Look, counted
 from detectors.value_state import EXTREMES, Sizes, halved, middle_and_spread, range_of

@@ -11,6 +11,7 @@ import msgspec
 from detectors.evidence import Evidence, Place
 from detectors.record_paths import ROOT, parent_of
 from detectors.record_rates import Rate
+from detectors.record_repeats import Repeats
 from detectors.samples import ABSENT, Element
 from detectors.value_state import Values
 
@@ -57,7 +58,7 @@ class Structure(msgspec.Struct, array_like=True):
     """What is known of one series: paths by name, since when and until when (ms), and when a change is over.
 
     `folded` are the objects whose names are data, `late` says how many names came up late in one; `full` that paths were refused. `checked` is the
-    number of paths when maps were last looked for.
+    number of paths when maps were last looked for. `repeats` are of records with an id.
     """
 
     records: int = 0
@@ -70,6 +71,7 @@ class Structure(msgspec.Struct, array_like=True):
     paths: dict[str, PathState] = {}
     folded: list[str] = []
     late: dict[str, int] = {}
+    repeats: Repeats | None = None
 
 
 def opener_of(path: str) -> Element:

@@ -22,7 +22,7 @@ from detectors.novelty import (
     is_gone,
     log_p_of_gone,
 )
-from detectors.record_renames import Found
+from detectors.record_changes import Found, found_with
 from detectors.record_tokens import (
     HASH_MASK,
     TEXT_CODES,
@@ -71,7 +71,7 @@ class ValueJudge:
                 from_ = _formats(known)
                 values.formats = known = {} if whole else known
                 known[code] = values.fresh.pop(code).times
-                yield _found("format_changed", self._path, from_, format_of(code), evidence)
+                yield found_with("format_changed", self._path, from_, format_of(code), evidence)
             elif evidence.is_old:
                 known[code] = values.fresh.pop(code).times
         for code, count in counts.items():
@@ -156,7 +156,7 @@ class ValueJudge:
         _, most = max(added, key=lambda it: it[1].times)
         share = min(1.0, sum(evidence.share for _, evidence in added))
         first = min(evidence.first for _, evidence in added)
-        found = _found("enum_added", self._path, None, _names([token for token, _ in added]), most)
+        found = found_with("enum_added", self._path, None, _names([token for token, _ in added]), most)
         return found._replace(share=round(share, 6), first=first)
 
 
@@ -177,8 +177,3 @@ def _names(tokens: list[int]) -> str:
 
 def _formats(codes: dict[int, float]) -> str:
     return " | ".join(sorted(format_of(code) for code in codes))
-
-
-def _found(change: str, path: str, from_: str | None, to: str | None, evidence: Evidence) -> Found:
-    share = round(evidence.share, 6)
-    return Found(change, path, from_, to, share, evidence.confidence, evidence.first, evidence.last)

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     TOO_MANY_FAILURES = "too_many_failures"
     TOO_MANY_DUPLICATES = "too_many_duplicates"
     TOO_MANY_LATE = "too_many_late"
+    TOO_MANY_REPEATED = "too_many_repeated"
     TOO_MANY_RUNS = "too_many_runs"
     SCHEMA_CHANGED = "schema_changed"
     STUCK = "stuck"

@@ -81,6 +81,7 @@ _SAYINGS = {
     Reason.BASELINE_SHIFT_PROPOSED: "seems to have a new level: {observed} at {when}{usual}; it will be accepted if it stays",
     Reason.TOO_MANY_FAILURES: "failed: {observed} of its latest runs up to {when}{usual}",
     Reason.TOO_MANY_DUPLICATES: "reported runs twice: {observed} of the latest up to {when}{usual}",
+    Reason.TOO_MANY_REPEATED: "has records again that came before: {observed} of the latest up to {when}{usual}",
     Reason.TOO_MANY_LATE: "comes late: {observed} of its latest records up to {when}{usual}",
     Reason.TOO_MANY_RUNS: "ran {times} times from {since} to {when}, where about {usual_times} is usual",
     Reason.SCHEMA_CHANGED: "changed its schema at {when}: {schema}",
