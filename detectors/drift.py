@@ -26,6 +26,7 @@ from detectors.record_values import BlockValues, Look, Slots
 from detectors.samples import ABSENT, Element
 from detectors.structure import (
     CHANCES_MAX,
+    NULL,
     PATHS_MAX,
     PathState,
     Structure,
@@ -38,7 +39,6 @@ from detectors.value_state import new_values
 GAPS: Final = 3.0
 NEARLY_ALL: Final = 0.99
 NESTED: Final = frozenset({"object", "array"})
-NULL: Final = "null"
 
 
 class _Look(NamedTuple):

@@ -21,6 +21,7 @@ from detectors.record_rows import PAYLOAD_ROW
 from detectors.record_tokens import TOKEN, Tokens, value_paths
 from detectors.record_values import Slots
 from detectors.record_verdicts import DETECTOR, UNIT, Said, Sources
+from detectors.record_versions import Versions
 from detectors.record_windows import Ended, RecordWindows
 from detectors.reports import Followed
 from detectors.samples import Key, ShapeTable
@@ -107,15 +108,18 @@ class RecordSchemas:
         block, seen = closed.block, structure.records
         baseline = Baseline(DETECTOR, seen, structure.first_ms, structure.last_ms)
         judge = Judge(structure, block, self._shapes, self._slots)
-        found = self._unexpected(key, judge.judge())
+        versions = Versions(structure, block, self._shapes)
+        found = versions.told(self._unexpected(key, judge.judge()))
         self._refused += judge.refused
         said = Said(key, block, baseline, sources)
         verdicts = [said.changed(change) for change in found]
-        if found:
+        if versions.over is not None:
+            verdicts.append(said.over(versions.over))
+        if found or structure.migration is not None:
             structure.interest_ms = max(structure.interest_ms, block.last_ms + QUIET_MS)
         elif structure.interest_ms:
             structure.interest_ms = 0 if block.last_ms >= structure.interest_ms else structure.interest_ms
-            verdicts = [said.ordinary()]
+            verdicts.append(said.ordinary())
         if judge.refused and not structure.full:
             structure.full = True
             verdicts.append(said.full(len(structure.paths)))

@@ -9,6 +9,8 @@ from detectors.evidence import Place
 from detectors.record_blocks import Block
 from detectors.record_changes import Found
 from detectors.record_repeats import Repeated
+from detectors.record_versions import CHANGE as VERSION_MIX
+from detectors.record_versions import Over
 from detectors.reports import Position, source_positions
 from detectors.samples import Key
 from detectors.series import Signal
@@ -29,6 +31,12 @@ UNIT: Final = "paths"
 
 Sources = Sequence[tuple[str, int]]
 
+_ENDS: Final = {
+    Over.NEW: Reason.NEW_VERSION_ALONE,
+    Over.OLD: Reason.OLD_VERSION_ALONE,
+    Over.USUAL: Reason.VERSIONS_USUAL,
+}
+
 
 class Said:
     """Puts what was found in one block into verdicts."""
@@ -43,9 +51,14 @@ class Said:
             found.change, found.path, found.from_, found.to, found.share, found.confidence, first, last
         )
         positions = _between(first, last)
+        reason = Reason.VERSION_MIX if found.change == VERSION_MIX else Reason.SCHEMA_CHANGED
         return msgspec.structs.replace(
-            self._verdict(Reason.SCHEMA_CHANGED, positions), severity_score=1.0, schema_change=change
+            self._verdict(reason, positions), severity_score=1.0, schema_change=change
         )
+
+    def over(self, over: Over) -> Verdict:
+        """Records are no longer of two versions, or have been for so long that this is usual."""
+        return msgspec.structs.replace(self._verdict(_ENDS[over], self._positions()), anomalous=False)
 
     def ordinary(self) -> Verdict:
         """The schema has not changed."""

@@ -182,7 +182,31 @@ CHANGES: Final[tuple[tuple[str, str, str, Callable[[int, random.Random], Record]
 )  # fmt: skip
 """Name, kind, path, records and alteration of each change; each comes at every one of `SHARES`."""
 
+
+def _new_version(record: Record, chance: random.Random) -> None:
+    """What a new version changes: a field more, one less, one of another type, and a nested one with another name."""
+    record |= {"order_id": str(record["order_id"]), "channel": "web"}
+    del record["paid"]
+    rename("customer.address.zip", "customer.address.postcode")(record, chance)
+    if chance.random() < 0.2:
+        record["gift"] = True
+
+
 ALONE: Final = (
+    *(
+        Scenario("a new version", Expected("version_mix", ""), share, order, _new_version)
+        for share in (0.5, 0.1, 0.01)
+    ),
+    *(
+        Scenario(
+            "a new version in items",
+            Expected("version_mix", ""),
+            share,
+            order,
+            each_item(lambda it, _: it.update(sku=int(it["sku"][4:]), weight=1.5)),
+        )
+        for share in (0.5, 0.1, 0.01)
+    ),
     Scenario("nulls where few were, all", Expected("null_rate_changed", "fax"), 1.0, order, put("fax", None)),
     Scenario("nulls where few were", Expected("null_rate_changed", "fax"), 0.1, order, put("fax", None)),
     Scenario(
