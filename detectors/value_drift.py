@@ -1,4 +1,4 @@
-"""Drift of values: what a block changes in the formats of texts, in the words of an enumeration, and in the unit of numbers (`size_drift`).
+"""Drift of values: what a block changes in the formats of texts, in the words of an enumeration, and in the unit of numbers (`size_drift`) or their distribution (`spread_drift`).
 
 What it detects, at each path of a record:
 - a format of texts that never stood there, such as `e-mail` where dates were. Where anything may stand (`text`), another format is news only when all have it;
@@ -31,7 +31,8 @@ from detectors.record_tokens import (
 )
 from detectors.record_values import Chosen, Look
 from detectors.size_drift import SizeJudge
-from detectors.value_state import Values, Word, Words, halved
+from detectors.spread_drift import SpreadJudge
+from detectors.value_state import Values, Word, Words, halved, new_spread
 
 WORDS_MAX: Final = 64
 TOLD_MAX: Final = 3
@@ -52,8 +53,16 @@ class ValueJudge:
 
     def judge(self) -> list[Found]:
         """The changes."""
-        sizes = SizeJudge(self._path, self._values.sizes, self._look, self._size).judge()
-        return [*self._formats(), *self._words(), *([sizes] if sizes else [])]
+        return [*self._formats(), *self._words(), *self._numbers()]
+
+    def _numbers(self) -> list[Found]:
+        """Another unit, or else another distribution."""
+        moved = SizeJudge(self._path, self._values.sizes, self._look, self._size).judge()
+        if moved:
+            self._values.spread = new_spread()
+            return [moved]
+        spread = SpreadJudge(self._path, self._values.spread, self._look).judge()
+        return [spread] if spread else []
 
     def _formats(self) -> Iterator[Found]:
         values = self._values

@@ -201,6 +201,7 @@ _DIFFERENCES: Final = {
     "enum_removed": "field {path} no longer has some of its few values ({from_})",
     "format_changed": "field {path} changed its format from {from_} to {to}",
     "null_rate_changed": "field {path} went from {from_} to {to}",
+    "distribution_changed": "field {path} has other numbers: half of them lie from {to}, where they lay from {from_}",
     "unit_changed": "field {path} seems to be in another unit: its numbers are {to} times what they were",
 }
 
