@@ -24,11 +24,11 @@ from detectors.followers import Followers
 from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
 from detectors.outputs import Destination, Output
-from detectors.parts import volume_keys
 from detectors.peers import Peers
 from detectors.pending import Pending
+from detectors.record_rows import PAYLOAD_ROW, behind_ms
 from detectors.record_schemas import RecordSchemas
-from detectors.record_windows import Ended
+from detectors.record_windows import Ended, measures_of
 from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
 from detectors.samples import (
     NEVER,
@@ -48,7 +48,7 @@ from detectors.stage import Count
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 11
+FORMAT: Final = 12
 MARK_EVERY_MS: Final = 200
 TOLD_MS: Final = 60_000
 """Triage is told what time it is when so much of the wall clock or of the shard's time has passed."""
@@ -69,7 +69,7 @@ class Detect:
         self.covered_offset = -1
         self._followers = Followers(settings)
         self._declared = DeclaredSchemas()
-        self._records = RecordSchemas(settings.window_ms, settings.expected_changes)
+        self._records = RecordSchemas(settings.window_ms, settings.expected_changes, settings.ids_max)
         self._modelled = Modelled(shard)
         self._peers = Peers()
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
@@ -183,8 +183,11 @@ class Detect:
         table = batch.table(batch.payloads, PAYLOAD_COLUMNS)
         if not len(table["offset"]):
             return _NO_ROWS
-        rows = self._rows(table, places, source, before)
-        rows["run"], rows["value"] = batch.shapes.shape_idents()[table["shape"]], table["size"]
+        rows = self._rows(table, places, source, before, PAYLOAD_ROW)
+        rows["shape"] = batch.shapes.shape_idents()[table["shape"]]
+        for name in ("size", "delay_ms", "ident"):
+            rows[name] = table[name]
+        rows["behind_ms"] = behind_ms(rows["time_ms"], np.maximum(table["high_ms"], before.high_ms))
         is_fresh = self._fresh(rows, before)
         if is_fresh.any():
             self._records.know(batch.shapes)
@@ -232,9 +235,16 @@ class Detect:
             self._counts["idle_given_up",] += len(given)
             self._full = False
 
-    def _rows(self, table: Columns, places: npt.NDArray[np.int32], source: int, before: Progress) -> Records:
+    def _rows(
+        self,
+        table: Columns,
+        places: npt.NDArray[np.int32],
+        source: int,
+        before: Progress,
+        layout: "np.dtype[Any]" = ROW,
+    ) -> Records:
         """The rows of a table without what is the table's own."""
-        rows = np.zeros(len(table["offset"]), ROW)
+        rows = np.zeros(len(table["offset"]), layout)
         rows["offset"], rows["time_ms"], rows["source"] = table["offset"], table["time_ms"], source
         rows["follower"] = places[table["key"]]
         high_ms = np.maximum(table["high_ms"], before.high_ms)
@@ -270,21 +280,22 @@ class Detect:
                 del self._errors[serial]
 
     def _count_payloads(self, rows_ms: int) -> None:
-        """Judge the payloads before `rows_ms`; the volume of each window that ends is a row of its own."""
+        """Judge the payloads before `rows_ms`; what is measured of each window that ends are rows of their own."""
         for told in self._records.apply(rows_ms, self._ranked(), self._sources, self._followers.key):
             self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
         if ended := self._records.take_ended():
-            self._pending.add(_WINDOWS, self._volumes(ended))
+            self._pending.add(_WINDOWS, self._measured(ended))
 
-    def _volumes(self, ended: list[Ended]) -> Records:
-        """Records and bytes of windows, as rows of the series that follow them."""
-        keys = [key for it in ended for key in volume_keys(self._followers.key(it.place).labels)]
-        rows = np.zeros(len(keys), ROW)
-        rows["follower"] = self._made_places(keys)
+    def _measured(self, ended: list[Ended]) -> Records:
+        """What is measured of windows, as rows of the series that follow it."""
+        measures = [measures_of(it, self._followers.key(it.place).labels) for it in ended]
+        counts = [len(it) for it in measures]
+        rows = np.zeros(sum(counts), ROW)
+        rows["follower"] = self._made_places([key for it in measures for key, _ in it])
         for name in ("source", "offset"):
-            rows[name] = np.repeat([getattr(it, name) for it in ended], 2)
-        rows["time_ms"] = rows["order_ms"] = np.repeat([it.end_ms - 1 for it in ended], 2)
-        rows["value"] = [amount for it in ended for amount in (it.records, it.bytes)]
+            rows[name] = np.repeat([getattr(it, name) for it in ended], counts)
+        rows["time_ms"] = rows["order_ms"] = np.repeat([it.end_ms - 1 for it in ended], counts)
+        rows["value"] = [amount for it in measures for _, amount in it]
         rows = rows[rows["follower"] != UNKNOWN]
         return rows[np.argsort(rows["order_ms"], kind="stable")]
 
@@ -473,7 +484,9 @@ class Detect:
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
         self._declared = DeclaredSchemas()
         self._declared.load(chunks["declared"], self._followers.key)
-        self._records = RecordSchemas(self._settings.window_ms, self._settings.expected_changes)
+        self._records = RecordSchemas(
+            self._settings.window_ms, self._settings.expected_changes, self._settings.ids_max
+        )
         self._records.load(chunks)
         self._modelled = Modelled(self._index)
         self._modelled.load(chunks, self._followers)

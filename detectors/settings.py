@@ -124,6 +124,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     idle_timeout_ms: int = 10_000
     window_ms: int = 300_000
     series_max: int = 100_000
+    ids_max: int = 100_000
+    """Ids of records that are remembered of one series."""
     shards: int = 1
     """Samples partitions, over which the series spread evenly: each gets its share of the fleet's budget."""
     fleet_false_alarms_per_day: float | None = None

@@ -204,10 +204,15 @@ class Triage:
         if back is not None and verdict.time_ms - back.time_ms > JOIN_MS:
             transition = Transition.CONTINUED
         if transition is None:
-            if verdict.reason not in (Reason.BASELINE_SHIFT_PROPOSED, Reason.UNIT_CHANGED):
+            if verdict.reason not in (
+                Reason.BASELINE_SHIFT_PROPOSED,
+                Reason.UNIT_CHANGED,
+                Reason.VERSION_MIX,
+            ):
                 return
             transition = Transition.CONTINUED
-        if transition is not Transition.CONTINUED or back is not None:
+        news = back is not None or verdict.reason is Reason.VERSION_MIX
+        if transition is not Transition.CONTINUED or news:
             known.worst = verdict
         if incident.leads(known):
             incident.told_ms = max(incident.told_ms, verdict.time_ms)

@@ -27,7 +27,14 @@ from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
 from stream.config.record_schemas import read_schema, schema_faults
-from stream.config.records import EXPECTED_MAX, ExpectedOfRecord, Labels, TimeOfRecord, record_source
+from stream.config.records import (
+    EXPECTED_MAX,
+    ExpectedOfRecord,
+    IdOfRecord,
+    Labels,
+    TimeOfRecord,
+    record_source,
+)
 from stream.config.registry import SchemaRegistry
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals, Text
 from stream.config.units import (
@@ -104,6 +111,8 @@ class Source(Section):
     """Of `records`: where their event time stands; without it, it is the broker's."""
     labels: Labels = Field(default_factory=dict)
     """Of `records`: labels that set series apart beside `topic`, by name, and where their values stand."""
+    id: IdOfRecord | None = None
+    """Of `records`: where what tells a record from all others stands; those that come twice are duplicates then."""
     encoding: EncodingName = "json"
     """Of `records`: how values are encoded; `json_schema` is JSON behind the number of a schema."""
     schema_file: FilePath | None = None
@@ -119,6 +128,7 @@ class Source(Section):
         written = {
             "event_time": self.event_time,
             "labels": self.labels,
+            "id": self.id,
             "encoding": self.encoding != "json",
             "schema_file": self.schema_file,
             "message": self.message,
@@ -139,7 +149,7 @@ class Source(Section):
         if self.format != "records":
             return self.format
         schema = read_schema(self.encoding, self.schema_file, self.message) if self.schema_file else None
-        return record_source(self.event_time, self.labels, self.encoding, schema)
+        return record_source(self.event_time, self.labels, self.encoding, schema, self.id)
 
 
 SOURCES_DEFAULT = (
@@ -262,6 +272,8 @@ class Limits(Section):
     """Fields of one declared schema, and paths of one record; what goes over is left out."""
     series_max: Annotated[int, Field(ge=1, le=100_000_000), WHOLE] = _DEFAULTS.series_max
     """Series that one partition of the samples topic follows; more are not followed, and that alarms once."""
+    ids_max: Annotated[int, Field(ge=1_000, le=100_000_000), WHOLE] = _DEFAULTS.ids_max
+    """Ids of records that are remembered of one series, 4 bytes each: a record is a duplicate if its id is one of them."""
 
 
 class Topics(Section):
@@ -388,6 +400,7 @@ class Config(Section):
             expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
             lineage=tuple(sorted({link for entry in self.lineage for link in entry.links()})),
             series_max=self.limits.series_max,
+            ids_max=self.limits.ids_max,
             shards=self.topics.samples_partitions,
             paging=self.alerts.paging(),
             fleet_false_alarms_per_day=ceiling.per_day if isinstance(ceiling, Rate) else None,

@@ -119,6 +119,8 @@ class PayloadRows:
     key: list[int] = field(default_factory=list)
     shape: list[int] = field(default_factory=list)
     size: list[int] = field(default_factory=list)
+    delay_ms: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    ident: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     tokens: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     token_sizes: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 

@@ -9,6 +9,7 @@ from detectors.settings import Model, Settings
 from stream.config import Config, ConfigError, Override, load
 from stream.config.loading import load_with_places
 from stream.exits import Exit
+from stream.formats.records import RecordSource
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -130,6 +131,11 @@ def test_lineage_reaches_the_settings_as_links_each_once(tmp_path: Path):
     )
 
 
+def test_what_tells_records_apart_reaches_their_reading(tmp_path: Path):
+    config = load(_write(tmp_path, "sources: [{topic: a, format: records, id: {path: meta.id}}]"), environ={})
+    assert config.sources[0].reading == RecordSource(id=("meta", "id"))
+
+
 def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
     config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
     assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
@@ -167,6 +173,10 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "c.yaml:2: sources[0].expected[0].path: is required"),
         ("sources:\n- {topic: a, format: events, expected: [{path: a}]}", ("c.yaml:2: sources[0].expected: is for format "
          "records; a record of format events says it itself")),
+        ("sources:\n- {topic: a, format: events, id: {path: id}}", ("c.yaml:2: sources[0].id: is for format "
+         "records; a record of format events says it itself")),
+        ("sources:\n- {topic: a, format: records, id: {path: id, key: true}}",
+         "c.yaml:2: sources[0].id.key: cannot stand beside path: a value has one place"),
         ("sources:\n- {topic: a, format: records, event_time: {}}", "c.yaml:2: sources[0].event_time: must have path or header"),
         ("sources:\n- {topic: a, format: records, labels: {x: {path: a, key: true}}}",
          "c.yaml:2: sources[0].labels.x.key: cannot stand beside path: a value has one place"),
