@@ -25,6 +25,13 @@ _OVERRIDES: Final[Mapping[str, Any]] = {
     "fetch.wait.max.ms": 100,
     "log_level": 0,
 }
+_GETTING_READY: Final = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError._WAIT_COORD,  # noqa: SLF001  librdkafka's own codes begin with _
+)
+"""A group's broker is being chosen, or reads its state."""
 _HAS_MEMBERS: Final = (
     KafkaError.UNKNOWN_MEMBER_ID,
     KafkaError.REBALANCE_IN_PROGRESS,
@@ -67,6 +74,8 @@ class AlertGroup:
         topic: the alert topic.
         from_beginning: a new group begins with what the topic holds instead.
 
+    `joined` says whether the group has told it what it is to read, which may be nothing.
+
     Raises:
         Refused: a property is not accepted, Kafka cannot be reached, or there is no such topic.
     """
@@ -78,24 +87,23 @@ class AlertGroup:
         self._under_way: Position | None = None
         self._holding = False
         self._owned: set[int] = set()
+        self.joined = False
         try:
             self._consumer = Consumer({**properties, **_OVERRIDES, "group.id": group})
         except KafkaException as error:
             raise Refused(f"kafka: {error.args[0].str()}", Exit.CONFIG) from None
         try:
-            self._begin(from_beginning)
+            self._begin_in_time(from_beginning)
             self._consumer.subscribe([topic], on_assign=self._gained, on_revoke=self._lost)
         except KafkaException as error:
             self._consumer.close()
-            raise Refused(f"Kafka cannot be reached: {error.args[0].str()}", Exit.KAFKA) from None
+            servers = properties.get("bootstrap.servers")
+            raise Refused(
+                f"Kafka cannot be reached at {servers}: {error.args[0].str()}", Exit.KAFKA
+            ) from None
         except Refused:
             self._consumer.close()
             raise
-
-    @property
-    def owned(self) -> int:
-        """Partitions that are this member's."""
-        return len(self._owned)
 
     def poll(self, wait_s: float = _WAIT_S) -> Delivery | Unreadable | None:
         """The next record, or None when none comes in time. The one before has to be `done`, or it comes again elsewhere.
@@ -163,6 +171,16 @@ class AlertGroup:
         """Commit what is done and leave the group."""
         self._consumer.close()
 
+    def _begin_in_time(self, from_beginning: bool) -> None:
+        deadline = time.monotonic() + REACH_TIMEOUT_S
+        while True:
+            try:
+                return self._begin(from_beginning)
+            except KafkaException as error:
+                if error.args[0].code() not in _GETTING_READY or time.monotonic() > deadline:
+                    raise
+            time.sleep(_WAIT_S)
+
     def _begin(self, from_beginning: bool) -> None:
         places = self._places(partitions_of(self._consumer, self.topic))
         if from_beginning:
@@ -211,6 +229,7 @@ class AlertGroup:
     def _gained(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Assigned here and not after this returns, as otherwise they could not be paused before their first record.
         consumer.assign(partitions)
+        self.joined = True
         self._owned = {it.partition for it in partitions}
         if self._holding:
             consumer.pause(partitions)

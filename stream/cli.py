@@ -8,7 +8,19 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from stream.commands import alerts, backtest, budget, config, demo, publish, run, score, simulate, topics
+from stream.commands import (
+    alerts,
+    backtest,
+    bridge,
+    budget,
+    config,
+    demo,
+    publish,
+    run,
+    score,
+    simulate,
+    topics,
+)
 from stream.exits import Exit, Refused
 
 app = typer.Typer(
@@ -47,6 +59,7 @@ app.command()(backtest.backtest)
 app.command()(simulate.simulate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
+app.add_typer(bridge.app, name="bridge")
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from detectors.settings import Settings
+from stream.config.bridges import Bridges
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
@@ -226,6 +227,8 @@ class Config(Section):
         default_factory=lambda data: DeadLetters(topic=f"{data['name']}.dead-letters")
     )
     """Where undecodable records go; the topic `<name>.dead-letters` unless written."""
+    bridges: Bridges = Bridges()
+    """Where bridges take alerts to."""
     defaults: Defaults = Defaults()
     """Tuning of every series."""
     signals: Signals = Field(default_factory=Signals)

@@ -127,7 +127,7 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, dead_letters, defaults, http, kafka, "
+        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, bridges, dead_letters, defaults, http, kafka, "
          "limits, name, schema_registry, series, signals, snapshot_interval, sources, time, topics)")),
         ("http:\n  prot: 1", "c.yaml:2: http.prot: unknown key, did you mean port? (allowed: host, port)"),
         ("http: {zzz: 1}", "c.yaml:1: http.zzz: unknown key (allowed: host, port)"),
