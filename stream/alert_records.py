@@ -30,9 +30,14 @@ def alert_outputs(alert: Alert) -> list[Output]:
     """
     key, value, headers = alert.alert_id.encode(), encode(alert), cloudevents_headers(alert)
     entry = Output(Destination.ALERTS, key, value, headers=headers)
-    if alert.state in _ENDED or alert.ends_at is not None:
+    if has_ended(alert):
         return [entry, Output(Destination.ALERT_STATE, key, None)]
     return [entry, Output(Destination.ALERT_STATE, key, value, headers=headers)]
+
+
+def has_ended(alert: Alert) -> bool:
+    """Whether its episode is over."""
+    return alert.state in _ENDED or alert.ends_at is not None
 
 
 def cloudevents_headers(alert: Alert) -> tuple[tuple[str, bytes], ...]:

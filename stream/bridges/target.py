@@ -6,8 +6,9 @@ from detectors.alerts import Alert, Mode, State
 from stream.alert_group import Delivery
 from stream.formats.dead import DeadReason
 
-ENDED: Final = (State.RESOLVED, State.EXPIRED, State.CORRECTED)
-NOTIFIED: Final = frozenset({State.FIRING, State.ACKNOWLEDGED, *ENDED})
+NOTIFIED: Final = frozenset(
+    {State.FIRING, State.ACKNOWLEDGED, State.RESOLVED, State.EXPIRED, State.CORRECTED}
+)
 
 
 class NotDelivered(Exception):

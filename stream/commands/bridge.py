@@ -12,8 +12,8 @@ from stream.bridges.target import Target as Opened
 from stream.bridges.telemetry import BridgeTelemetry
 from stream.commands.options import BootstrapServersOption, ConfigOption, HttpPortOption, overrides
 from stream.commands.run import Level
-from stream.config import Config, Override, load
-from stream.config.bridges import Target
+from stream.config import Config, Override, librdkafka_properties, load
+from stream.config.bridges import AlertmanagerTarget, Target
 from stream.exits import Exit, Refused
 
 UNNAMED = "default"
@@ -60,6 +60,32 @@ def webhook(
     cfg = _configured("webhook", url, config, bootstrap_servers, http_port)
     logs.configure(log_level, log_format)
     _run(cfg, "webhook", cfg.bridges.webhook, only, lambda of, _: Webhook(of))
+
+
+@app.command()
+def alertmanager(
+    url: UrlOption = None,
+    only: OnlyOption = None,
+    config: ConfigOption = None,
+    bootstrap_servers: BootstrapServersOption = None,
+    http_port: HttpPortOption = None,
+    log_level: LevelOption = "info",
+    log_format: FormatOption = "console",
+) -> None:
+    """Send alerts to Alertmanager, and again while they are open."""
+    from stream.bridges.alertmanager import Alertmanager  # noqa: PLC0415  each kind loads what it needs
+    from stream.bridges.open_alerts import OpenAlerts, StateTopic  # noqa: PLC0415  as above
+
+    cfg = _configured("alertmanager", url, config, bootstrap_servers, http_port)
+    logs.configure(log_level, log_format)
+
+    def make(of: AlertmanagerTarget, telemetry: BridgeTelemetry) -> Opened:
+        known = OpenAlerts()
+        feed = StateTopic(librdkafka_properties(cfg, "consumer"), cfg.alerts.state_topic, known)
+        feed.read_all()
+        return Alertmanager(of, known, feed, telemetry)
+
+    _run(cfg, "alertmanager", cfg.bridges.alertmanager, only, make)
 
 
 def _configured(

@@ -1,8 +1,10 @@
 """Bridges as processes, on a real Kafka, to real servers."""
 
 import base64
+import json
 import signal
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from detectors.alerts import State, decode
 from stream.bridges.webhook import signature
+from stream.testing.alertmanager import Alertmanager
 from tests.integrations.deployment import PATIENCE_S, Deployment, Worker
 from tests.stream.alert_examples import FIRING, RESOLVED
 from tests.stream.alert_topic import episode, publish
@@ -85,3 +88,66 @@ def test_a_webhook_gets_every_notification_over_outage_and_kill(
     assert worker.end(signal.SIGTERM) == 0
     assert not worker.logged("kafka.says"), "it lost its place in the group"
     assert secret not in worker.log.read_text()
+
+
+ALERTMANAGER = """
+route: {{receiver: test, group_by: [alert_id], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
+receivers:
+  - name: test
+    webhook_configs: [{{url: "{url}", send_resolved: true}}]
+"""
+
+
+def test_a_real_alertmanager_hears_of_what_opens_stays_open_and_ends(
+    deploy: Deploy, kafka: str, receiver: Receiver
+) -> None:
+    with Alertmanager(ALERTMANAGER.format(url=receiver.url)) as alertmanager:
+        target = {"name": "main", "url": alertmanager.url, "resend": "1s", "match": {"owner": "data-*"}}
+        deployment = deployed(deploy, kafka, {"alertmanager": [target]})
+        alerts, states = deployment.config.alerts.topic, deployment.config.alerts.state_topic
+        odd = {"pipeline": "bücher.de", "kind": "latency", "data.set": "a b", "severity": "x"}
+        before, other = episode(1, labels=odd), episode(2, owner="somebody-else")
+        publish(kafka, alerts, before, other, state_topic=states)
+        worker = bridge(deployment, "alertmanager")
+        publish(kafka, alerts, FIRING, SUPPRESSED, state_topic=states)
+        until(lambda: known_to(alertmanager) == {before.alert_id, FIRING.alert_id}, worker)
+
+        assert worker.end(signal.SIGKILL) != 0
+        ended = msgspec.structs.replace(
+            before, sequence=2, state=State.RESOLVED, ends_at=RESOLVED.ends_at, updated_at=RESOLVED.updated_at
+        )
+        publish(kafka, alerts, ended, state_topic=states)
+        worker = bridge(deployment, "alertmanager")
+        time.sleep(5)  # longer than an alert lasts that is not sent again
+        assert known_to(alertmanager) == {FIRING.alert_id}
+        again = msgspec.structs.replace(FIRING, sequence=3, state=State.FIRING)
+        publish(kafka, alerts, again, state_topic=states)
+
+        alertmanager.kill()
+        alertmanager.start()
+        until(lambda: known_to(alertmanager) == {FIRING.alert_id}, worker)
+        publish(kafka, alerts, msgspec.structs.replace(RESOLVED, sequence=4), state_topic=states)
+        until(lambda: not known_to(alertmanager), worker)
+        until(lambda: (FIRING.alert_id, "resolved") in notified(receiver), worker)
+        assert notified(receiver) == {
+            (alert_id, state)
+            for alert_id in (before.alert_id, FIRING.alert_id)
+            for state in ("firing", "resolved")
+        }
+        assert not deployment.records(deployment.config.dead_letters.topic)
+        assert worker.end(signal.SIGTERM) == 0
+
+
+def notified(receiver: Receiver) -> set[tuple[str, str]]:
+    """What the Alertmanager has told its own receiver, by alert."""
+    told = (alert for request in list(receiver.requests) for alert in json.loads(request.body)["alerts"])
+    return {(alert["labels"]["alert_id"], alert["status"]) for alert in told}
+
+
+def known_to(alertmanager: Alertmanager) -> set[str]:
+    """The alerts that are open to it."""
+    try:
+        with urllib.request.urlopen(f"{alertmanager.url}/api/v2/alerts", timeout=5) as answer:  # noqa: S310  our own
+            return {it["labels"]["alert_id"] for it in json.loads(answer.read())}
+    except OSError:
+        return set()
