@@ -16,6 +16,7 @@ from stream.config import Config, Override, librdkafka_properties, load
 from stream.config.bridges import AlertmanagerTarget, Target
 from stream.exits import Exit, Refused
 
+INSTALL_COMMAND = "pip install 'streamgauge[apprise]'"
 UNNAMED = "default"
 """The name of the target that an option gives."""
 
@@ -86,6 +87,28 @@ def alertmanager(
         return Alertmanager(of, known, feed, telemetry)
 
     _run(cfg, "alertmanager", cfg.bridges.alertmanager, only, make)
+
+
+@app.command()
+def apprise(
+    only: OnlyOption = None,
+    config: ConfigOption = None,
+    bootstrap_servers: BootstrapServersOption = None,
+    http_port: HttpPortOption = None,
+    log_level: LevelOption = "info",
+    log_format: FormatOption = "console",
+) -> None:
+    """Send alerts to people: to Slack, Teams, PagerDuty, by e-mail, and wherever else Apprise reaches."""
+    try:
+        from stream.bridges.channel import Channel  # noqa: PLC0415  an optional dependency
+    except ImportError as error:
+        needed = (
+            f"people are reached through Apprise, which is not installed ({error.name}): {INSTALL_COMMAND}"
+        )
+        raise Refused(needed, Exit.CONFIG) from None
+    cfg = _configured("apprise", None, config, bootstrap_servers, http_port)
+    logs.configure(log_level, log_format)
+    _run(cfg, "apprise", cfg.bridges.apprise, only, lambda of, _: Channel(of))
 
 
 def _configured(
