@@ -264,7 +264,7 @@ class Triage:
             labels={**labels, "kind": kind},
             annotations=_annotations(known.worst),
             owner=settings.owner or verdict.owner or None,
-            runbook_url=settings.runbook_url,
+            runbook_url=self._settings.runbook_url(kind, settings),
             series=AlertSeries(verdict.signal, labels, verdict.unit),
             window=Window(time_text(verdict.window_start_ms), time_text(verdict.window_end_ms)),
             observed=verdict.observed,

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from detectors.settings import Settings
+from detectors.settings import RUNBOOKS, Settings
 from stream.config.bridges import Bridges
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
@@ -151,6 +151,8 @@ class Alerts(Section):
     """Compacted topic with the latest state of each open alert; `<topic>.state` unless written."""
     fleet_false_alarms: FalseAlarmCeiling = NO_CEILING
     """Ceiling on the false alarms of all series together, or none."""
+    runbook_base_url: Text = RUNBOOKS
+    """Where the runbooks of the kinds lie, `KIND.md`, for alerts whose series has no runbook of its own."""
 
 
 class DeadLetters(Section):
@@ -319,6 +321,7 @@ class Config(Section):
             expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
             series_max=self.limits.series_max,
             shards=self.topics.samples_partitions,
+            runbook_base_url=self.alerts.runbook_base_url,
             fleet_false_alarms_per_day=ceiling.per_day if isinstance(ceiling, Rate) else None,
         )
 
