@@ -79,7 +79,7 @@ def test_the_configuration_in_a_runbook_is_valid(kind: Kind, tmp_path: Path) -> 
     yaml = "\n".join(line[4:] for line in part.splitlines() if line.startswith("    "))
     path = tmp_path / "streamgauge.yaml"
     path.write_text(yaml)
-    assert load(path, environ={})
+    assert load(path, environ={}).alerts.runbook_base_url == RUNBOOKS
 
 
 def test_an_alert_links_to_its_kind_s_runbook_unless_its_series_has_its_own() -> None:
