@@ -6,11 +6,13 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from stream.alert_group import Delivery
+from stream.alert_stream import REACH_TIMEOUT_S
 from stream.bridges.target import NotDelivered, Unavailable
 from stream.exits import Exit, Refused
 from stream.formats.dead import UnreadableError, dead_letter
 
-BYTES_MAX: Final = 64 << 10
+BYTES_MAX: Final = 900 << 10
+"""What one record takes by Kafka's defaults, with room for headers; an alert is hardly ever cut."""
 WRITE_S_MAX: Final = 10.0
 
 
@@ -20,6 +22,9 @@ class DeadLetters:
     Args:
         properties: of librdkafka, for a producer.
         topic: the dead-letter topic.
+
+    Raises:
+        Refused: a property is not accepted, Kafka cannot be reached, or there is no such topic.
     """
 
     def __init__(self, properties: Mapping[str, Any], topic: str) -> None:
@@ -30,6 +35,15 @@ class DeadLetters:
             )
         except KafkaException as error:
             raise Refused(f"kafka: {error.args[0].str()}", Exit.CONFIG) from None
+        try:
+            known = self._producer.list_topics(timeout=REACH_TIMEOUT_S).topics
+        except KafkaException as error:
+            servers = properties.get("bootstrap.servers")
+            raise Refused(
+                f"Kafka cannot be reached at {servers}: {error.args[0].str()}", Exit.KAFKA
+            ) from None
+        if topic not in known:
+            raise Refused(f"there is no topic {topic}; make it with: streamgauge topics create", Exit.KAFKA)
 
     def write(self, delivery: Delivery, why: NotDelivered, bridge: str) -> None:
         """Write one alert.

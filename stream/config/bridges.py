@@ -23,10 +23,12 @@ from stream.config.kafka_rules import is_loopback
 from stream.config.registry import SecretText
 from stream.config.secret import Secret
 from stream.config.tuning import Section, Text
-from stream.config.units import UNITS_MS, PositiveDurationMs
+from stream.config.units import UNITS_MS, PositiveDurationMs, format_duration
 
 TARGETS_MAX: Final = 100
 SECRETS_MAX: Final = 4
+TIMEOUT_MS_MAX: Final = UNITS_MS["m"]
+"""A bridge that waits for longer looks as if it stood still."""
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  what secrets begin with
 SECRET_BYTES: Final = range(24, 65)
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -56,6 +58,12 @@ def _header(name: str) -> str:
     if not _HEADER.fullmatch(name):
         raise ValueError("is no name of an HTTP header")
     return name
+
+
+def _short(timeout_ms: int) -> int:
+    if timeout_ms > TIMEOUT_MS_MAX:
+        raise ValueError(f"must be at most {format_duration(TIMEOUT_MS_MAX)}")
+    return timeout_ms
 
 
 def _several(value: Any) -> Any:
@@ -93,8 +101,8 @@ class Target(Section):
     """Names it in metrics, logs and its consumer group; a new name begins with what comes from then on."""
     match: dict[Text, Globs] = Field(default_factory=dict)
     """Globs by label name, or by `signal`, `severity` or `owner`: of several in a list one has to match. All alerts unless written."""
-    timeout_ms: PositiveDurationMs = Field(10_000, alias="timeout")
-    """How long one attempt may take."""
+    timeout_ms: Annotated[PositiveDurationMs, AfterValidator(_short)] = Field(10_000, alias="timeout")
+    """How long one attempt may take, a minute at most."""
     retry_for_ms: PositiveDurationMs = Field(UNITS_MS["d"], alias="retry_for")
     """How long an alert is tried while the target is away; then it is dead-lettered."""
     refusals_max: Annotated[int, Field(ge=1, le=100)] = 3

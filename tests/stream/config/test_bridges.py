@@ -52,6 +52,7 @@ def test_targets_are_read_and_shown_without_their_secrets(tmp_path: Path) -> Non
         ("{name: a, url: https://x, headers: {'a b': env:X}}", "name of an HTTP header"),
         ("{name: a, url: http://far.example, headers: {A: env:X}}", "in the clear"),
         ("{name: a, url: https://x, match: {owner: []}}", r"match\.owner"),
+        ("{name: a, url: https://x, timeout: 2m}", "must be at most 1m"),
         ("{name: a, url: https://x, retries: 3}", "unknown key"),
         ("{name: a, url: https://x}, {name: a, url: https://y}", "another target is named 'a' already"),
     ],
