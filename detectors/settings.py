@@ -23,6 +23,7 @@ Severity = Literal["critical", "error", "warning", "info"]
 
 FALSE_ALARMS_PER_DAY = 1 / 30
 MIN_EFFECT = 0.20
+RUNBOOKS = "docs/runbooks"
 UTC = "UTC"
 
 
@@ -130,6 +131,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Samples partitions, over which the series spread evenly: each gets its share of the fleet's budget."""
     fleet_false_alarms_per_day: float | None = None
     """Ceiling on the false alarms of all series together; None: there is none."""
+    runbook_base_url: str = RUNBOOKS
+    """Where the runbooks of the kinds lie."""
     defaults: Tuning = Tuning()
     signals: Mapping[str, Tuning] = msgspec.field(default_factory=lambda: SIGNAL_DEFAULTS)
     rules: tuple[Rule, ...] = ()
@@ -150,6 +153,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def for_signal(self, signal: str) -> SeriesSettings:
         """The layers below the rules: defaults, then the signal's."""
         return SeriesSettings().under(self.defaults).under(self.signals.get(signal, Tuning()))
+
+    def runbook_url(self, kind: str, settings: SeriesSettings) -> str:
+        """What to read when a series alarms: its own runbook, else that of the alert's kind."""
+        return settings.runbook_url or f"{self.runbook_base_url.rstrip('/')}/{kind}.md"
 
     @property
     def time_zones(self) -> list[str]:

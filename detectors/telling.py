@@ -76,7 +76,7 @@ def alert_of(  # noqa: PLR0913  what an alert is made of
         labels={**labels, "kind": kind},
         annotations=_annotations(known.worst, incident if leads else None),
         owner=owner,
-        runbook_url=own.runbook_url,
+        runbook_url=settings.runbook_url(kind, own),
         series=AlertSeries(verdict.signal, labels, verdict.unit),
         window=Window(time_text(verdict.window_start_ms), time_text(verdict.window_end_ms)),
         observed=verdict.observed,

@@ -33,6 +33,11 @@ _OVERRIDES: Final[Mapping[str, Any]] = {
     "isolation.level": "read_committed",
     "log_level": 0,
 }
+_LASTING: Final = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+)
 
 
 class Received(NamedTuple):
@@ -62,7 +67,7 @@ def assign(consumer: Consumer, topic: str, since_ms: int | None) -> int:
         Refused: Kafka cannot be reached, or there is no such topic.
     """
     try:
-        partitions = _partitions(consumer, topic)
+        partitions = partitions_of(consumer, topic)
         starts = [TopicPartition(topic, partition, OFFSET_END) for partition in partitions]
         if since_ms is not None:
             starts = _offsets_from(consumer, starts, since_ms)
@@ -124,7 +129,7 @@ def messages(
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  a public constant
             ended.add(message.partition() or 0)
         else:
-            _judge(error, complain)
+            judge(error, complain)
 
 
 def _read(message: Message, complain: Callable[[str], None]) -> Received | None:
@@ -138,17 +143,25 @@ def _read(message: Message, complain: Callable[[str], None]) -> Received | None:
         return None
 
 
-def _judge(error: KafkaError, complain: Callable[[str], None]) -> None:
-    if (
-        error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
-        or error.fatal()
-    ):
+def judge(error: KafkaError, complain: Callable[[str], None]) -> None:
+    """Tell those who read of an error that passes.
+
+    Raises:
+        Refused: the error does not pass.
+    """
+    if error.code() in _LASTING or error.fatal():
         raise Refused(f"Kafka: {error.str()}", Exit.KAFKA)
     if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  a public constant
         complain(f"Kafka is away, waiting for it: {error.str()}")
 
 
-def _partitions(consumer: Consumer, topic: str) -> Sequence[int]:
+def partitions_of(consumer: Consumer, topic: str) -> Sequence[int]:
+    """The partitions of a topic.
+
+    Raises:
+        KafkaException: Kafka cannot be reached.
+        Refused: there is no such topic.
+    """
     known = consumer.list_topics(timeout=REACH_TIMEOUT_S).topics
     if topic not in known:
         raise Refused(f"there is no topic {topic}; make it with: streamgauge topics create", Exit.KAFKA)

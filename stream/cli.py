@@ -13,6 +13,7 @@ from stream.commands import (
     alerts,
     audit,
     backtest,
+    bridge,
     budget,
     config,
     demo,
@@ -77,6 +78,7 @@ app.command()(backtest.backtest)
 app.command()(simulate.simulate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
+app.add_typer(bridge.app, name="bridge")
 
 
 def main() -> None:

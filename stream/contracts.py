@@ -53,7 +53,7 @@ _ALERT_FIELDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         {},
     ),
     "owner": ("Who is responsible, from the configuration or the run events.", {}),
-    "runbook_url": ("What to do, from the configuration.", {}),
+    "runbook_url": ("What to read: from the configuration, else the runbook of its kind.", {}),
     "series": ("The series that left its range.", {}),
     "window": ("The span of event time that was judged.", {}),
     "observed": ("What was measured, in the series' unit.", {}),

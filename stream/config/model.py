@@ -22,7 +22,8 @@ from pydantic import (
 
 from detectors.lineage import Link, Relation
 from detectors.paging import Paging
-from detectors.settings import Settings
+from detectors.settings import RUNBOOKS, Settings
+from stream.config.bridges import Bridges
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
@@ -187,6 +188,9 @@ class Alerts(Section):
             expire_ms=self.expire_ms,
         )
 
+    runbook_base_url: Text = RUNBOOKS
+    """Where the runbooks of the kinds lie, `KIND.md`, for alerts whose series has no runbook of its own."""
+
 
 class DeadLetters(Section):
     """Where records go that cannot be read."""
@@ -306,6 +310,8 @@ class Config(Section):
     """Where commands are read; the topic `<name>.commands` unless written."""
     audit: Audit = Field(default_factory=lambda data: Audit(topic=f"{data['name']}.audit"))
     """Where commands are answered; the topic `<name>.audit` unless written."""
+    bridges: Bridges = Bridges()
+    """Where bridges take alerts to."""
     defaults: Defaults = Defaults()
     """Tuning of every series."""
     signals: Signals = Field(default_factory=Signals)
@@ -403,6 +409,7 @@ class Config(Section):
             ids_max=self.limits.ids_max,
             shards=self.topics.samples_partitions,
             paging=self.alerts.paging(),
+            runbook_base_url=self.alerts.runbook_base_url,
             fleet_false_alarms_per_day=ceiling.per_day if isinstance(ceiling, Rate) else None,
         )
 

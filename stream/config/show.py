@@ -43,7 +43,10 @@ def _entry(head: str, value: Any, path: Path, places: Mapping[Path, str]) -> Ite
         yield f"{head} {_scalar(value)}", _origin(path, places)
 
 
-def _item(item: Mapping[str, Any], path: Path, places: Mapping[Path, str]) -> Iterator[Line]:
+def _item(item: Any, path: Path, places: Mapping[Path, str]) -> Iterator[Line]:
+    if not isinstance(item, dict):
+        yield f"  - {_scalar(item)}", _origin(path, places)
+        return
     for index, (text, origin) in enumerate(_mapping(item, path, places)):
         yield f"{'    ' if index else '  - '}{text}", origin
 
