@@ -12,6 +12,7 @@ class Exit(IntEnum):
     CONFIG = 3
     KAFKA = 4
     DATA = 5
+    CONDITION = 6
     FAIL_STOP = 70
     INTERRUPTED = 130
 
