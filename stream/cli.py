@@ -8,7 +8,19 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from stream.commands import alerts, backtest, budget, config, demo, publish, run, score, simulate, topics
+from stream.commands import (
+    alerts,
+    backtest,
+    budget,
+    config,
+    demo,
+    publish,
+    run,
+    score,
+    simulate,
+    suggest,
+    topics,
+)
 from stream.exits import Exit, Refused
 
 app = typer.Typer(
@@ -44,6 +56,7 @@ app.command()(alerts.alerts)
 app.command()(budget.budget)
 app.command()(score.score)
 app.command()(backtest.backtest)
+app.command()(suggest.suggest)
 app.command()(simulate.simulate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")

@@ -102,7 +102,7 @@ def backtest(  # noqa: PLR0913  each is an option
     with recording_of(events, since or [], configs) as recording:
         trial = _tried(configs, recording)
         if form is Form.ALERTS:
-            _write("".join(encode(it).decode() + "\n" for it in trial.runs[0].alerts), output)
+            write("".join(encode(it).decode() + "\n" for it in trial.runs[0].alerts), output)
             typer.echo(_summary(trial), err=True)
             if not conditions:
                 return
@@ -145,11 +145,11 @@ def _samples(judged: Judged, config: Config, recording: Recording) -> Samples:
 def _print(judged: Judged, form: Form, output: Path | None, samples: Callable[[], Samples]) -> None:
     match form:
         case Form.JSON:
-            _write(msgspec.json.format(msgspec.json.encode(judged.report), indent=1).decode() + "\n", output)
+            write(msgspec.json.format(msgspec.json.encode(judged.report), indent=1).decode() + "\n", output)
         case Form.MARKDOWN:
-            _write(markdown(judged.report) + "\n", output)
+            write(markdown(judged.report) + "\n", output)
         case Form.HTML:
-            _write(page(judged, samples()), output)
+            write(page(judged, samples()), output)
         case _ if output is None:
             width = None if sys.stdout.isatty() else PIPED_COLUMNS
             Console(highlight=False, width=width).print(rich_text(judged.report))
@@ -158,7 +158,12 @@ def _print(judged: Judged, form: Form, output: Path | None, samples: Callable[[]
                 Console(highlight=False, width=PIPED_COLUMNS, file=file).print(rich_text(judged.report))
 
 
-def _write(text: str, output: Path | None) -> None:
+def write(text: str, output: Path | None) -> None:
+    """To a file, or to standard output.
+
+    Raises:
+        Refused: the file cannot be written.
+    """
     if output is None:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -60,16 +60,13 @@ def match(new: Iterable[Episode], old: Iterable[Episode]) -> Matched:
     """
     ours, theirs = _by_series(new), _by_series(old)
     kept: list[tuple[Episode, Episode]] = []
-    for key, mine in ours.items():
-        kept += _pairs(mine, theirs.get(key, []))
-    paired = (
-        {it.first.alert_id for pair in kept for it in pair[:1]},
-        {pair[1].first.alert_id for pair in kept},
-    )
+    for key, group in ours.items():
+        kept += _pairs(group, theirs.get(key, []))
+    mine, others = ({pair[side].first.alert_id for pair in kept} for side in (0, 1))
     return Matched(
         sorted((pair for pair in kept if pair[0].alone or pair[1].alone), key=lambda pair: pair[0].told_ms),
-        _alone(ours, paired[0]),
-        _alone(theirs, paired[1]),
+        _alone(ours, mine),
+        _alone(theirs, others),
     )
 
 
@@ -81,7 +78,7 @@ def _by_series(found: Iterable[Episode]) -> dict[tuple[str, str], list[Episode]]
 
 
 def _pairs(mine: list[Episode], theirs: list[Episode]) -> list[tuple[Episode, Episode]]:
-    """As many pairs as there can be: of each in the order of their ends the partner that ends first."""
+    """Of each, in the order of their ends, the partner that ends first of those that have none yet."""
     left = sorted(theirs, key=lambda it: (it.to_ms, it.from_ms))
     pairs = []
     for it in sorted(mine, key=lambda it: (it.to_ms, it.from_ms)):

@@ -43,10 +43,12 @@ def try_out(
     recording: Recording,
     seen: Callable[[int], None] = lambda _: None,
     dead_letter: Callable[[dict[str, str]], None] = lambda _: None,
+    watch: Callable[[list[Output]], None] = lambda _: None,
 ) -> Trial:
     """Run a recording through configurations.
 
-    `seen` is told how many records more were read, `dead_letter` what the first configuration says of one that cannot be read.
+    `seen` is told how many records more were read, `dead_letter` what the first configuration says of one that cannot be read, and `watch`
+    gets what ingest made for it.
 
     Records are decoded once for all configurations whose sources and limits are the same.
     """
@@ -59,6 +61,7 @@ def try_out(
     def fold(number: int, outputs: list[Output]) -> None:
         alerts[number] += tests[number].fold(outputs)
         if number == 0:
+            watch(outputs)
             for letter in tests[number].dead_letters:
                 dead_letter({name: value.decode() for name, value in letter.headers})
         tests[number].dead_letters.clear()

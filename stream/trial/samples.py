@@ -20,7 +20,7 @@ from detectors.samples import (
 from detectors.series import Labels, Signal, series_text
 
 SAMPLES_MAX: Final = 200_000
-"""Samples of one series that are kept: the latest."""
+"""Samples of one series that are kept unless said otherwise: the latest."""
 MEASURES: Final = ("rows", "bytes")
 
 Floats = npt.NDArray[np.float64]
@@ -49,8 +49,8 @@ class Name(NamedTuple):
 class Samples:
     """Durations, amounts, outcomes (1: failed), values, and for freshness the times between runs (ms), of the series that are `wanted` by name."""
 
-    def __init__(self, wanted: Callable[[Name], bool]) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: Callable[[Name], bool], samples_max: int = SAMPLES_MAX) -> None:
+        self._wanted, self._samples_max = wanted, samples_max
         self._keys: dict[bytes, list[tuple[Name, str]]] = {}
         self._parts: dict[Name, list[Points]] = defaultdict(list)
 
@@ -67,7 +67,7 @@ class Samples:
             np.concatenate([it.times_ms for it in parts]),
             np.concatenate([it.values for it in parts]),
         )
-        order = np.argsort(times, kind="stable")[-SAMPLES_MAX:]
+        order = np.argsort(times, kind="stable")[-self._samples_max :]
         points = Points(times[order], values[order])
         if name.signal != Signal.FRESHNESS:
             return points
@@ -102,7 +102,7 @@ class Samples:
         if len(found):
             parts = self._parts[name]
             parts.append(Points(table["time_ms"][mine].astype(np.int64), found))
-            if sum(len(it.values) for it in parts[1:]) > SAMPLES_MAX:
+            if sum(len(it.values) for it in parts[1:]) > self._samples_max:
                 del parts[0]
 
     def _columns(self, batch: SampleBatch, number: int) -> list[tuple[Name, str]]:
