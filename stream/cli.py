@@ -24,6 +24,7 @@ from stream.commands import (
     silence,
     simulate,
     snooze,
+    suggest,
     topics,
 )
 from stream.exits import Exit, Refused
@@ -75,6 +76,7 @@ for command in (
 app.command()(budget.budget)
 app.command()(score.score)
 app.command()(backtest.backtest)
+app.command()(suggest.suggest)
 app.command()(simulate.simulate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")

@@ -14,6 +14,7 @@ class Exit(IntEnum):
     DATA = 5
     COMMAND_REFUSED = 6
     UNANSWERED = 7
+    CONDITION = 8
     FAIL_STOP = 70
     INTERRUPTED = 130
 
