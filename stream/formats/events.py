@@ -1,6 +1,6 @@
 """Format `events`: our own run events, one JSON object each (stream/schemas/run-event.schema.json)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -19,7 +19,7 @@ from stream.formats.decoding import DECODE_ERRORS, decode_all
 from stream.formats.event_scan import scan
 from stream.formats.known_series import UNKNOWN, KnownSeries
 from stream.formats.limits import Guard, Limits
-from stream.formats.links import RunLinks, WrittenDatasets
+from stream.formats.links import Datasets, RunLinks, WrittenDatasets
 from stream.formats.table import Memo, RunColumns, RunRows, Slots, Table
 from stream.formats.times import Time
 from stream.formats.values import Values
@@ -177,11 +177,11 @@ class Events:
         )
 
     def _read_links(self, table: Table, record: int, event: RunEvent) -> None:
-        outputs = [event.dataset] if event.dataset else []
+        writes = (event.dataset or "", *(event.outputs or ()))
         links = self._links.of(
-            event.pipeline, event.inputs or (), [*outputs, *(event.outputs or ())], event.after or ()
+            event.pipeline, _datasets(event.inputs or ()), _datasets(writes), tuple(event.after or ())
         )
-        table.links += [(record, link) for link in links]
+        table.links.append((record, links))
 
     def _read_schema(self, table: Table, slots: Slots, record: int, event: RunEvent) -> None:
         try:
@@ -224,6 +224,10 @@ class Events:
     def _declared_key(self, dataset: str | None, pipeline: str, task: str | None, owner: str | None) -> Key:
         about = (("dataset", dataset),) if dataset else (("pipeline", pipeline), ("task", task))
         return Key(Signal.SCHEMA, self._caps.labels(about), owner=self._caps.label(owner or ""))
+
+
+def _datasets(names: Iterable[str]) -> Datasets:
+    return tuple(("", name) for name in names)
 
 
 def _ident(event: RunEvent) -> tuple[Any, ...]:

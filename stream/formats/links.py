@@ -1,44 +1,69 @@
 """Links: what a record tells of lineage, with names cut as those of series are."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.core.layout import DAY_MS
-from detectors.lineage import Link, Relation
+from detectors.lineage import Link, Relation, dataset_name
 from detectors.samples import NEVER
 from stream.formats.caps import Caps
 
+T = TypeVar("T")
 Ints = NDArray[np.int64]
+Links = tuple[Link, ...]
+Datasets = tuple[tuple[str, str], ...]
+"""Each by its namespace, which may be empty, and its name."""
 AGAIN_MS: Final = DAY_MS
 """How long a link that was told needs no telling, of event time."""
+KEPT_MAX, KEPT_CHARS_MAX = 10_000, 4_096
 _START: Final = 1 << 11
 
 
 class RunLinks:
-    """Makes links of the names that a run tells."""
+    """Makes links of the names that runs tell. The same names give the same object again, as a rule."""
 
     def __init__(self, caps: Caps) -> None:
         self._caps = caps
+        self._made: dict[tuple[str, Datasets, Datasets, tuple[str, ...]], Links] = {}
 
     def of(
-        self, pipeline: str, reads: Iterable[str], writes: Iterable[str], after: Iterable[str]
-    ) -> Iterator[Link]:
+        self,
+        pipeline: str,
+        reads: Datasets = (),
+        writes: Datasets = (),
+        after: tuple[str, ...] = (),
+    ) -> Links:
         """The links of a pipeline: of each kind at most `datasets_max`; empty names, and that it comes after itself, tell nothing."""
-        name = self._caps.label(pipeline)
-        for relation, others in ((Relation.READS, reads), (Relation.WRITES, writes), (Relation.AFTER, after)):
-            for other in self._limited(others):
-                if other and not (relation is Relation.AFTER and other == pipeline):
-                    yield Link(name, relation, self._caps.label(other))
+        told = (pipeline, reads, writes, after)
+        found = self._made.get(told)
+        if found is None:
+            found = tuple(self._links(*told))
+            if len(str(told)) <= KEPT_CHARS_MAX:
+                if len(self._made) >= KEPT_MAX:
+                    self._made.clear()
+                self._made[told] = found
+        return found
 
-    def _limited(self, names: Iterable[str]) -> Iterator[str]:
-        rest = iter(names)
-        yield from islice(rest, self._caps.limits.datasets_max)
-        if next(rest, None) is not None:
+    def _links(
+        self, pipeline: str, reads: Datasets, writes: Datasets, after: tuple[str, ...]
+    ) -> Iterator[Link]:
+        label = self._caps.label
+        for relation, datasets in ((Relation.READS, reads), (Relation.WRITES, writes)):
+            for namespace, name in self._limited(datasets):
+                if name:
+                    yield Link(label(pipeline), relation, dataset_name(label(namespace), label(name)))
+        for other in self._limited(after):
+            if other not in ("", pipeline):
+                yield Link(label(pipeline), Relation.AFTER, label(other))
+
+    def _limited(self, names: tuple[T, ...]) -> tuple[T, ...]:
+        most = self._caps.limits.datasets_max
+        if len(names) > most:
             self._caps.counts["limited", "datasets_max"] += 1
+        return names[:most]
 
 
 class WrittenDatasets:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw
 
-from detectors.lineage import dataset_name
 from detectors.samples import RUNS, Key, RunState
 from detectors.series import Signal, run_hash
 from stream.formats import times
@@ -21,7 +20,7 @@ from stream.formats.dead import DeadReason, UnreadableError, explain
 from stream.formats.declared import DeclaredField, Schemas
 from stream.formats.decoding import DECODE_ERRORS, decode_all
 from stream.formats.limits import Guard, Limits
-from stream.formats.links import RunLinks
+from stream.formats.links import Datasets, RunLinks
 from stream.formats.openlineage_parts import (
     ABSENT,
     DatasetFacets,
@@ -139,16 +138,10 @@ class OpenLineage:
     ) -> None:
         """A pipeline reads its inputs and writes its outputs; one that starts others comes after them."""
         pipeline = run.step.pipeline
-        links = self._links.of(pipeline, self._names(inputs), self._names(outputs), ())
-        table.links += [(record, link) for link in links]
-        caller = run.caller
-        if caller:
-            table.links += [(record, link) for link in self._links.of(caller, (), (), (pipeline,))]
-
-    def _names(self, datasets: list[Named]) -> Iterator[str]:
-        for dataset in datasets:
-            if name := text(dataset.name):
-                yield dataset_name(self._caps.label(text(dataset.namespace)), self._caps.label(name))
+        if inputs or outputs:
+            table.links.append((record, self._links.of(pipeline, _names(inputs), _names(outputs))))
+        if run.caller not in ("", pipeline):
+            table.links.append((record, self._links.of(run.caller, after=(pipeline,))))
 
     def _read_run(
         self, table: Table, slots: Slots, record: int, run: "_JobRun", state: RunState, outputs: list[Named]
@@ -276,6 +269,10 @@ def _statistics(output: Named) -> Statistics | None:
 def _owner(raw: Part) -> str:
     ownership = read_part(Ownership, raw)
     return ownership.owners[0].name if ownership and ownership.owners else ""
+
+
+def _names(datasets: list[Named]) -> Datasets:
+    return tuple((text(dataset.namespace), text(dataset.name)) for dataset in datasets)
 
 
 def _dataset_labels(dataset: Named) -> tuple[tuple[str, str], ...]:

@@ -144,7 +144,7 @@ class Table:
         self.payloads = PayloadRows()
         self.shapes: Shapes | None = None
         self.errors: dict[int, str] = {}
-        self.links: list[tuple[int, Link]] = []
+        self.links: list[tuple[int, tuple[Link, ...]]] = []
         self._keys: list[Placed] = []
         self.schemas: list[Fields] = []
         self._schema_index: dict[int, int] = {}
