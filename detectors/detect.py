@@ -46,6 +46,7 @@ from detectors.series import Signal
 from detectors.settings import Settings
 from detectors.stage import Count
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
+from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
 FORMAT: Final = 12
@@ -62,10 +63,10 @@ _NO_ROWS: Final[Records] = np.zeros(0, ROW)
 
 
 class Detect:
-    """One shard: every series whose labels hash to one samples partition."""
+    """One shard: every series whose labels hash to one samples partition; `watch` looks on, and changes nothing."""
 
-    def __init__(self, settings: Settings, shard: int) -> None:
-        self._settings, self._index = settings, shard
+    def __init__(self, settings: Settings, shard: int, watch: Watch | None = None) -> None:
+        self._settings, self._index, self._watch = settings, shard, watch
         self.covered_offset = -1
         self._followers = Followers(settings)
         self._declared = DeclaredSchemas()
@@ -311,7 +312,8 @@ class Detect:
         return places
 
     def _fold(self, rows: Records, timers_ms: int) -> None:
-        for findings in self._followers.fold(rows, timers_ms):
+        folded = self._watch.fold(self._followers, rows, timers_ms) if self._watch else None
+        for findings in folded or self._followers.fold(rows, timers_ms):
             for it in findings:
                 self._say(it)
 

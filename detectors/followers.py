@@ -16,7 +16,7 @@ from detectors.fold import fold, set_timers
 from detectors.follower_layout import ENDED, FINDING, FLEET, FOLLOWER, RUN, TIMERS, Arrays
 from detectors.follower_table import UNKNOWN, add, fill, find, give_up, retune
 from detectors.freshness import NO_TIMER
-from detectors.numeric import NumericBank
+from detectors.numeric import Limits, NumericBank
 from detectors.parts import Tunings
 from detectors.pools import NAMES
 from detectors.record_array import RecordArray
@@ -130,6 +130,10 @@ class Followers:
     def model(self, place: int, part: int) -> Model | None:
         """The model that is asked about the samples of one part, if any."""
         return self._tunings.models[int(self._followers.data[place]["tuned"][part])]
+
+    def limits(self, slot: int, time_ms: int) -> Limits:
+        """What the series with a slot of the bank would take at a time, see `NumericBank.limits`."""
+        return self._bank.limits(slot, time_ms)
 
     def touch(self, place: int, seen_ms: int) -> None:
         """Note that the follower had a row at `seen_ms`."""
