@@ -46,6 +46,11 @@ class Series(NamedTuple):
     unit: str
 
 
+def parts_of(key: Key) -> list[int]:
+    """The parts that the follower of a key has."""
+    return list(_KINDS[FollowerKind(key.follower_kind)])
+
+
 def series_of(key: Key, part: int) -> Series:
     """The name of one part of the follower of a key."""
     if key.follower_kind != FollowerKind.RUN_EVENTS and part not in _OF_VALUES:
@@ -90,7 +95,7 @@ class Tunings:
     def of(self, key: Key) -> list[int]:
         """The numbers of each part of one key's follower."""
         numbers = [0] * layout.PARTS
-        for part in _KINDS[FollowerKind(key.follower_kind)]:
+        for part in parts_of(key):
             name = series_of(key, part)
             numbers[part] = self._number(
                 name.signal, self._settings.for_series(name.signal, dict(name.labels))

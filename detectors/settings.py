@@ -146,6 +146,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The layers below the rules: defaults, then the signal's."""
         return SeriesSettings().under(self.defaults).under(self.signals.get(signal, Tuning()))
 
+    def tuned_as(self, other: Settings) -> Settings:
+        """These settings with what may change while a worker runs as it is in others: all but times and limits."""
+        return msgspec.structs.replace(
+            self,
+            fleet_false_alarms_per_day=other.fleet_false_alarms_per_day,
+            defaults=other.defaults,
+            signals=other.signals,
+            rules=other.rules,
+            expected_changes=other.expected_changes,
+            paging=other.paging,
+        )
+
     @property
     def time_zones(self) -> list[str]:
         """The time zones that some series may have, by name."""
