@@ -18,17 +18,20 @@ import numpy.typing as npt
 
 from detectors.core.layout import Records
 from detectors.declared import DeclaredSchemas
+from detectors.expected_changes import CHANGES_MAX
 from detectors.follower_layout import ROW
 from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
 from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
+from detectors.orders import AcceptLevel, Expect, Order, Relearn, Switch, is_order, read_order
 from detectors.outputs import Destination, Output
 from detectors.peers import Peers
 from detectors.pending import Pending
 from detectors.record_rows import PAYLOAD_ROW, behind_ms
 from detectors.record_schemas import RecordSchemas
 from detectors.record_windows import Ended, measures_of
+from detectors.relearning import accept_level, relearn
 from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
 from detectors.samples import (
     NEVER,
@@ -49,7 +52,7 @@ from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, 
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 12
+FORMAT: Final = 13
 MARK_EVERY_MS: Final = 200
 TOLD_MS: Final = 60_000
 """Triage is told what time it is when so much of the wall clock or of the shard's time has passed."""
@@ -82,6 +85,8 @@ class Detect:
         self._counts: Counter[Count] = Counter()
         self._marked_ms = self._told_ms = NEVER
         self._full = False
+        self._obeyed: dict[tuple[str, int], int] = {}
+        self._switched = False
 
     def step(self, offset: int, payload: bytes) -> list[Output]:
         """Fold in one record of the samples topic; the outputs go to the anomalies topic.
@@ -90,6 +95,10 @@ class Detect:
             HoleError: source records are missing before this batch.
             ValueError: the payload is no sample batch of this version.
         """
+        if is_order(payload):
+            self._obey(read_order(payload))
+            self.covered_offset = offset
+            return self._outputs(offset)
         batch = SampleBatch.from_bytes(payload)
         before = self._watermarks.take(batch.mark)
         self._count(batch, before.fence)
@@ -105,6 +114,32 @@ class Detect:
         self._apply(max(marks.rows_ms, marks.timers_ms), marks.timers_ms)
         self.covered_offset = offset
         return self._outputs(offset)
+
+    def _obey(self, order: Order) -> None:
+        """Do what is ordered, unless it was done; it counts from here on, for rows that wait as well."""
+        origin = order.origin
+        place = (origin.topic, origin.partition)
+        if origin.offset <= self._obeyed.get(place, -1):
+            self._counts["fenced", "orders"] += 1
+            return
+        self._obeyed[place] = origin.offset
+        match order:
+            case Switch():
+                self._switch(self._settings.tuned_as(order.settings))
+            case Expect():
+                changes = (*self._settings.expected_changes, order.change)[-CHANGES_MAX:]
+                self._switch(msgspec.structs.replace(self._settings, expected_changes=changes))
+            case Relearn():
+                relearn(self._followers, order.signal, order.labels)
+            case AcceptLevel():
+                accept_level(self._followers, order.signal, order.labels)
+
+    def _switch(self, settings: Settings) -> None:
+        if settings.config_hash != self._settings.config_hash:
+            chunks = self.dump()
+            self._settings = settings
+            self._load(chunks)
+        self._switched = True
 
     def _count(self, batch: SampleBatch, fence: int) -> None:
         counts, topic = self._counts, batch.mark.topic
@@ -464,6 +499,7 @@ class Detect:
         encode = msgspec.msgpack.encode
         return {
             "head": encode(head),
+            "settings": encode([self._switched, self._settings, list(self._obeyed.items())]),
             "pending": encode(self._pending.dump()),
             "declared": self._declared.dump(),
         }
@@ -474,6 +510,16 @@ class Detect:
         Raises:
             ValueError: the state was written by another version.
         """
+        self._switched, stored, obeyed = msgspec.msgpack.decode(
+            chunks["settings"], type=tuple[bool, Settings, list[tuple[tuple[str, int], int]]]
+        )
+        self._obeyed = dict(obeyed)
+        if self._switched:
+            self._settings = self._settings.tuned_as(stored)
+        self._load(chunks)
+
+    def _load(self, chunks: dict[str, bytes]) -> None:
+        """Take over all but the settings, which may be others than those that the state was written under."""
         version, *head = msgspec.msgpack.decode(chunks["head"])
         if version != FORMAT:
             raise ValueError(f"detector state of format {version}; this worker reads format {FORMAT}")

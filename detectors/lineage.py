@@ -75,12 +75,21 @@ class Lineage:
     def __init__(self, declared: Iterable[Link] = ()) -> None:
         self._told: dict[Link, _Told] = {}
         self._upstream: dict[Node, dict[Node, int]] = {}
-        self._declared = frozenset(declared)
-        for link in self._declared:
-            self._index(link, NEVER)
+        self._declared = frozenset[Link]()
+        self.declare(declared)
 
     def __len__(self) -> int:
         return len(self._told.keys() | self._declared)
+
+    def declare(self, links: Iterable[Link]) -> None:
+        """Have these links always hold, and those that did no longer."""
+        before, self._declared = self._declared, frozenset(links)
+        for link in before - self._declared:
+            self._unlink(link)
+        for link in self._declared:
+            self._index(link, NEVER)
+        for link in before & self._told.keys():
+            self._index(link, self._told[link].first_ms)
 
     def learn(self, links: Iterable[Link], time_ms: int) -> None:
         """Take in what was told at a time."""
@@ -121,8 +130,10 @@ class Lineage:
 
     def _drop(self, link: Link) -> None:
         del self._told[link]
-        if link in self._declared:
-            return
+        if link not in self._declared:
+            self._unlink(link)
+
+    def _unlink(self, link: Link) -> None:
         after, before = _ends(link)
         del self._upstream[after][before]
         if not self._upstream[after]:

@@ -158,6 +158,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """What to read when a series alarms: its own runbook, else that of the alert's kind."""
         return settings.runbook_url or f"{self.runbook_base_url.rstrip('/')}/{kind}.md"
 
+    def tuned_as(self, other: Settings) -> Settings:
+        """These settings with what may change while a worker runs as it is in others: all but times and limits."""
+        return msgspec.structs.replace(
+            self,
+            fleet_false_alarms_per_day=other.fleet_false_alarms_per_day,
+            defaults=other.defaults,
+            signals=other.signals,
+            rules=other.rules,
+            expected_changes=other.expected_changes,
+            paging=other.paging,
+            lineage=other.lineage,
+            runbook_base_url=other.runbook_base_url,
+        )
+
     @property
     def time_zones(self) -> list[str]:
         """The time zones that some series may have, by name."""

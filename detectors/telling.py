@@ -149,7 +149,7 @@ class Teller:
     """Makes alerts of transitions and keeps them until they are taken; `now_ms` is the time of triage, `wall_ms` the wall clock."""
 
     def __init__(self, settings: Settings, mode: Mode) -> None:
-        self._settings, self._mode = settings, mode
+        self.settings, self._mode = settings, mode
         self._told: list[Alert] = []
         self.now_ms = 0
         self.wall_ms = 0
@@ -183,7 +183,7 @@ class Teller:
                 transition,
                 notify=notify,
                 wall_ms=self.wall_ms,
-                settings=self._settings,
+                settings=self.settings,
                 mode=self._mode,
             )
         )

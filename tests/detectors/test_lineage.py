@@ -72,6 +72,14 @@ def test_what_is_declared_always_holds():
     assert paths(lineage, "b", -5) == ["a b"]
 
 
+def test_what_is_no_longer_declared_holds_as_far_as_it_was_told():
+    lineage = Lineage([Link("b", AFTER, "a"), Link("c", AFTER, "a")])
+    lineage.learn([Link("b", AFTER, "a")], 5)
+    lineage.declare([])
+    assert [paths(lineage, name) for name in "bc"] == [["a b"], []]
+    assert paths(lineage, "b", 4) == []
+
+
 def test_series_belong_to_their_pipeline_or_their_dataset():
     assert node_of((("pipeline", "orders"), ("task", "load"))) == f"{PIPELINE}orders"
     assert node_of((("dataset", "orders"), ("namespace", "db"))) == f"{DATASET}db/orders"
