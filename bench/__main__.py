@@ -21,7 +21,15 @@ from confluent_kafka import KafkaException
 from bench import contest, page, results, stages, structure
 from bench.course import Bed, Unable, bed, console
 from bench.machine import ROOT, machine, versions
-from bench.scenarios import alert_latency, idle_memory, recovery, series_rates, snapshot_cost, two_workers
+from bench.scenarios import (
+    alert_latency,
+    backtest,
+    idle_memory,
+    recovery,
+    series_rates,
+    snapshot_cost,
+    two_workers,
+)
 from bench.scenarios.knobs import Knobs
 
 SCENARIOS: Final[Sequence[ModuleType]] = (
@@ -31,6 +39,7 @@ SCENARIOS: Final[Sequence[ModuleType]] = (
     snapshot_cost,
     recovery,
     two_workers,
+    backtest,
 )
 STAGES: Final = "stages"
 STAGES_EVENTS_MAX: Final = 300_000

@@ -99,6 +99,12 @@ TARGETS: Final = (
         "{:.0f} differ",
     ),
     Target(
+        "a backtest reads at least 0.8 × as fast as a live worker",
+        _figure("backtest-share"),
+        lambda it: it >= 0.8,
+        "{:.2f} ×",
+    ),
+    Target(
         "at least 100,000 JSON records of 20 fields a second, their structure followed",
         _figure("structure-flat-ingest and detect"),
         lambda it: it >= 100_000,

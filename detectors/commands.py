@@ -123,6 +123,13 @@ class ExpectChange(_Command, frozen=True, tag="expect_change"):
     alert_id: AlertId
 
 
+class Configure(_Command, frozen=True, tag="configure"):
+    """What may change of the configuration while workers run is to be as in `config`, which has the form of the file; what it leaves out is as by default."""
+
+    config: dict[str, object]
+    origin: Text = "a command"
+
+
 Command = (
     Acknowledge
     | Unacknowledge
@@ -133,6 +140,7 @@ Command = (
     | Feedback
     | AcceptBaseline
     | ExpectChange
+    | Configure
 )
 
 

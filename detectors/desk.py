@@ -16,9 +16,9 @@ from detectors.alerts import RootCause, State
 from detectors.episodes import Episode, Transition
 from detectors.incidents import CHILDREN_MAX, Incident, OpenEpisode, Who
 from detectors.lineage import Lineage, Node, node_of
+from detectors.paging import Paging
 from detectors.register import Register
 from detectors.series import Signal, canonical_labels, content_id, series_text
-from detectors.settings import Settings
 from detectors.silences import NEVER_MS, Silences
 from detectors.storms import Storms
 from detectors.telling import Teller, kind_of
@@ -32,13 +32,16 @@ CHILDREN_TOLD_MS = 60_000
 class Desk:
     """Decides for the incidents of a register, and has a teller tell it."""
 
-    def __init__(self, settings: Settings, register: Register, teller: Teller) -> None:
-        self._paging, self._register, self._teller = settings.paging, register, teller
-        self.lineage = Lineage()
-        self.lineage_forgotten_ms = 0
+    def __init__(self, register: Register, teller: Teller) -> None:
+        self._register, self._teller = register, teller
+        self.lineage = Lineage(teller.settings.lineage)
         self.silences = Silences()
         self.silences_due_ms = NEVER_MS
         self.storms = Storms()
+
+    @property
+    def _paging(self) -> Paging:
+        return self._teller.settings.paging
 
     def place(self, incident: Incident) -> None:
         """Decide where an incident stands that opens, or opens again."""
@@ -160,7 +163,7 @@ class Desk:
 
     def _has_upstream(self, incident: Incident) -> bool:
         node = _node(incident)
-        return node is not None and self.lineage.has_upstream(node)
+        return node is not None and self.lineage.has_upstream(node, self._teller.now_ms)
 
     def _explained(self, incident: Incident, *, settled: bool) -> bool:
         """Find the cause of an incident, if there is one, and have it adopt the incident; `settled` passes over those that may have a cause themselves."""
@@ -179,7 +182,7 @@ class Desk:
             return []
         return [
             (path, other)
-            for before, path in self.lineage.ancestors(node)
+            for before, path in self.lineage.ancestors(node, self._teller.now_ms)
             for other in self._register.at(before)
             if other.may_explain(incident)
         ]

@@ -193,7 +193,7 @@ class Followers:
         follower = self._followers.data[place]
         if name and follower["kind"] == FollowerKind.VALUE:
             follower["pool"] = _pool_of(self.key(place))
-        if name and self._settings.rules:
+        if name and (self._settings.rules or follower["kind"] == FollowerKind.DELAY):
             follower["tuned"] = self._tunings.of(self.key(place))
 
     def give_up_idle(self, now_ms: int, busy: npt.NDArray[np.int32]) -> list[int]:
@@ -307,11 +307,14 @@ class Followers:
     def _tune(self, places: npt.NDArray[np.int64], *, retuned: bool) -> None:
         """Number the settings of all followers anew: numbers hold for one process."""
         followers = self._followers.data
-        if self._settings.rules:
-            for place in places.tolist():
-                followers[place]["tuned"] = self._tunings.of(self.key(place))
-        elif len(places):
-            followers["tuned"][places] = self._by_kind[followers["kind"][places]]
+        by_kind = (
+            followers["kind"][places] != FollowerKind.DELAY
+            if not self._settings.rules
+            else np.zeros(len(places), bool)
+        )
+        followers["tuned"][places[by_kind]] = self._by_kind[followers["kind"][places[by_kind]]]
+        for place in places[~by_kind].tolist():
+            followers[place]["tuned"] = self._tunings.of(self.key(place))
         if retuned:
             retune(self.arrays, places)
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
-from detectors.commands import Command
+from detectors.commands import Command, Configure
 from detectors.lineage import Link
+from detectors.settings import Settings
 from detectors.verdicts import AnomalyBatch
 
 VERSION: Final = 1
@@ -34,7 +35,19 @@ class CommandNote(msgspec.Struct, array_like=True, frozen=True, tag="command"):
     command: Command
 
 
-Note = AnomalyBatch | LineageNote | CommandNote
+class SwitchNote(msgspec.Struct, array_like=True, frozen=True, tag="switch"):
+    """Settings that are in force from here on, and the command that asks for it, in its record."""
+
+    version: int
+    topic: str
+    partition: int
+    offset: int
+    wall_ms: int
+    command: Configure
+    settings: Settings
+
+
+Note = AnomalyBatch | LineageNote | CommandNote | SwitchNote
 
 _decoder = msgspec.msgpack.Decoder(Note)
 encode = msgspec.msgpack.Encoder().encode

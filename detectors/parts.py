@@ -35,6 +35,7 @@ _KINDS: Final = {
     FollowerKind.VALUE: {0: Signal.VALUE, **_OF_VALUES},
     FollowerKind.AMOUNT: {0: Signal.VOLUME, **_OF_VALUES},
     FollowerKind.SCHEMA: {},
+    FollowerKind.DELAY: {0: Signal.LATENCY},
 }
 
 
@@ -69,6 +70,11 @@ def volume_keys(labels: Labels) -> tuple[Key, Key]:
     """The keys of how many records, and how many bytes, come in a window."""
     records, size = (Key(Signal.VOLUME, measured(labels, unit), unit) for unit in ("records", "bytes"))
     return records, size
+
+
+def delay_key(signal: Signal, labels: Labels, measure: str) -> Key:
+    """The key of a quantile of delays in a window: of those from event time to broker (`latency`), or behind other records (`lateness`)."""
+    return Key(signal, measured(labels, measure), "ms")
 
 
 class Tunings:

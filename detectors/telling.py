@@ -76,7 +76,7 @@ def alert_of(  # noqa: PLR0913  what an alert is made of
         labels={**labels, "kind": kind},
         annotations=_annotations(known.worst, incident if leads else None),
         owner=owner,
-        runbook_url=own.runbook_url,
+        runbook_url=settings.runbook_url(kind, own),
         series=AlertSeries(verdict.signal, labels, verdict.unit),
         window=Window(time_text(verdict.window_start_ms), time_text(verdict.window_end_ms)),
         observed=verdict.observed,
@@ -149,7 +149,7 @@ class Teller:
     """Makes alerts of transitions and keeps them until they are taken; `now_ms` is the time of triage, `wall_ms` the wall clock."""
 
     def __init__(self, settings: Settings, mode: Mode) -> None:
-        self._settings, self._mode = settings, mode
+        self.settings, self._mode = settings, mode
         self._told: list[Alert] = []
         self.now_ms = 0
         self.wall_ms = 0
@@ -183,7 +183,7 @@ class Teller:
                 transition,
                 notify=notify,
                 wall_ms=self.wall_ms,
-                settings=self._settings,
+                settings=self.settings,
                 mode=self._mode,
             )
         )

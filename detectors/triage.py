@@ -13,8 +13,9 @@ from detectors.incidents import APART, JOIN_MS, Incident, OpenEpisode, Who, grou
 from detectors.ledger import Ledger, load_ledger
 from detectors.lineage import Lineage
 from detectors.merging import Merger
-from detectors.notes import CommandNote, LineageNote, read_note
+from detectors.notes import CommandNote, LineageNote, SwitchNote, read_note
 from detectors.obeying import Obeying
+from detectors.orders import Order, Origin
 from detectors.register import Register
 from detectors.series import content_id, series_text
 from detectors.settings import Settings
@@ -25,8 +26,10 @@ from detectors.telling import Teller, kind_of
 from detectors.verdicts import AnomalyBatch, Change, Reason, Verdict
 from detectors.wording import joined, time_text
 
-FORMAT = 5
+FORMAT = 6
 FORGET_MS = 30 * 86_400_000
+ANOMALIES = "anomalies"
+"""The origin of the orders that triage gives."""
 LEDGER = "budget"
 """The chunk of the state that holds the ledger."""
 
@@ -35,14 +38,14 @@ class Triage:
     """Every episode; a function of the anomalies topic, record by record."""
 
     def __init__(self, settings: Settings, mode: Mode) -> None:
-        self._settings = settings
         self.covered_offset = -1
         self._fences: dict[int, int] = {}
         self._merger = Merger(settings.shards)
         self._register = Register()
         self._teller = Teller(settings, mode)
-        self._desk = Desk(settings, self._register, self._teller)
-        self._obeying = Obeying(settings, self._desk, self._register, self._teller)
+        self._desk = Desk(self._register, self._teller)
+        self._obeying = Obeying(self._desk, self._register, self._teller)
+        self._switched = False
         self._answers: list[Answer] = []
         self._swept_ms = 0
         self._counts: Counter[Count] = Counter()
@@ -73,9 +76,16 @@ class Triage:
         answers, self._answers = self._answers, []
         return answers
 
-    def _obey(self, note: CommandNote) -> list[Alert]:
+    def take_orders(self) -> list[Order]:
+        """What detect is to be told since the last call; an order goes to the shard of its labels, or to all."""
+        return self._obeying.take_orders()
+
+    def _obey(self, note: CommandNote | SwitchNote) -> list[Alert]:
         self._teller.wall_ms = max(self._teller.wall_ms, note.wall_ms)
-        answer = self._obeying.answer(note)
+        if isinstance(note, SwitchNote):
+            answer, self._switched = self._obeying.switch(note), True
+        else:
+            answer = self._obeying.answer(note, Origin(ANOMALIES, 0, self.covered_offset))
         if answer is None:
             self._counts["fenced", "commands"] += 1
             return []
@@ -164,7 +174,7 @@ class Triage:
         self._tell_lead(incident, verdict, Transition.REOPENED)
 
     def _who(self, verdict: Verdict) -> Who:
-        settings = self._settings.for_series(verdict.signal, dict(verdict.labels))
+        settings = self._teller.settings.for_series(verdict.signal, dict(verdict.labels))
         return Who(settings.owner or verdict.owner or None, settings.severity)
 
     def _joins(self, incident: Incident, opened: OpenEpisode, part: str, verdict: Verdict) -> None:
@@ -204,10 +214,15 @@ class Triage:
         if back is not None and verdict.time_ms - back.time_ms > JOIN_MS:
             transition = Transition.CONTINUED
         if transition is None:
-            if verdict.reason not in (Reason.BASELINE_SHIFT_PROPOSED, Reason.UNIT_CHANGED):
+            if verdict.reason not in (
+                Reason.BASELINE_SHIFT_PROPOSED,
+                Reason.UNIT_CHANGED,
+                Reason.VERSION_MIX,
+            ):
                 return
             transition = Transition.CONTINUED
-        if transition is not Transition.CONTINUED or back is not None:
+        news = back is not None or verdict.reason is Reason.VERSION_MIX
+        if transition is not Transition.CONTINUED or news:
             known.worst = verdict
         if incident.leads(known):
             incident.told_ms = max(incident.told_ms, verdict.time_ms)
@@ -283,9 +298,11 @@ class Triage:
         """The state as chunks."""
         encode, desk = msgspec.msgpack.encode, self._desk
         head = [FORMAT, self.covered_offset, self._fences, self._swept_ms, self._teller.now_ms, self.wall_ms]
+        settings = [self._switched, self._teller.settings]
         quiet = [desk.silences.known, desk.silences_due_ms, desk.storms]
         return {
             "head": encode([*head, self._merger.dump()]),
+            "settings": encode(settings),
             "incidents": encode(self._register.groups),
             "desk": encode([*quiet, self._obeying.dump()]),
             "lineage": desk.lineage.dump(),
@@ -310,13 +327,16 @@ class Triage:
         self.covered_offset, self._fences, self._swept_ms, self._teller.now_ms, self._teller.wall_ms = (
             msgspec.convert(clocks, tuple[int, dict[int, int], int, int, int])
         )
+        self._switched, stored = decode(chunks["settings"], type=tuple[bool, Settings])
+        if self._switched:
+            self._teller.settings = self._teller.settings.tuned_as(stored)
         self._merger.load(merger)
         self._register.load(decode(chunks["incidents"], type=dict[str, list[Incident]]))
         quiet, due_ms, storms, obeyed = decode(chunks["desk"], type=tuple[dict[str, Quiet], int, Storms, Any])
         desk = self._desk
         desk.silences, desk.silences_due_ms, desk.storms = Silences(quiet), due_ms, storms
         self._obeying.load(obeyed)
-        desk.lineage = Lineage()
+        desk.lineage = Lineage(self._teller.settings.lineage)
         desk.lineage.load(chunks["lineage"])
         self.ledger = load_ledger(chunks[LEDGER])
 

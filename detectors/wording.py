@@ -28,6 +28,8 @@ def recovery(verdict: Verdict, starts_at_ms: int) -> str:
         return f"{subject(verdict.labels)} has run again, {lasted} after it was overdue"
     if verdict.reason is Reason.BASELINE_SHIFT_ACCEPTED:
         return f"{subject(verdict.labels)} has stayed at its new level for {lasted}, which is now what is expected{_now(verdict)}"
+    if verdict.reason in _VERSIONS:
+        return f"{subject(verdict.labels)} {_VERSIONS[verdict.reason].format(lasted=lasted)}"
     if verdict.reason is Reason.SERIES_BACK:
         return f"{subject(verdict.labels)} is seen again, {lasted} after it was overdue"
     return f"{subject(verdict.labels)} is back in its usual range after {lasted}{_now(verdict)}"
@@ -94,8 +96,10 @@ _SAYINGS = {
     Reason.BASELINE_SHIFT_PROPOSED: "seems to have a new level: {observed} at {when}{usual}; it will be accepted if it stays",
     Reason.TOO_MANY_FAILURES: "failed: {observed} of its latest runs up to {when}{usual}",
     Reason.TOO_MANY_DUPLICATES: "reported runs twice: {observed} of the latest up to {when}{usual}",
+    Reason.TOO_MANY_REPEATED: "has records again that came before: {observed} of the latest up to {when}{usual}",
     Reason.TOO_MANY_LATE: "comes late: {observed} of its latest records up to {when}{usual}",
     Reason.TOO_MANY_RUNS: "ran {times} times from {since} to {when}, where about {usual_times} is usual",
+    Reason.VERSION_MIX: "has records of two versions at {when}: {schema}",
     Reason.SCHEMA_CHANGED: "changed its schema at {when}: {schema}",
     Reason.STUCK: "has been at exactly {observed} again and again up to {when}, though it usually changes{usual}; is its source stuck?",
     Reason.SPREAD_GREW: "{lasting}: {observed} at {when}{usual}",
@@ -107,6 +111,11 @@ _SAYINGS = {
     Reason.MODEL_TOO_LARGE: "has outgrown what is stored at {when}, and the built-in detectors judge where it cannot: {error}",
     Reason.PATHS_CAP: "has more fields than are followed since {when}: {upper} paths; those beyond are not watched",
     Reason.SERIES_CAP: "is full since {when}: series beyond the cap are not watched; raise the cap or drop labels",
+}
+_VERSIONS = {
+    Reason.NEW_VERSION_ALONE: "has records of the new version only, after {lasted} with both",
+    Reason.OLD_VERSION_ALONE: "has records of the old version only again, after {lasted} with both: the new one was rolled back",
+    Reason.VERSIONS_USUAL: "still has records of both versions after {lasted}, which is now what is expected",
 }
 _VERBS = {"latency": "took", "volume": "carried"}
 
@@ -205,11 +214,14 @@ _DIFFERENCES: Final = {
     "enum_removed": "field {path} no longer has some of its few values ({from_})",
     "format_changed": "field {path} changed its format from {from_} to {to}",
     "null_rate_changed": "field {path} went from {from_} to {to}",
+    "distribution_changed": "field {path} has other numbers: half of them lie from {to}, where they lay from {from_}",
     "unit_changed": "field {path} seems to be in another unit: its numbers are {to} times what they were",
 }
 
 
 def _schema(change: SchemaChange) -> str:
+    if change.change == "version_mix":
+        return f"{_percent(change.share)} of them are of the new one ({change.to})"
     return _difference(change) + (f", in {_percent(change.share)} of the records" if change.share < 1 else "")
 
 

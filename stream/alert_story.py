@@ -7,11 +7,9 @@ from detectors.alerts import Alert, State
 from detectors.series import canonical_labels, series_text
 from stream.alert_stream import Received
 from stream.exits import Exit, Refused
+from stream.open_alerts import digits_of
 
-PREFIX_MIN: Final = 8
-_ID_DIGITS: Final = 32
 _NAMED_MAX: Final = 5
-_DIGITS: Final = frozenset("0123456789abcdef")
 
 
 class Head(NamedTuple):
@@ -51,12 +49,7 @@ def read_story(received: Iterable[Received], wanted: str, topic: str) -> Story:
     Raises:
         Refused: that is no id or too short, no alert has it, or several have.
     """
-    prefix = wanted.strip().lower()
-    if not PREFIX_MIN <= len(prefix) <= _ID_DIGITS or not set(prefix) <= _DIGITS:
-        raise Refused(
-            f"{wanted!r} is no alert id: {_ID_DIGITS} hexadecimal digits, or the first {PREFIX_MIN} or more of them",
-            Exit.USAGE,
-        )
+    prefix = digits_of(wanted)
     heads: dict[str, Head] = {}
     found: dict[str, dict[str, Received]] = {}
     count = 0

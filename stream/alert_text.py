@@ -11,8 +11,6 @@ from detectors.alerts import Alert, State
 from detectors.series import canonical_labels, series_text
 from detectors.wording import amount_text
 
-WIDTH_PIPED: Final = 10_000
-"""Columns where there is no terminal, so that no sentence is cut."""
 _INDENT: Final = (0, 0, 0, 2)
 _STYLES: Final = {
     State.FIRING: "bold red",

@@ -1,4 +1,4 @@
-"""Backtest: recorded records through the very stages of the worker, in one process, without Kafka.
+"""Backtest: recorded records through the very stages of the worker, in one process, whether they come from a file or from Kafka.
 
 Time is the records' own. The wall clock that marks carry is the greatest time read so far, a partition counts as idle
 after its last record, and the end of the recording is when all that is still pending is judged.
@@ -10,21 +10,28 @@ from itertools import groupby, islice
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from detectors.alerts import Alert, Mode
 from detectors.detect import Detect
 from detectors.ledger import Ledger
 from detectors.outputs import Destination, Output
 from detectors.reports import Followed
-from detectors.samples import NEVER, SampleBatch
+from detectors.samples import NEVER, RUN_COLUMNS, Mark, SampleBatch
 from detectors.settings import Settings
 from detectors.stage import Count
 from detectors.triage import Triage
 from stream.formats import guess_format
 from stream.formats.values import KEY, Values
 from stream.ingest import Ingest
+from stream.message_columns import Columns
 
 BATCH_RECORDS_MAX = 1000
+_TIME = [name for name, _ in RUN_COLUMNS].index("time_ms")
+
+_parts = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+"""The parts of a sample batch; only its mark is read."""
+_mark = msgspec.msgpack.Decoder(Mark).decode
 
 
 class Place(NamedTuple):
@@ -87,91 +94,203 @@ def read_lines(lines: Iterable[bytes], formats: Mapping[str, str]) -> Iterator[R
         yield Recorded(place, value, record.timestamp, record.offset, record.besides())
 
 
-class Backtest:
-    """The three stages, back to back, with as many shards as the worker has: like series know of one another within a shard.
+class Stretch(NamedTuple):
+    """Consecutive records of one source partition; `columns` is None where there are none.
 
-    `ingest` spreads rows over `settings.shards`, and `left` says how many records of each partition are still to come.
+    `next_offset` is the one after them, and `last` says that nothing more comes of this partition.
     """
 
-    def __init__(self, settings: Settings, ingest: Ingest, left: Counter[Place], now_ms: int) -> None:
-        self._settings, self._ingest, self._left, self._now_ms = settings, ingest, left, now_ms
-        self._shards = [Detect(settings, shard) for shard in range(settings.shards)]
-        self._triage = Triage(settings, Mode.BACKTEST)
-        self._previous: dict[Place, int] = {}
-        self._wall_ms = 0
-        self._samples = [0] * settings.shards
-        self._anomalies = 0
-        self.counts: Counter[Count] = Counter()
-        self.dead_letters: list[Output] = []
+    place: Place
+    columns: Columns | None
+    next_offset: int
+    last: bool
 
-    def run(self, records: Iterable[Recorded]) -> Iterator[Alert]:
-        """The alerts of the whole recording, in the order in which a worker would have published them."""
-        for place, group in groupby(records, key=lambda record: record.place):
-            while batch := list(islice(group, BATCH_RECORDS_MAX)):
-                yield from self._batch(place, batch)
-        self._wall_ms += self._settings.allowed_lateness_ms + 1
-        for place in self._previous:
-            yield from self._fold(self._mark(place))
-        yield from self._triage.finish()
 
-    def _batch(self, place: Place, batch: list[Recorded]) -> Iterator[Alert]:
-        previous = self._previous.get(place)
-        offsets = self._offsets(previous, batch)
+def stretches(records: Iterable[Recorded], left: Counter[Place], gather: int = 1) -> Iterator[Stretch]:
+    """Recorded records as columns; `left` says how many of each partition are to come.
+
+    Of every `gather` records those of one partition are one stretch: that is faster, and `detected_at` is coarser. Or else a stretch
+    ends where the partition changes.
+    """
+    left, reached = Counter(left), dict[Place, int]()
+    for place, batch in _batches(iter(records), gather):
+        offsets = _offsets(reached.get(place, 0), batch)
+        reached[place] = offsets[-1] + 1
+        left[place] -= len(batch)
         timestamps = [record.timestamp_ms for record in batch]
-        self._wall_ms = max(self._wall_ms, *timestamps)
+        columns = Columns(np.array(offsets), _values(batch), np.array(timestamps))
+        yield Stretch(place, columns, reached[place], last=not left[place])
+
+
+def _batches(records: Iterator[Recorded], gather: int) -> Iterator[tuple[Place, list[Recorded]]]:
+    if gather > 1:
+        while some := list(islice(records, gather)):
+            by_place: dict[Place, list[Recorded]] = {}
+            for record in some:
+                by_place.setdefault(record.place, []).append(record)
+            yield from by_place.items()
+        return
+    for place, group in groupby(records, key=lambda record: record.place):
+        while batch := list(islice(group, BATCH_RECORDS_MAX)):
+            yield place, batch
+
+
+def _least_time(payload: bytes) -> int | None:
+    """The least event time of a sample batch's rows."""
+    batch = SampleBatch.from_bytes(payload)
+    tables = [batch.runs, batch.values, batch.declared, batch.payloads]
+    times = [np.frombuffer(rows.columns[_TIME], "<i8") for rows in tables if rows.columns]
+    return min((int(column.min()) for column in times if len(column)), default=None)
+
+
+def _offsets(due: int, batch: list[Recorded]) -> list[int]:
+    offsets = []
+    for record in batch:
+        offsets.append(max(record.offset, due))
+        due = offsets[-1] + 1
+    return offsets
+
+
+class Reading:
+    """Ingest of a recording: what it makes of each stretch, with marks that tell the recording's time instead of today's.
+
+    Args:
+        ingest: knows every topic that is read, and its number of partitions.
+        allowed_lateness_ms: how long after the last record the end of all is.
+        now_ms: today, for what lies in the future even so.
+    """
+
+    def __init__(self, ingest: Ingest, allowed_lateness_ms: int, now_ms: int) -> None:
+        self._ingest, self._lateness_ms, self._now_ms = ingest, allowed_lateness_ms, now_ms
+        self._previous: dict[Place, int] = {}
+        self._ended: set[Place] = set()
+        self.records = 0
+        self.first_ms: int | None = None
+        """Least event time in what came first of each partition."""
+        self._wall_ms = 0
+        self._unmarked = 0
+
+    def outputs(self, recording: Iterable[Stretch]) -> Iterator[list[Output]]:
+        """What ingest makes of a whole recording."""
+        for stretch in recording:
+            yield self.take(stretch)
+        yield self.end()
+
+    @property
+    def last_ms(self) -> int:
+        """The greatest time read so far."""
+        return self._wall_ms
+
+    def take(self, stretch: Stretch) -> list[Output]:
+        """What ingest makes of one stretch."""
+        place, outputs = stretch.place, self._batch(stretch)
+        if place not in self._previous:
+            self._begin(outputs)
+        self._previous[place] = stretch.next_offset - 1
+        if stretch.last:
+            self._ended.add(place)
+            outputs += self._mark(place)
+        return self._on_record_time(outputs)
+
+    def end(self) -> list[Output]:
+        """Nothing more comes: what is still pending may be judged."""
+        self._wall_ms += self._lateness_ms + 1
+        return self._on_record_time([output for place in self._previous for output in self._mark(place)])
+
+    def _batch(self, stretch: Stretch) -> list[Output]:
+        if stretch.columns is None:
+            return []
+        self.records += len(stretch.columns.offsets)
+        self._wall_ms = max(self._wall_ms, int(stretch.columns.timestamps_ms.max()))
         outputs = self._ingest.batch(
-            place.topic,
-            place.partition,
-            offsets,
-            _values(batch),
-            timestamps,
-            previous,
+            stretch.place.topic,
+            stretch.place.partition,
+            *stretch.columns,
+            self._previous.get(stretch.place),
             self._now_ms,
             caught_up=False,
         )
-        self._previous[place] = offsets[-1]
-        self._left[place] -= len(batch)
-        yield from self._fold(outputs)
-        if not self._left[place]:
-            yield from self._fold(self._mark(place))
+        return outputs + self._marks_of_ended(len(stretch.columns.offsets))
 
-    def _offsets(self, previous: int | None, batch: list[Recorded]) -> list[int]:
-        offsets, last = [], -1 if previous is None else previous
-        for record in batch:
-            last = max(record.offset, last + 1)
-            offsets.append(last)
-        return offsets
+    def _begin(self, outputs: list[Output]) -> None:
+        samples = [it.value for it in outputs if it.destination is Destination.SAMPLES and it.value]
+        times = [time_ms for payload in samples if (time_ms := _least_time(payload)) is not None]
+        if times:
+            self.first_ms = min([*times, *([] if self.first_ms is None else [self.first_ms])])
+
+    def _marks_of_ended(self, records: int) -> list[Output]:
+        """Now and then, that the partitions that ended do not hold back time."""
+        self._unmarked += records
+        if self._unmarked < BATCH_RECORDS_MAX:
+            return []
+        self._unmarked = 0
+        return [output for place in self._ended for output in self._mark(place)]
 
     def _mark(self, place: Place) -> list[Output]:
         return self._ingest.mark(
             place.topic, place.partition, self._previous[place] + 1, self._wall_ms, caught_up=True, idle=True
         )
 
-    def _fold(self, outputs: list[Output]) -> Iterator[Alert]:
+    def _on_record_time(self, outputs: list[Output]) -> list[Output]:
+        return [
+            output._replace(value=self._retimed(output.value))
+            if output.destination is Destination.SAMPLES and output.value
+            else output
+            for output in outputs
+        ]
+
+    def _retimed(self, payload: bytes) -> bytes:
+        version, raw, *rest = _parts(payload)
+        mark = _mark(raw)
+        if mark.high_ms > NEVER:
+            self._wall_ms = max(self._wall_ms, mark.high_ms)
+        return msgspec.msgpack.encode([version, msgspec.structs.replace(mark, wall_ms=self._wall_ms), *rest])
+
+
+class Backtest:
+    """Detect and triage, with as many shards as the worker has: like series know of one another within a shard."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._shards = [Detect(settings, shard) for shard in range(settings.shards)]
+        self._triage = Triage(settings, Mode.BACKTEST)
+        self._samples = [0] * settings.shards
+        self._anomalies = 0
+        self.counts: Counter[Count] = Counter()
+        self.dead_letters: list[Output] = []
+
+    def run(self, ingested: Iterable[list[Output]]) -> Iterator[Alert]:
+        """The alerts of a whole recording, as `Reading.outputs` gives it, in the order in which a worker would have published them."""
+        for outputs in ingested:
+            yield from self.fold(outputs)
+        yield from self.finish()
+
+    def finish(self) -> Iterator[Alert]:
+        """The alerts of what still waits, when the recording has ended."""
+        yield from self._triage.finish()
+
+    def fold(self, outputs: list[Output]) -> Iterator[Alert]:
+        """The alerts that come of the next outputs of ingest."""
         for output in outputs:
             if output.destination is Destination.DEAD_LETTERS:
                 self.dead_letters.append(output)
+            elif output.destination is Destination.ANOMALIES:
+                yield from self._triaged(output)
             elif output.value is not None:
                 yield from self._detect_and_triage(output.partition or 0, output.value)
 
     def _detect_and_triage(self, shard: int, payload: bytes) -> Iterator[Alert]:
         detect = self._shards[shard]
-        anomalies = detect.step(self._samples[shard], self._on_record_time(payload))
+        anomalies = detect.step(self._samples[shard], payload)
         self._samples[shard] += 1
         for output in anomalies:
-            if output.value is not None:
-                yield from self._triage.step(self._anomalies, output.value)
-                self._anomalies += 1
+            yield from self._triaged(output)
         self.counts.update(detect.take_counts())
         self.counts.update(self._triage.take_counts())
 
-    def _on_record_time(self, payload: bytes) -> bytes:
-        """The batch with a mark that tells the recording's time instead of today's."""
-        batch = SampleBatch.from_bytes(payload)
-        if batch.mark.high_ms > NEVER:
-            self._wall_ms = max(self._wall_ms, batch.mark.high_ms)
-        mark = msgspec.structs.replace(batch.mark, wall_ms=self._wall_ms)
-        return msgspec.msgpack.encode(msgspec.structs.replace(batch, mark=mark))
+    def _triaged(self, output: Output) -> Iterator[Alert]:
+        if output.value is not None:
+            yield from self._triage.step(self._anomalies, output.value)
+            self._anomalies += 1
 
     def followed(self) -> list[Followed]:
         """What is known of every series at the end."""

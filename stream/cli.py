@@ -9,17 +9,24 @@ from rich.console import Console
 from rich.markup import escape
 
 from stream.commands import (
+    acknowledge,
     alerts,
+    audit,
     backtest,
+    bridge,
     budget,
     config,
     demo,
     explain,
+    feedback,
     publish,
     replay,
     run,
     score,
+    silence,
     simulate,
+    snooze,
+    suggest,
     topics,
 )
 from stream.exits import Exit, Refused
@@ -56,12 +63,28 @@ app.command()(publish.publish)
 app.command()(alerts.alerts)
 app.command()(explain.explain)
 app.command()(replay.replay)
+for command in (
+    acknowledge.ack,
+    acknowledge.unack,
+    snooze.snooze,
+    silence.silence,
+    silence.maintenance,
+    silence.cancel,
+    silence.silences,
+    feedback.feedback,
+    feedback.accept,
+    feedback.expect,
+    audit.audit,
+):
+    app.command()(command)
 app.command()(budget.budget)
 app.command()(score.score)
 app.command()(backtest.backtest)
+app.command()(suggest.suggest)
 app.command()(simulate.simulate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
+app.add_typer(bridge.app, name="bridge")
 
 
 def main() -> None:

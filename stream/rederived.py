@@ -200,7 +200,11 @@ def reasons(
     settings: Settings, told: Alert, found: Sequence[Difference], result: Rederived, gone: Gone
 ) -> list[str]:
     """Why a re-derived alert can differ from the one that was told."""
-    said = [*_of_settings(settings, told), *_of_retention({it.field for it in found}, gone)]
+    fields = {it.field for it in found}
+    said = [
+        *(_of_settings(settings, told) if fields & {MISSING, "config_hash"} else ()),
+        *_of_retention(fields, gone),
+    ]
     if any(it.field == MISSING for it in found) and result.of_series:
         ids = _listed({it.alert_id for it in result.of_series})
         said.append(

@@ -4,7 +4,9 @@ from collections import Counter
 
 from detectors.alerts import FIRST_SEQUENCE, Alert, Mode
 from detectors.detect import Detect
-from detectors.outputs import Output
+from detectors.orders import AcceptLevel, Order, Relearn, encode
+from detectors.outputs import Destination, Output
+from detectors.series import shard_of
 from detectors.settings import Settings
 from detectors.stage import Count, Stage
 from detectors.triage import Triage
@@ -20,14 +22,14 @@ def detect_stage(settings: Settings, shard: int) -> Stage:
 
 def triage_stage(settings: Settings, mode: Mode = Mode.LIVE) -> Stage:
     """The triage stage of one anomalies partition."""
-    return TriageStage(Triage(settings, mode))
+    return TriageStage(Triage(settings, mode), settings.shards)
 
 
 class TriageStage:
     """Triage whose alerts leave as records of the alert topics."""
 
-    def __init__(self, triage: Triage) -> None:
-        self._triage, self._states = triage, AlertStates()
+    def __init__(self, triage: Triage, shards: int) -> None:
+        self._triage, self._states, self._shards = triage, AlertStates(), shards
 
     @property
     def covered_offset(self) -> int:
@@ -42,7 +44,14 @@ class TriageStage:
         """
         outputs = [output for alert in self._triage.step(offset, payload) for output in self._records(alert)]
         answers = [answer_output(answer) for answer in self._triage.take_answers()]
-        return outputs + answers + self._states.due(self._triage.wall_ms)
+        orders = [output for order in self._triage.take_orders() for output in self._order_outputs(order)]
+        return outputs + answers + orders + self._states.due(self._triage.wall_ms)
+
+    def _order_outputs(self, order: Order) -> list[Output]:
+        shards = range(self._shards)
+        if isinstance(order, Relearn | AcceptLevel):
+            shards = range(shard := shard_of(order.labels, self._shards), shard + 1)
+        return [Output(Destination.SAMPLES, None, encode(order), shard) for shard in shards]
 
     def _records(self, alert: Alert) -> list[Output]:
         entry, state = alert_outputs(alert)

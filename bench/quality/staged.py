@@ -7,7 +7,7 @@ from functools import cache
 import msgspec
 
 from detectors.alerts import Alert
-from stream.backtest import Backtest, Place, Recorded, survey
+from stream.backtest import Backtest, Place, Reading, Recorded, stretches, survey
 from stream.config import Config
 from stream.ingest import Ingest
 
@@ -51,4 +51,5 @@ def alerts_of(first_pass: Iterable[Recorded], records: Iterable[Recorded]) -> It
         contents.formats, settings.shards, partitions, config().limits_for_ingest(), settings.allowed_skew_ms
     )
     last_ms = 2**53
-    yield from Backtest(settings, ingest, contents.places, last_ms).run(records)
+    reading = Reading(ingest, settings.allowed_lateness_ms, last_ms)
+    yield from Backtest(settings).run(reading.outputs(stretches(records, contents.places)))

@@ -1,15 +1,25 @@
 """`streamgauge config`: check a configuration, see what is in force, get its JSON Schema."""
 
+import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from stream.commands.options import ConfigOption
-from stream.config import load_with_places
+from stream.config import Loaded, load_with_places
+from stream.config.explain import Layer, as_json, explain
 from stream.config.loading import FILE_DEFAULT
 from stream.config.schema import json_schema_text
-from stream.config.show import effective_yaml
+from stream.config.selector import Selector, parse_selector
+from stream.config.show import DEFAULT, effective_yaml
+
+PIPED_COLUMNS = 500
+"""The width of tables that go to no terminal: nothing is cut."""
 
 app = typer.Typer(name="config", help="Check and show the configuration.", no_args_is_help=True)
 
@@ -29,6 +39,41 @@ def validate(
 def show(config: ConfigOption = None) -> None:
     """Print every setting in force and where it came from. Secrets read ***."""
     typer.echo(effective_yaml(load_with_places(config)), nl=False)
+
+
+@app.command("explain")
+def explain_series(
+    series: Annotated[str, typer.Argument(help="A series, such as 'latency{pipeline=orders}'.")],
+    *,
+    config: ConfigOption = None,
+    json_: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+) -> None:
+    """Say which lines decide the settings of one series, and which they override."""
+    selector = parse_selector(series)
+    loaded = load_with_places(config)
+    if json_:
+        typer.echo(json.dumps(as_json(loaded, selector), ensure_ascii=False))
+    else:
+        width = None if sys.stdout.isatty() else PIPED_COLUMNS
+        Console(highlight=False, width=width).print(Text(f"{selector}\n"), _table(loaded, selector))
+
+
+def _table(loaded: Loaded, series: Selector) -> Table:
+    """The settings; what is overridden stands below what decided, struck through."""
+    table = Table(box=None, header_style="dim")
+    for column in ("setting", "value", "decided by", ""):
+        table.add_column(column, overflow="fold")
+    for it in explain(loaded, series):
+        table.add_row(it.key, Text(it.decided.value, "bold"), Text(_place(it.decided)), "")
+        for layer in it.overridden:
+            table.add_row(
+                "", Text(layer.value, "dim strike"), Text(_place(layer), "dim"), Text("overridden", "dim")
+            )
+    return table
+
+
+def _place(layer: Layer) -> str:
+    return layer.section if layer.place == DEFAULT else f"{layer.place} ({layer.section})"
 
 
 @app.command()

@@ -6,14 +6,13 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
 from detectors.series import canonical_labels, shard_of
 from stream import explanation
 from stream.alert_story import Story
-from stream.alert_text import WIDTH_PIPED
-from stream.commands.options import AlertIdArgument, BootstrapServersOption, ConfigOption, overrides
-from stream.commands.retained import find_story, reading
+from stream.commands.following import console_for_people
+from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
+from stream.commands.retained import AlertArgument, find_story, reading
 from stream.config import Config, librdkafka_properties, load
 from stream.evidence import Evidence, around, drawn, fold, has_samples, incident_ms, watch_of
 from stream.exits import Exit, Refused
@@ -27,7 +26,7 @@ _UNDRAWN = "this alert is about no series of numbers: there is nothing to draw"
 
 
 def explain(
-    alert_id: AlertIdArgument,
+    alert: AlertArgument,
     *,
     svg: Annotated[
         Path | None,
@@ -42,20 +41,16 @@ def explain(
     The band is worked out anew from the samples that Kafka still holds. Nothing is joined or committed.
     """
     settings = load(config, overrides(bootstrap_servers))
-    story = find_story(settings, alert_id)
+    story = find_story(settings, alert)
     evidence = _evidence(settings, story)
     if svg is not None:
         _write(svg, story, evidence)
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(explanation.plain(story, evidence)) + b"\n")
         return
-    console = Console(highlight=False)
-    if console.is_terminal:
-        console.print(explanation.text(story, evidence, console.width - _INDENT))
-    else:
-        Console(highlight=False, width=WIDTH_PIPED).print(
-            explanation.text(story, evidence, _PLOT_WIDTH_PIPED)
-        )
+    console = console_for_people()
+    width = console.width - _INDENT if console.is_terminal else _PLOT_WIDTH_PIPED
+    console.print(explanation.text(story, evidence, width))
 
 
 def _evidence(config: Config, story: Story) -> Evidence:

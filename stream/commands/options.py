@@ -13,9 +13,6 @@ ConfigOption = Annotated[
         "--config", "-c", help="Configuration file; ./streamgauge.yaml if that exists.", show_default=False
     ),
 ]
-AlertIdArgument = Annotated[
-    str, typer.Argument(metavar="ALERT_ID", help="The alert's id, or its first 8 digits or more.")
-]
 BootstrapServersOption = Annotated[
     str | None,
     typer.Option(

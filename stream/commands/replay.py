@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from stream.alert_story import Story
 from stream.alert_text import shown
-from stream.commands.options import AlertIdArgument, BootstrapServersOption, ConfigOption, overrides
-from stream.commands.retained import find_story, reading
+from stream.commands.following import console_for_people
+from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
+from stream.commands.retained import AlertArgument, find_story, reading
 from stream.config import Config, librdkafka_properties, load
 from stream.exits import Exit, Refused
 from stream.rederived import (
@@ -33,7 +33,7 @@ _VALUE_CHARACTERS_MAX = 200
 
 
 def replay(
-    alert_id: AlertIdArgument,
+    alert: AlertArgument,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="The outcome as one JSON object.")] = False,
     config: ConfigOption = None,
@@ -41,10 +41,10 @@ def replay(
 ) -> None:
     """Make an alert once more from Kafka, and compare it with what was told, byte for byte but for processing times.
 
-    Exit code 0 says that it is equal, 6 that something differs; then it is said what, and why that can be.
+    Exit code 0 says that it is equal, 8 that something differs; then it is said what, and why that can be.
     """
     settings = load(config, overrides(bootstrap_servers))
-    story = find_story(settings, alert_id)
+    story = find_story(settings, alert)
     result, gone = _rederived(settings, story)
     found = differences(story.alerts, story.values, result.alerts)
     if any(it.field == NEW for it in found):  # it may have been told meanwhile
@@ -89,7 +89,7 @@ def _plain(
 
 
 def _print(story: Story, result: Rederived, found: Sequence[Difference], why: Sequence[str]) -> None:
-    console, batches = Console(highlight=False, soft_wrap=True), result.batches
+    console, batches = console_for_people(), result.batches
     told = (
         f"{len(story.alerts)} {'record' if len(story.alerts) == 1 else 'records'} of {story.latest.alert_id}"
     )

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from stream.alert_story import Story, read_story
-from stream.alert_stream import assign, follow, open_consumer
-from stream.config import Config, librdkafka_properties
+from stream.alert_stream import follow
+from stream.commands.following import complain, following
+from stream.config import Config
 from stream.retained import Kept, Retained
 
+AlertArgument = Annotated[
+    str, typer.Argument(metavar="ALERT_ID", help="Its id, or at least the first 8 digits of it.")
+]
 _TOLD_EVERY: Final = 500
 
 
@@ -23,13 +27,8 @@ def find_story(config: Config, alert_id: str) -> Story:
         Refused: there is not exactly one, or Kafka does not answer.
     """
     topic = config.alerts.topic
-    consumer = open_consumer(librdkafka_properties(config, "consumer"))
-    try:
-        partitions = assign(consumer, topic, 0)
-        received = follow(consumer, partitions, stop_at_end=True, complain=_complain)
-        return read_story(received, alert_id, topic)
-    finally:
-        consumer.close()
+    with following(config, topic, 0) as (consumer, partitions):
+        return read_story(follow(consumer, partitions, stop_at_end=True, complain=complain), alert_id, topic)
 
 
 @contextmanager
@@ -50,7 +49,3 @@ def _counted(part: Retained, progress: Progress, task: TaskID) -> Iterator[Kept]
         if number % _TOLD_EVERY == 0:
             progress.advance(task, _TOLD_EVERY)
         yield kept
-
-
-def _complain(what: str) -> None:
-    typer.echo(what, err=True)

@@ -20,13 +20,22 @@ from pydantic import (
     model_validator,
 )
 
+from detectors.lineage import Link, Relation
 from detectors.paging import Paging
-from detectors.settings import Settings
+from detectors.settings import RUNBOOKS, Settings
+from stream.config.bridges import Bridges
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
 from stream.config.record_schemas import read_schema, schema_faults
-from stream.config.records import EXPECTED_MAX, ExpectedOfRecord, Labels, TimeOfRecord, record_source
+from stream.config.records import (
+    EXPECTED_MAX,
+    ExpectedOfRecord,
+    IdOfRecord,
+    Labels,
+    TimeOfRecord,
+    record_source,
+)
 from stream.config.registry import SchemaRegistry
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals, Text
 from stream.config.units import (
@@ -46,6 +55,8 @@ TOPIC_PATTERN = "^[a-zA-Z0-9._-]+$"
 TOPIC_LENGTH_MAX = 249
 NAME_LENGTH_MAX = 200
 SERIES_ENTRIES_MAX = 1_000
+LINEAGE_ENTRIES_MAX = 10_000
+LINEAGE_NAMES_MAX = 1_000
 SOURCES_MAX = 1_000
 PARTITIONS_MAX = 10_000
 
@@ -74,6 +85,7 @@ TopicName = Annotated[
 Prefix = Annotated[
     str, Field(min_length=1, max_length=NAME_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)
 ]
+Names = Annotated[tuple[Text, ...], Field(max_length=LINEAGE_NAMES_MAX)]
 Partitions = Annotated[int, Field(ge=1, le=PARTITIONS_MAX), WHOLE]
 Kafka = Annotated[
     Properties,
@@ -100,6 +112,8 @@ class Source(Section):
     """Of `records`: where their event time stands; without it, it is the broker's."""
     labels: Labels = Field(default_factory=dict)
     """Of `records`: labels that set series apart beside `topic`, by name, and where their values stand."""
+    id: IdOfRecord | None = None
+    """Of `records`: where what tells a record from all others stands; those that come twice are duplicates then."""
     encoding: EncodingName = "json"
     """Of `records`: how values are encoded; `json_schema` is JSON behind the number of a schema."""
     schema_file: FilePath | None = None
@@ -115,6 +129,7 @@ class Source(Section):
         written = {
             "event_time": self.event_time,
             "labels": self.labels,
+            "id": self.id,
             "encoding": self.encoding != "json",
             "schema_file": self.schema_file,
             "message": self.message,
@@ -135,7 +150,7 @@ class Source(Section):
         if self.format != "records":
             return self.format
         schema = read_schema(self.encoding, self.schema_file, self.message) if self.schema_file else None
-        return record_source(self.event_time, self.labels, self.encoding, schema)
+        return record_source(self.event_time, self.labels, self.encoding, schema, self.id)
 
 
 SOURCES_DEFAULT = (
@@ -173,6 +188,9 @@ class Alerts(Section):
             expire_ms=self.expire_ms,
         )
 
+    runbook_base_url: Text = RUNBOOKS
+    """Where the runbooks of the kinds lie, `KIND.md`, for alerts whose series has no runbook of its own."""
+
 
 class DeadLetters(Section):
     """Where records go that cannot be read."""
@@ -193,6 +211,32 @@ class Audit(Section):
 
     topic: TopicName
     """Append-only log: who asked for what and when, and what became of it."""
+
+
+class LineageEntry(Section):
+    """What a pipeline reads and writes, and what comes before it; beside what events tell of it."""
+
+    pipeline: Text
+    """The pipeline, by the value of its label."""
+    after: Names = ()
+    """Pipelines that it comes after."""
+    reads: Names = ()
+    """Datasets that it reads, each by its name or, of OpenLineage, as `namespace/name`."""
+    writes: Names = ()
+    """Datasets that it writes."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> LineageEntry:
+        if not (self.after or self.reads or self.writes):
+            raise ValueError("must have after, reads or writes")
+        if self.pipeline in self.after:
+            raise FaultsError([Fault(("after",), f"{self.pipeline} cannot come after itself")])
+        return self
+
+    def links(self) -> list[Link]:
+        """The same for triage."""
+        of = {Relation.READS: self.reads, Relation.WRITES: self.writes, Relation.AFTER: self.after}
+        return [Link(self.pipeline, relation, name) for relation, names in of.items() for name in names]
 
 
 class Time(Section):
@@ -232,6 +276,8 @@ class Limits(Section):
     """Fields of one declared schema, and paths of one record; what goes over is left out."""
     series_max: Annotated[int, Field(ge=1, le=100_000_000), WHOLE] = _DEFAULTS.series_max
     """Series that one partition of the samples topic follows; more are not followed, and that alarms once."""
+    ids_max: Annotated[int, Field(ge=1_000, le=100_000_000), WHOLE] = _DEFAULTS.ids_max
+    """Ids of records that are remembered of one series, 4 bytes each: a record is a duplicate if its id is one of them."""
 
 
 class Topics(Section):
@@ -264,12 +310,16 @@ class Config(Section):
     """Where commands are read; the topic `<name>.commands` unless written."""
     audit: Audit = Field(default_factory=lambda data: Audit(topic=f"{data['name']}.audit"))
     """Where commands are answered; the topic `<name>.audit` unless written."""
+    bridges: Bridges = Bridges()
+    """Where bridges take alerts to."""
     defaults: Defaults = Defaults()
     """Tuning of every series."""
     signals: Signals = Field(default_factory=Signals)
     """Tuning by signal, over `defaults`."""
     series: tuple[SeriesEntry, ...] = Field((), max_length=SERIES_ENTRIES_MAX)
     """Tuning of the series that match, over `signals`."""
+    lineage: tuple[LineageEntry, ...] = Field((), max_length=LINEAGE_ENTRIES_MAX)
+    """What comes before what, where events do not tell it."""
     time: Time = Field(default_factory=Time)
     """How event time passes."""
     http: Http = Http()
@@ -354,9 +404,12 @@ class Config(Section):
             signals=self.signals.tunings(),
             rules=tuple(entry.rule() for entry in self.series),
             expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
+            lineage=tuple(sorted({link for entry in self.lineage for link in entry.links()})),
             series_max=self.limits.series_max,
+            ids_max=self.limits.ids_max,
             shards=self.topics.samples_partitions,
             paging=self.alerts.paging(),
+            runbook_base_url=self.alerts.runbook_base_url,
             fleet_false_alarms_per_day=ceiling.per_day if isinstance(ceiling, Rate) else None,
         )
 

@@ -11,6 +11,8 @@ from stream.config.faults import Path
 from stream.config.loading import Loaded
 
 ORIGIN_COLUMN = 56
+DEFAULT = "default"
+"""The origin of what is not written."""
 
 
 def effective_yaml(loaded: Loaded) -> str:
@@ -40,12 +42,15 @@ def _entry(head: str, value: Any, path: Path, places: Mapping[Path, str]) -> Ite
         for index, item in enumerate(value):
             yield from _item(item, (*path, index), places)
     else:
-        yield f"{head} {_scalar(value)}", _origin(path, places)
+        yield f"{head} {_scalar(value)}", origin(path, places)
 
 
-def _item(item: Mapping[str, Any], path: Path, places: Mapping[Path, str]) -> Iterator[Line]:
-    for index, (text, origin) in enumerate(_mapping(item, path, places)):
-        yield f"{'    ' if index else '  - '}{text}", origin
+def _item(item: Any, path: Path, places: Mapping[Path, str]) -> Iterator[Line]:
+    if not isinstance(item, dict):
+        yield f"  - {_scalar(item)}", origin(path, places)
+        return
+    for index, (text, whence) in enumerate(_mapping(item, path, places)):
+        yield f"{'    ' if index else '  - '}{text}", whence
 
 
 def _scalar(value: Any) -> str:
@@ -53,11 +58,12 @@ def _scalar(value: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def _origin(path: Path, places: Mapping[Path, str]) -> str:
+def origin(path: Path, places: Mapping[Path, str]) -> str:
+    """Where the value at `path` came from: `file:line`, a variable or an option, or `DEFAULT`."""
     for length in range(len(path), 0, -1):
         if (place := places.get(path[:length])) and (length == len(path) or _is_whole(path[:length], places)):
             return place
-    return "default"
+    return DEFAULT
 
 
 def _is_whole(path: Path, places: Mapping[Path, str]) -> bool:

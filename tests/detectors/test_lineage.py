@@ -9,10 +9,10 @@ from detectors.lineage import DATASET, FORGET_MS, PIPELINE, Lineage, Link, Relat
 READS, WRITES, AFTER = Relation.READS, Relation.WRITES, Relation.AFTER
 
 
-def paths(lineage: Lineage, pipeline: str) -> list[str]:
+def paths(lineage: Lineage, pipeline: str, now_ms: int = FORGET_MS) -> list[str]:
     return [
         " ".join(node.partition(":")[2] for node in path)
-        for _, path in lineage.ancestors(PIPELINE + pipeline)
+        for _, path in lineage.ancestors(PIPELINE + pipeline, now_ms)
     ]
 
 
@@ -43,7 +43,7 @@ def test_links_that_are_not_told_for_long_are_forgotten():
     lineage.learn([Link("c", AFTER, "b")], FORGET_MS)
     lineage.forget(FORGET_MS + 1)
     assert paths(lineage, "c") == ["b c"]
-    assert not lineage.has_upstream(PIPELINE + "b")
+    assert not lineage.has_upstream(PIPELINE + "b", FORGET_MS)
 
 
 def test_no_more_links_than_may_be_are_known_and_the_latest_are(monkeypatch: pytest.MonkeyPatch):
@@ -51,8 +51,33 @@ def test_no_more_links_than_may_be_are_known_and_the_latest_are(monkeypatch: pyt
     lineage = Lineage()
     lineage.learn([Link(f"{n}", AFTER, "a") for n in range(101)], 0)
     assert len(lineage) == 100
-    assert lineage.has_upstream(PIPELINE + "100")
-    assert not lineage.has_upstream(PIPELINE + "0")
+    assert lineage.has_upstream(PIPELINE + "100", FORGET_MS)
+    assert not lineage.has_upstream(PIPELINE + "0", FORGET_MS)
+
+
+def test_a_link_counts_from_when_it_was_first_told():
+    lineage = Lineage()
+    lineage.learn([Link("b", AFTER, "a")], 50)
+    lineage.learn([Link("b", AFTER, "a")], 70)
+    assert paths(lineage, "b", 49) == []
+    assert paths(lineage, "b", 50) == ["a b"]
+    lineage.learn([Link("b", AFTER, "a")], 40)
+    assert paths(lineage, "b", 40) == ["a b"]
+
+
+def test_what_is_declared_always_holds():
+    lineage = Lineage([Link("b", AFTER, "a")])
+    lineage.learn([Link("b", AFTER, "a")], 0)
+    lineage.forget(2 * FORGET_MS)
+    assert paths(lineage, "b", -5) == ["a b"]
+
+
+def test_what_is_no_longer_declared_holds_as_far_as_it_was_told():
+    lineage = Lineage([Link("b", AFTER, "a"), Link("c", AFTER, "a")])
+    lineage.learn([Link("b", AFTER, "a")], 5)
+    lineage.declare([])
+    assert [paths(lineage, name) for name in "bc"] == [["a b"], []]
+    assert paths(lineage, "b", 4) == []
 
 
 def test_series_belong_to_their_pipeline_or_their_dataset():

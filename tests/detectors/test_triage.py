@@ -102,6 +102,11 @@ def test_who_is_told_comes_from_the_configuration() -> None:
     assert (alert.owner, alert.severity, alert.runbook_url) == ("data-platform", "critical", "https://x")
 
 
+def test_what_to_read_is_the_runbook_of_the_kind_unless_configured() -> None:
+    (alert,) = told(verdict(0), settings=Settings(runbook_base_url="https://docs.example/runbooks"))
+    assert alert.runbook_url == f"https://docs.example/runbooks/{alert.kind}.md"
+
+
 def test_the_effect_is_the_distance_from_what_was_expected() -> None:
     (alert,) = told(verdict(0))
     assert (alert.effect.absolute, alert.effect.relative) == (8000.0, 8.0)

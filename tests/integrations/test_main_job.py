@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,13 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from detectors.alerts import Alert
+from detectors.alerts import Alert, decode
 from detectors.reports import Followed
 from detectors.series import series_text
 from stream import simulation
-from stream.backtest import Backtest, Place, Recorded, survey
+from stream.backtest import Backtest, Place, Reading, Recorded, stretches, survey
 from stream.ingest import Ingest
-from tests.integrations.deployment import Deployment, Worker
+from tests.integrations.deployment import ROOT, STREAMGAUGE, Deployment, Worker
 
 Deploy = Callable[..., Deployment]
 
@@ -63,10 +64,11 @@ def reference(deployment: Deployment, values: list[tuple[int, bytes]]) -> tuple[
         config.limits_for_ingest(),
         300_000,
     )
-    backtest = Backtest(
-        config.settings(), ingest, survey(records, {topic: "events"}).places, int(time.time() * 1000)
-    )
-    return list(backtest.run(records)), backtest.followed()
+    settings = config.settings()
+    reading = Reading(ingest, settings.allowed_lateness_ms, int(time.time() * 1000))
+    left = survey(records, {topic: "events"}).places
+    backtest = Backtest(settings)
+    return list(backtest.run(reading.outputs(stretches(records, left)))), backtest.followed()
 
 
 def test_alerts_and_state_are_those_of_an_undisturbed_run_over_kill_9_and_restarts(deploy: Deploy) -> None:
@@ -84,6 +86,15 @@ def test_alerts_and_state_are_those_of_an_undisturbed_run_over_kill_9_and_restar
     assert any(0 < records < len(values) for records in seen), f"no kill fell into the work: {seen}"
     assert told(deployment.alerts()) == told(expected)
     assert watched(deployment.followed()) == watched(expected_state)
+    assert told(backtested(deployment)) == told(expected)
+
+
+def backtested(deployment: Deployment) -> list[Alert]:
+    """What `streamgauge backtest` says of what Kafka holds of a deployment's events."""
+    command = [*STREAMGAUGE, "backtest", "--from", f"{deployment.topic('events')}@-1h"]
+    command += ["--config", str(deployment.config_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    return [decode(line) for line in done.stdout.splitlines()]
 
 
 def killed_after(worker: Worker, wait_s: float) -> float:

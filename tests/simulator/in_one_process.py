@@ -101,12 +101,18 @@ class InOneProcess:
             if output.destination is Destination.DEAD_LETTERS:
                 self.dead_letters[output.key] = output
                 continue
+            if output.destination is Destination.ANOMALIES:
+                self._triage_step(output)
+                continue
             shard = output.partition or 0
             self._remember("samples", output)
             for anomaly in self._detects[shard].step(self._offset("samples", shard), output.value or b""):
-                self._remember("anomalies", anomaly)
-                for alert in self._triage.step(self._offset("anomalies", 0), anomaly.value or b""):
-                    self._keep(msgspec.structs.replace(alert, detected_at="", detection_delay_ms=0))
+                self._triage_step(anomaly)
+
+    def _triage_step(self, anomaly: Output) -> None:
+        self._remember("anomalies", anomaly)
+        for alert in self._triage.step(self._offset("anomalies", 0), anomaly.value or b""):
+            self._keep(msgspec.structs.replace(alert, detected_at="", detection_delay_ms=0))
 
     def _keep(self, alert: Alert) -> None:
         if self.alerts.setdefault(alert.event_id, alert) != alert:

@@ -38,7 +38,7 @@ def test_causes_and_children_are_known_as_far_as_the_topic_holds_them():
 
 @pytest.mark.parametrize("wanted", ["", "c683", "no-such-", FIRING.alert_id + "0"])
 def test_what_is_no_id_is_refused(wanted: str):
-    with pytest.raises(Refused, match="32 hexadecimal digits, or the first 8 or more") as refused:
+    with pytest.raises(Refused, match="write its 32 hexadecimal digits, or at least the first 8") as refused:
         story(wanted, FIRING)
     assert refused.value.code == Exit.USAGE
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from detectors.detect import MARK_EVERY_MS
 from stream.snapshots import MANIFEST, SnapshotError, SnapshotLog
 from stream.sources import Place
 from stream.testing.simulator.kafka import KEYED_PARTITIONS, Broker
@@ -20,7 +21,8 @@ CALM_STEP_MS_MAX: Final = 4_000
 STOPS_MAX: Final = 5
 THAWED_TURNS_MAX: Final = 40
 AWAY_TURNS_MAX: Final = 300
-LATER_MS: Final = 3 * 86_400_000
+LATER_MS: Final = 84 * 3_600_000
+"""No whole number of days after the canary, so that no reminder is just due or not."""
 """How far the clock jumps at the end, past everything that could be overdue."""
 
 
@@ -72,6 +74,8 @@ class _Run:
             self._drain("the canary")
             self._broker.now_ms += LATER_MS
             self._drain("the last marks")
+            self._broker.now_ms += 2 * MARK_EVERY_MS
+            self._drain("marks that tell triage of the last ones")
             self._store_all()
         except Unfinished as reason:
             self._outcome.unfinished = str(reason)

@@ -1,0 +1,94 @@
+"""Which lines of a configuration decide the settings of one series: every layer that sets a key, the last of which wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from detectors.settings import SIGNAL_DEFAULTS, Tuning
+from stream.config.loading import Loaded
+from stream.config.selector import Selector
+from stream.config.show import DEFAULT, origin
+from stream.config.tuning import Defaults, TuningSection
+
+BUILT_IN = "built in"
+NONE = "none"
+_KEYS = tuple(name for name in TuningSection.model_fields if name != "parameters")
+
+
+class Layer(NamedTuple):
+    """What one layer says of a key: the value as people write it, the section it stands in, and its place (`file:line`)."""
+
+    value: str
+    section: str
+    place: str
+
+
+class Explained(NamedTuple):
+    """One setting: what is in force, and what it overrides, the nearest first."""
+
+    key: str
+    decided: Layer
+    overridden: tuple[Layer, ...]
+
+
+def explain(loaded: Loaded, series: Selector) -> list[Explained]:
+    """Every setting of a series, in the order of the documentation."""
+    return [_explained(key, [*_layers(loaded, series, key)]) for key in _KEYS]
+
+
+def as_json(loaded: Loaded, series: Selector) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "series": str(series),
+        "file": str(loaded.file) if loaded.file else None,
+        "settings": {
+            it.key: {**it.decided._asdict(), "overridden": [layer._asdict() for layer in it.overridden]}
+            for it in explain(loaded, series)
+        },
+    }
+
+
+def _explained(key: str, layers: list[Layer]) -> Explained:
+    return Explained(key, layers[-1], tuple(reversed(layers[:-1])))
+
+
+def _layers(loaded: Loaded, series: Selector, key: str) -> Iterator[Layer]:
+    """What is said of a key, from the bottom up."""
+    config, signal = loaded.config, series.signal
+    yield Layer(_text(Defaults(), key), BUILT_IN, DEFAULT)
+    yield from _written(loaded, config.defaults, ("defaults",), "defaults", key)
+    alias = next(
+        name for name, field in type(config.signals).model_fields.items() if (field.alias or name) == signal
+    )
+    of_signal: TuningSection = getattr(config.signals, alias)
+    yield from _natural(signal, of_signal, key)
+    yield from _written(loaded, of_signal, ("signals", signal), f"signals.{signal}", key)
+    for number, entry in enumerate(config.series):
+        if entry.rule().matches(signal, series.labels):
+            yield from _written(loaded, entry, ("series", number), f"series[{number}]", key)
+
+
+def _natural(signal: str, section: TuningSection, key: str) -> Iterator[Layer]:
+    """What the signal's nature says, whatever is written."""
+    natural = getattr(SIGNAL_DEFAULTS[signal], key, None) if key in Tuning.__struct_fields__ else None
+    if natural is not None:
+        yield Layer(_text(section.model_copy(update={key: natural}), key), f"{BUILT_IN}, {signal}", DEFAULT)
+
+
+def _written(
+    loaded: Loaded, section: TuningSection, path: tuple[str | int, ...], name: str, key: str
+) -> Iterator[Layer]:
+    place = origin((*path, key), loaded.places)
+    if place != DEFAULT and getattr(section, key) is not None:
+        yield Layer(_text(section, key), name, place)
+
+
+def _text(section: TuningSection, key: str) -> str:
+    """The value of a key as people write it; a model with the parameters beside it."""
+    said = section.model_dump(mode="json", by_alias=True, include={key, "parameters"})
+    value = said[key]
+    if value is None:
+        return "default" if key == "model" else NONE
+    text = f"{value:.15g}" if isinstance(value, float) else str(value)
+    return f"{text} {said['parameters']}" if key == "model" and said.get("parameters") else text
