@@ -7,7 +7,7 @@ reads one checks its form here (`read_command`); whether it can be done, triage 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -126,7 +126,7 @@ class ExpectChange(_Command, frozen=True, tag="expect_change"):
 class Configure(_Command, frozen=True, tag="configure"):
     """What may change of the configuration while workers run is to be as in `config`, which has the form of the file; what it leaves out is as by default."""
 
-    config: dict[str, object]
+    config: dict[str, Any]
     origin: Text = "a command"
 
 

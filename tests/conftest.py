@@ -1,4 +1,5 @@
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -12,6 +13,9 @@ LONGEST = ("simulator", "faults", "integrations")
 
 # Brokers here live for seconds: code that is compiled at once and less well costs half the processor time.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+# A shell has what it runs in the background ignore Ctrl-C, and the programs under test would do so too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")

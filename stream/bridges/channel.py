@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from apprise import Apprise, AppriseAsset, AppriseResult, NotifyFormat, NotifyType
 
-from detectors.alerts import Alert, State
+from detectors.alerts import Alert
 from stream.alert_group import Delivery
 from stream.alert_match import AlertMatch
 from stream.alert_records import has_ended
@@ -17,8 +17,6 @@ from stream.bridges.target import NotDelivered, Unavailable
 from stream.config.bridges import AppriseTarget
 from stream.exits import Exit, Refused
 
-ANNOUNCED_MAX: Final = 100_000
-"""Alerts that are remembered to have been announced."""
 _STATUS: Final = re.compile(r"\berror=(\d{3})\b")
 _TYPES: Final[Mapping[str, NotifyType]] = {
     "critical": NotifyType.FAILURE,
@@ -39,18 +37,12 @@ class Channel:
         self._match = AlertMatch(globs=config.match)
         self._timeout_s = config.timeout_ms / 1000
         self._url = config.url.reveal()
-        self._announced: dict[str, None] = {}
         if not Apprise(asset=_ASSET).add(self._url):
             raise Refused(f"Apprise does not understand the URL of the target {config.name}", Exit.CONFIG)
 
     def wants(self, alert: Alert) -> bool:
-        """Whether it matches and is news to people: no acknowledgement, and no end of what was only ever explained by another alert."""
-        was_told = alert.root_cause is None or alert.alert_id in self._announced
-        return (
-            alert.state is not State.ACKNOWLEDGED
-            and (was_told or not has_ended(alert))
-            and self._match.wants(alert)
-        )
+        """Whether it matches and people are to be told of it, which they are not of an acknowledgement."""
+        return alert.notify and self._match.wants(alert)
 
     def deliver(self, delivery: Delivery) -> None:
         """Send it as a message."""
@@ -64,20 +56,12 @@ class Channel:
         )
         if not result:
             raise _failure(result)
-        self._remember(alert)
 
     def keep_up(self) -> None:
         """Nothing is due."""
 
     def close(self) -> None:
         """Nothing is held."""
-
-    def _remember(self, alert: Alert) -> None:
-        self._announced.pop(alert.alert_id, None)
-        if not has_ended(alert):
-            self._announced[alert.alert_id] = None
-        if len(self._announced) > ANNOUNCED_MAX:
-            del self._announced[next(iter(self._announced))]
 
 
 def url_for(url: str, alert: Alert) -> str:

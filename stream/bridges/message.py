@@ -14,6 +14,8 @@ _FIRING: Final[Mapping[str, str]] = {
     Transition.REOPENED: "Firing again",
     Transition.WORSENED: "Worse",
     Transition.JOINED: "Spread",
+    Transition.RELEASED: "Firing",
+    Transition.REMINDED: "Still firing",
 }
 _UPDATE: Final = "Update"
 

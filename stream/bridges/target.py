@@ -1,14 +1,10 @@
 """Target: where a bridge takes alerts, and the two ways in which it can fail to take one."""
 
-from typing import Final, Protocol
+from typing import Protocol
 
 from detectors.alerts import Alert, Mode, State
 from stream.alert_group import Delivery
 from stream.formats.dead import DeadReason
-
-NOTIFIED: Final = frozenset(
-    {State.FIRING, State.ACKNOWLEDGED, State.RESOLVED, State.EXPIRED, State.CORRECTED}
-)
 
 
 class NotDelivered(Exception):
@@ -54,5 +50,5 @@ class Target(Protocol):
 
 
 def is_notification(alert: Alert) -> bool:
-    """Whether people are told of it: a live alert that fires, is acknowledged or has ended; never one that is pending or suppressed."""
-    return alert.mode is Mode.LIVE and alert.state in NOTIFIED
+    """Whether a target may be told of it: a live alert that people are to be told of, or that somebody has acknowledged."""
+    return alert.mode is Mode.LIVE and (alert.notify or alert.state is State.ACKNOWLEDGED)
