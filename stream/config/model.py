@@ -192,6 +192,13 @@ class Alerts(Section):
     """Where the runbooks of the kinds lie, `KIND.md`, for alerts whose series has no runbook of its own."""
 
 
+class Configs(Section):
+    """How configurations come in force while workers run."""
+
+    topic: TopicName
+    """Compacted topic of the tunable parts of configurations; all workers take over the last one."""
+
+
 class DeadLetters(Section):
     """Where records go that cannot be read."""
 
@@ -310,6 +317,8 @@ class Config(Section):
     """Where commands are read; the topic `<name>.commands` unless written."""
     audit: Audit = Field(default_factory=lambda data: Audit(topic=f"{data['name']}.audit"))
     """Where commands are answered; the topic `<name>.audit` unless written."""
+    configs: Configs = Field(default_factory=lambda data: Configs(topic=f"{data['name']}.configs"))
+    """How configurations come in force while workers run; by the topic `<name>.configs` unless written."""
     bridges: Bridges = Bridges()
     """Where bridges take alerts to."""
     defaults: Defaults = Defaults()
