@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from detectors.series import canonical_labels
 from stream.config import Config
-from stream.config.tuning import SeriesEntry
+from stream.config.tuning import TEXT_LENGTH_MAX, SeriesEntry
 from stream.trial import blindness, noise
 from stream.trial.accuracy import judge
 from stream.trial.episodes import Episode, Matched, episodes, match
@@ -132,10 +132,16 @@ def suggest(
 
 def entry_of(name: Name, candidate: Candidate) -> SeriesEntry:
     """A setting of one series as an entry of `series`: every label, letter by letter."""
-    globs = {label: _literally(value) for label, value in name.labels}
-    return SeriesEntry.model_validate(
-        {"match": {"signal": name.signal, **globs}, candidate.key: candidate.value}
-    )
+    return SeriesEntry.model_validate({"match": _globs(name), candidate.key: candidate.value})
+
+
+def can_be_named(name: Name) -> bool:
+    """Whether an entry of `series` can name it: no label is called like what names signals, and none is too long."""
+    return "signal" not in dict(name.labels) and max(map(len, _globs(name).values())) <= TEXT_LENGTH_MAX
+
+
+def _globs(name: Name) -> dict[str, str]:
+    return {"signal": name.signal, **{label: _literally(value) for label, value in name.labels}}
 
 
 class _Judged(NamedTuple):
@@ -167,7 +173,7 @@ class _Judged(NamedTuple):
 
 def _noisy(config: Config, trial: Trial, judged: _Judged) -> list[_Noisy]:
     settings, span_ms, found = config.settings(), trial.to_ms - trial.from_ms, []
-    for name in judged.by_name:
+    for name in filter(can_be_named, judged.by_name):
         own = settings.for_series(name.signal, dict(name.labels))
         unexplained, explained = judged.unexplained(name), judged.explained(name)
         if noise.is_noisy(len(unexplained), own, span_ms):
@@ -179,7 +185,7 @@ def _noisy(config: Config, trial: Trial, judged: _Judged) -> list[_Noisy]:
 def _blind(config: Config, samples: Samples, leave_out: set[Name]) -> tuple[list[_Blind], int]:
     """The blind series, and how many are too young to tell."""
     settings, found, young = config.settings(), list[_Blind](), 0
-    for name in samples.names:
+    for name in filter(can_be_named, samples.names):
         own = settings.for_series(name.signal, dict(name.labels))
         points = samples.of(name)
         sight = blindness.sight(name.signal, points, own)
