@@ -65,11 +65,11 @@ class Unhelped(NamedTuple):
 
 
 class Suggestions(NamedTuple):
-    """All proposals, what no setting helps, how many series are too young to be told blind, and what would change in all series together."""
+    """All proposals, what no setting helps, the series that never had enough samples to be judged, and what would change in all series together."""
 
     proposals: list[Proposal]
     unhelped: list[Unhelped]
-    young: int
+    young: list[Name]
     records: int
     from_ms: int
     to_ms: int
@@ -182,14 +182,15 @@ def _noisy(config: Config, trial: Trial, judged: _Judged) -> list[_Noisy]:
     return sorted(found, key=lambda it: (-len(it.unexplained), it.name))[:PROPOSALS_MAX]
 
 
-def _blind(config: Config, samples: Samples, leave_out: set[Name]) -> tuple[list[_Blind], int]:
-    """The blind series, and how many are too young to tell."""
-    settings, found, young = config.settings(), list[_Blind](), 0
+def _blind(config: Config, samples: Samples, leave_out: set[Name]) -> tuple[list[_Blind], list[Name]]:
+    """The blind series, and those that never had enough samples to tell."""
+    settings, found, young = config.settings(), list[_Blind](), list[Name]()
     for name in filter(can_be_named, samples.names):
         own = settings.for_series(name.signal, dict(name.labels))
         points = samples.of(name)
         sight = blindness.sight(name.signal, points, own)
-        young += sight.samples < blindness.JUDGED_MIN
+        if sight.samples < blindness.JUDGED_MIN:
+            young.append(name)
         if sight.is_blind and name not in leave_out and len(found) < PROPOSALS_MAX:
             found.append(_Blind(name, sight, blindness.candidate(name.signal, points, own)))
     return found, young
