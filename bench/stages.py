@@ -54,7 +54,7 @@ def measure(count: int) -> Iterator[tuple[str, float]]:
     end_ms = int(time.time() * 1000)
     values = run_events(count, end_ms)
     ingest = Ingest({TOPIC: "events"}, SHARDS, {TOPIC: 1}, Limits(), 300_000)
-    shards = [Detect(Settings(), shard, 1) for shard in range(SHARDS)]
+    shards = [Detect(Settings(), shard) for shard in range(SHARDS)]
     seconds = {"ingest": 0.0, "detect": 0.0}
     for step, first in enumerate(range(0, count, BATCH_RECORDS)):
         batch = values[first : first + BATCH_RECORDS]

@@ -99,7 +99,7 @@ def measure(values: list[bytes]) -> Iterator[tuple[str, float]]:
 
 def _stages(values: list[bytes]) -> float:
     ingest = Ingest({TOPIC: "records"}, SHARDS, {TOPIC: 1}, Limits(), 300_000)
-    shards = [Detect(Settings(), shard, 1) for shard in range(SHARDS)]
+    shards = [Detect(Settings(), shard) for shard in range(SHARDS)]
     _batch(ingest, shards, values[:1], 0)
     began = time.perf_counter()
     for first in range(1, len(values), BATCH_RECORDS):

@@ -23,7 +23,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What an alert is about: a signal, or Streamgauge itself."""
+    """What an alert is about: a signal, many alerts at once, or Streamgauge itself."""
 
     LATENCY = "latency"
     VOLUME = "volume"
@@ -34,6 +34,7 @@ class Kind(StrEnum):
     NULLS = "nulls"
     VALUE = "value"
     LATENESS = "lateness"
+    STORM = "storm"
     DETECTOR_HEALTH = "detector_health"
 
 
@@ -132,6 +133,7 @@ class Alert(msgspec.Struct, frozen=True):
     children: list[str]
     config_hash: str
     mode: Mode
+    notify: bool
 
 
 __all__ = [

@@ -18,17 +18,20 @@ import numpy.typing as npt
 
 from detectors.core.layout import Records
 from detectors.declared import DeclaredSchemas
+from detectors.expected_changes import CHANGES_MAX
 from detectors.follower_layout import ROW
 from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
 from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
+from detectors.orders import AcceptLevel, Expect, Order, Relearn, Switch, is_order, read_order
 from detectors.outputs import Destination, Output
-from detectors.parts import volume_keys
 from detectors.peers import Peers
 from detectors.pending import Pending
+from detectors.record_rows import PAYLOAD_ROW, behind_ms
 from detectors.record_schemas import RecordSchemas
-from detectors.record_windows import Ended
+from detectors.record_windows import Ended, measures_of
+from detectors.relearning import accept_level, relearn
 from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
 from detectors.samples import (
     NEVER,
@@ -42,14 +45,17 @@ from detectors.samples import (
     SampleBatch,
     encode_key,
 )
-from detectors.series import Signal, shard_of
+from detectors.series import Signal
 from detectors.settings import Settings
 from detectors.stage import Count
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
+from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 11
-MARK_EVERY_MS: Final = 1000
+FORMAT: Final = 13
+MARK_EVERY_MS: Final = 200
+TOLD_MS: Final = 60_000
+"""Triage is told what time it is when so much of the wall clock or of the shard's time has passed."""
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
@@ -60,14 +66,14 @@ _NO_ROWS: Final[Records] = np.zeros(0, ROW)
 
 
 class Detect:
-    """One shard: every series whose labels hash to one samples partition."""
+    """One shard: every series whose labels hash to one samples partition; `watch` looks on, and changes nothing."""
 
-    def __init__(self, settings: Settings, shard: int, triage_partitions: int) -> None:
-        self._settings, self._index, self._triage_partitions = settings, shard, triage_partitions
+    def __init__(self, settings: Settings, shard: int, watch: Watch | None = None) -> None:
+        self._settings, self._index, self._watch = settings, shard, watch
         self.covered_offset = -1
         self._followers = Followers(settings)
         self._declared = DeclaredSchemas()
-        self._records = RecordSchemas(settings.window_ms, settings.expected_changes)
+        self._records = RecordSchemas(settings.window_ms, settings.expected_changes, settings.ids_max)
         self._modelled = Modelled(shard)
         self._peers = Peers()
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
@@ -77,8 +83,10 @@ class Detect:
         self._error_serial = 0
         self._verdicts: list[tuple[int, Verdict]] = []
         self._counts: Counter[Count] = Counter()
-        self._marked_ms = NEVER
+        self._marked_ms = self._told_ms = NEVER
         self._full = False
+        self._obeyed: dict[tuple[str, int], int] = {}
+        self._switched = False
 
     def step(self, offset: int, payload: bytes) -> list[Output]:
         """Fold in one record of the samples topic; the outputs go to the anomalies topic.
@@ -87,6 +95,10 @@ class Detect:
             HoleError: source records are missing before this batch.
             ValueError: the payload is no sample batch of this version.
         """
+        if is_order(payload):
+            self._obey(read_order(payload))
+            self.covered_offset = offset
+            return self._outputs(offset)
         batch = SampleBatch.from_bytes(payload)
         before = self._watermarks.take(batch.mark)
         self._count(batch, before.fence)
@@ -102,6 +114,32 @@ class Detect:
         self._apply(max(marks.rows_ms, marks.timers_ms), marks.timers_ms)
         self.covered_offset = offset
         return self._outputs(offset)
+
+    def _obey(self, order: Order) -> None:
+        """Do what is ordered, unless it was done; it counts from here on, for rows that wait as well."""
+        origin = order.origin
+        place = (origin.topic, origin.partition)
+        if origin.offset <= self._obeyed.get(place, -1):
+            self._counts["fenced", "orders"] += 1
+            return
+        self._obeyed[place] = origin.offset
+        match order:
+            case Switch():
+                self._switch(self._settings.tuned_as(order.settings))
+            case Expect():
+                changes = (*self._settings.expected_changes, order.change)[-CHANGES_MAX:]
+                self._switch(msgspec.structs.replace(self._settings, expected_changes=changes))
+            case Relearn():
+                relearn(self._followers, order.signal, order.labels)
+            case AcceptLevel():
+                accept_level(self._followers, order.signal, order.labels)
+
+    def _switch(self, settings: Settings) -> None:
+        if settings.config_hash != self._settings.config_hash:
+            chunks = self.dump()
+            self._settings = settings
+            self._load(chunks)
+        self._switched = True
 
     def _count(self, batch: SampleBatch, fence: int) -> None:
         counts, topic = self._counts, batch.mark.topic
@@ -181,8 +219,11 @@ class Detect:
         table = batch.table(batch.payloads, PAYLOAD_COLUMNS)
         if not len(table["offset"]):
             return _NO_ROWS
-        rows = self._rows(table, places, source, before)
-        rows["run"], rows["value"] = batch.shapes.shape_idents()[table["shape"]], table["size"]
+        rows = self._rows(table, places, source, before, PAYLOAD_ROW)
+        rows["shape"] = batch.shapes.shape_idents()[table["shape"]]
+        for name in ("size", "delay_ms", "ident"):
+            rows[name] = table[name]
+        rows["behind_ms"] = behind_ms(rows["time_ms"], np.maximum(table["high_ms"], before.high_ms))
         is_fresh = self._fresh(rows, before)
         if is_fresh.any():
             self._records.know(batch.shapes)
@@ -230,9 +271,16 @@ class Detect:
             self._counts["idle_given_up",] += len(given)
             self._full = False
 
-    def _rows(self, table: Columns, places: npt.NDArray[np.int32], source: int, before: Progress) -> Records:
+    def _rows(
+        self,
+        table: Columns,
+        places: npt.NDArray[np.int32],
+        source: int,
+        before: Progress,
+        layout: "np.dtype[Any]" = ROW,
+    ) -> Records:
         """The rows of a table without what is the table's own."""
-        rows = np.zeros(len(table["offset"]), ROW)
+        rows = np.zeros(len(table["offset"]), layout)
         rows["offset"], rows["time_ms"], rows["source"] = table["offset"], table["time_ms"], source
         rows["follower"] = places[table["key"]]
         high_ms = np.maximum(table["high_ms"], before.high_ms)
@@ -268,21 +316,22 @@ class Detect:
                 del self._errors[serial]
 
     def _count_payloads(self, rows_ms: int) -> None:
-        """Judge the payloads before `rows_ms`; the volume of each window that ends is a row of its own."""
+        """Judge the payloads before `rows_ms`; what is measured of each window that ends are rows of their own."""
         for told in self._records.apply(rows_ms, self._ranked(), self._sources, self._followers.key):
             self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
         if ended := self._records.take_ended():
-            self._pending.add(_WINDOWS, self._volumes(ended))
+            self._pending.add(_WINDOWS, self._measured(ended))
 
-    def _volumes(self, ended: list[Ended]) -> Records:
-        """Records and bytes of windows, as rows of the series that follow them."""
-        keys = [key for it in ended for key in volume_keys(self._followers.key(it.place).labels)]
-        rows = np.zeros(len(keys), ROW)
-        rows["follower"] = self._made_places(keys)
+    def _measured(self, ended: list[Ended]) -> Records:
+        """What is measured of windows, as rows of the series that follow it."""
+        measures = [measures_of(it, self._followers.key(it.place).labels) for it in ended]
+        counts = [len(it) for it in measures]
+        rows = np.zeros(sum(counts), ROW)
+        rows["follower"] = self._made_places([key for it in measures for key, _ in it])
         for name in ("source", "offset"):
-            rows[name] = np.repeat([getattr(it, name) for it in ended], 2)
-        rows["time_ms"] = rows["order_ms"] = np.repeat([it.end_ms - 1 for it in ended], 2)
-        rows["value"] = [amount for it in ended for amount in (it.records, it.bytes)]
+            rows[name] = np.repeat([getattr(it, name) for it in ended], counts)
+        rows["time_ms"] = rows["order_ms"] = np.repeat([it.end_ms - 1 for it in ended], counts)
+        rows["value"] = [amount for it in measures for _, amount in it]
         rows = rows[rows["follower"] != UNKNOWN]
         return rows[np.argsort(rows["order_ms"], kind="stable")]
 
@@ -298,7 +347,8 @@ class Detect:
         return places
 
     def _fold(self, rows: Records, timers_ms: int) -> None:
-        for findings in self._followers.fold(rows, timers_ms):
+        folded = self._watch.fold(self._followers, rows, timers_ms) if self._watch else None
+        for findings in folded or self._followers.fold(rows, timers_ms):
             for it in findings:
                 self._say(it)
 
@@ -352,29 +402,24 @@ class Detect:
         self._verdicts.append((int(first["order_ms"]), verdict))
 
     def _outputs(self, offset: int) -> list[Output]:
-        """The step's verdicts for each triage partition, and a mark to each once a second has passed on the wall clock."""
-        now_ms = self._watermarks.wall_ms
-        due = now_ms >= self._marked_ms + MARK_EVERY_MS
+        """The step's verdicts, or a mark without any once some time has passed."""
+        marks = self._watermarks
+        due = marks.wall_ms >= self._marked_ms + MARK_EVERY_MS or marks.timers_ms >= self._told_ms + TOLD_MS
         if not due and not self._verdicts:
             return []
         if due:
-            self._marked_ms = now_ms
+            self._marked_ms = marks.wall_ms
+        self._told_ms = marks.timers_ms
         self._verdicts.sort(key=lambda it: (it[0], it[1].labels, it[1].signal))
-        verdicts: list[list[Verdict]] = [[] for _ in range(self._triage_partitions)]
-        for _, verdict in self._verdicts:
-            verdicts[shard_of(verdict.labels, self._triage_partitions)].append(verdict)
-        self._verdicts.clear()
-        return [
-            Output(Destination.ANOMALIES, None, self._batch(offset, said).to_bytes(), partition)
-            for partition, said in enumerate(verdicts)
-            if said or due
-        ]
+        said, self._verdicts = self._verdicts, []
+        return [Output(Destination.ANOMALIES, None, self._batch(offset, said).to_bytes(), 0)]
 
-    def _batch(self, offset: int, verdicts: list[Verdict]) -> AnomalyBatch:
-        marks = self._watermarks
-        share = fleet_share(self._followers)
+    def _batch(self, offset: int, said: list[tuple[int, Verdict]]) -> AnomalyBatch:
+        marks, share = self._watermarks, fleet_share(self._followers)
+        orders_ms = tuple(order_ms for order_ms, _ in said)
+        verdicts = tuple(verdict for _, verdict in said)
         return AnomalyBatch(
-            VERSION, self._index, offset, marks.timers_ms, marks.wall_ms, tuple(verdicts), share
+            VERSION, self._index, offset, marks.timers_ms, marks.wall_ms, orders_ms, verdicts, share
         )
 
     def followed(self) -> list[Followed]:
@@ -444,6 +489,7 @@ class Detect:
             self._settings.config_hash,
             self.covered_offset,
             self._marked_ms,
+            self._told_ms,
             self._full,
             self._watermarks.dump(),
             self._sources,
@@ -453,6 +499,7 @@ class Detect:
         encode = msgspec.msgpack.encode
         return {
             "head": encode(head),
+            "settings": encode([self._switched, self._settings, list(self._obeyed.items())]),
             "pending": encode(self._pending.dump()),
             "declared": self._declared.dump(),
         }
@@ -463,10 +510,20 @@ class Detect:
         Raises:
             ValueError: the state was written by another version.
         """
+        self._switched, stored, obeyed = msgspec.msgpack.decode(
+            chunks["settings"], type=tuple[bool, Settings, list[tuple[tuple[str, int], int]]]
+        )
+        self._obeyed = dict(obeyed)
+        if self._switched:
+            self._settings = self._settings.tuned_as(stored)
+        self._load(chunks)
+
+    def _load(self, chunks: dict[str, bytes]) -> None:
+        """Take over all but the settings, which may be others than those that the state was written under."""
         version, *head = msgspec.msgpack.decode(chunks["head"])
         if version != FORMAT:
             raise ValueError(f"detector state of format {version}; this worker reads format {FORMAT}")
-        config_hash, self.covered_offset, self._marked_ms, self._full, watermarks, *rest = head
+        config_hash, self.covered_offset, self._marked_ms, self._told_ms, self._full, watermarks, *rest = head
         self._watermarks.load(watermarks)
         sources, self._error_serial, self._errors = rest
         self._sources = [(topic, partition) for topic, partition in sources]
@@ -475,7 +532,9 @@ class Detect:
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
         self._declared = DeclaredSchemas()
         self._declared.load(chunks["declared"], self._followers.key)
-        self._records = RecordSchemas(self._settings.window_ms, self._settings.expected_changes)
+        self._records = RecordSchemas(
+            self._settings.window_ms, self._settings.expected_changes, self._settings.ids_max
+        )
         self._records.load(chunks)
         self._modelled = Modelled(self._index)
         self._modelled.load(chunks, self._followers)

@@ -16,15 +16,17 @@ from typing import Final, NamedTuple
 from detectors.evidence import NOWHERE, Evidence, evidence_after
 from detectors.novelty import CHANCES_MIN, confidence, is_gone, log_p_of_gone
 from detectors.record_blocks import Block, Elements, Seen, by_element, lacking
+from detectors.record_changes import Found, found_with
 from detectors.record_maps import fold_maps, folded_seen
 from detectors.record_paths import ROOT, VALUES, is_inside
 from detectors.record_rates import Rate, log_p_of_rise, rate_text, rises
-from detectors.record_renames import ADDED, REMOVED, Found, with_renames
+from detectors.record_renames import ADDED, REMOVED, with_renames
 from detectors.record_tokens import EMPTY, TEXT_CODES
 from detectors.record_values import BlockValues, Look, Slots
 from detectors.samples import ABSENT, Element
 from detectors.structure import (
     CHANCES_MAX,
+    NULL,
     PATHS_MAX,
     PathState,
     Structure,
@@ -37,7 +39,6 @@ from detectors.value_state import new_values
 GAPS: Final = 3.0
 NEARLY_ALL: Final = 0.99
 NESTED: Final = frozenset({"object", "array"})
-NULL: Final = "null"
 
 
 class _Look(NamedTuple):
@@ -158,7 +159,7 @@ class Judge:
         if evidence.is_new:
             to = _types(state.known) or NULL
             self._accept(state, evidence)
-            return [_found(ADDED, look.path, None, to, evidence)]
+            return [found_with(ADDED, look.path, None, to, evidence)]
         if evidence.is_old:
             self._accept(state, evidence)
         return []
@@ -253,15 +254,15 @@ class Judge:
                 state.gone = True
             else:
                 state.known[ABSENT] = evidence.times
-            return _found(REMOVED, path, before, None, evidence)
+            return found_with(REMOVED, path, before, None, evidence)
         if kind == NULL:
             state.known[NULL] = evidence.times
-            return _found("nullability_changed", path, "required", "nullable", evidence)
+            return found_with("nullability_changed", path, "required", "nullable", evidence)
         nesting = (kind in NESTED) or all(it in NESTED for it in state.types)
         if evidence.share >= NEARLY_ALL:
             state.known = {it: times for it, times in state.known.items() if it in (ABSENT, NULL)}
         state.known[kind] = evidence.times
-        return _found("nesting_changed" if nesting else "type_changed", path, before, kind, evidence)
+        return found_with("nesting_changed" if nesting else "type_changed", path, before, kind, evidence)
 
     def _vanished(self, look: _Look, state: PathState) -> list[Found]:
         before, missing = state.chances - state.missing, state.missing + look.chances
@@ -316,8 +317,3 @@ def _merged(kinds: dict[str, Seen]) -> Seen | None:
 
 def _types(kinds: Iterable[str]) -> str:
     return " | ".join(sorted({kind for kind in kinds if kind not in (ABSENT, NULL)}))
-
-
-def _found(change: str, path: str, from_: str | None, to: str | None, evidence: Evidence) -> Found:
-    share = round(evidence.share, 6)
-    return Found(change, path, from_, to, share, evidence.confidence, evidence.first, evidence.last)

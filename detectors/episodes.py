@@ -43,16 +43,30 @@ def has_worsened(severity: float, time_ms: int, told_severity: float, told_ms: i
 
 
 class Transition(StrEnum):
-    """What a sample changed."""
+    """What changed. The first four come of samples of the series itself."""
 
     OPENED = "opened"
     WORSENED = "worsened"
     CONTINUED = "continued"
     RESOLVED = "resolved"
     JOINED = "joined"
-    """Another series has joined the incident; no sample of its own changed this."""
+    """Another series has joined the incident."""
     REOPENED = "reopened"
     """It had resolved shortly before."""
+    EXPLAINED = "explained"
+    """Another alert was found to be its cause, or it is one of very many."""
+    RELEASED = "released"
+    """Nothing keeps it from being told any more."""
+    REMINDED = "reminded"
+    """It still fires a long time after it was told."""
+    EXPIRED = "expired"
+    """Nothing was heard of it for very long."""
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    SNOOZED = "snoozed"
+    SILENCED = "silenced"
+    DISMISSED = "dismissed"
+    """Somebody said that it was expected or no incident."""
 
 
 class Episode(msgspec.Struct, array_like=True):

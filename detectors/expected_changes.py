@@ -6,6 +6,8 @@ from typing import Protocol
 import msgspec
 
 TOPIC = "topic"
+CHANGES_MAX = 1_000
+"""Changes that may be expected of all records together; of more, the oldest are not."""
 
 
 class Changed(Protocol):

@@ -8,7 +8,7 @@ from detectors.compiled import entry, inner, pasted
 from detectors.core.layout import Record, Records
 from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
 from detectors.fleet import pass_time
-from detectors.follower_layout import FOLLOWER_BLOCK_BITS, FREE, NOW_MS, RUN_EVENTS, TIMERS, Arrays
+from detectors.follower_layout import DELAY, FOLLOWER_BLOCK_BITS, FREE, NOW_MS, RUN_EVENTS, TIMERS, Arrays
 from detectors.freshness import SILENCE, note_arrival, set_silence_timer, silence_expired
 from detectors.lateness import judge_lateness
 from detectors.numeric_series import NOWHERE, judge_part
@@ -44,11 +44,13 @@ def _apply(a: Arrays, row: Record, window_ms: int) -> None:
     a.followers_dirty[row.follower >> FOLLOWER_BLOCK_BITS] = 1
     if f.kind == FREE:
         return
-    judge_lateness(a, row.follower, row)
+    if f.kind != DELAY:
+        judge_lateness(a, row.follower, row)
     if f.kind == RUN_EVENTS:
         apply_run(a, row, window_ms)
     else:
-        note_arrival(a, row.follower, row)
+        if f.kind != DELAY:
+            note_arrival(a, row.follower, row)
         sources, offsets = (row.source, NOWHERE), (row.offset, 0)
         judge_part(a, row.follower, 0, row.time_ms, row.value, row.time_ms, sources, offsets)
 

@@ -19,7 +19,8 @@ from detectors.samples import FollowerKind
 FREE = 0
 RUN_EVENTS, VALUE = int(FollowerKind.RUN_EVENTS), int(FollowerKind.VALUE)
 AMOUNT, SCHEMA = int(FollowerKind.AMOUNT), int(FollowerKind.SCHEMA)
-KINDS = 5
+DELAY = int(FollowerKind.DELAY)
+KINDS = 6
 """Kinds of followers, and of free records."""
 
 LATENCY, ROWS, BYTES, EVENTS, FAILURES, DUPLICATES, FRESHNESS, LATENESS = range(8)

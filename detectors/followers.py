@@ -16,7 +16,7 @@ from detectors.fold import fold, set_timers
 from detectors.follower_layout import ENDED, FINDING, FLEET, FOLLOWER, RUN, TIMERS, Arrays
 from detectors.follower_table import UNKNOWN, add, fill, find, give_up, retune
 from detectors.freshness import NO_TIMER
-from detectors.numeric import NumericBank
+from detectors.numeric import Limits, NumericBank
 from detectors.parts import Tunings
 from detectors.pools import NAMES
 from detectors.record_array import RecordArray
@@ -131,6 +131,10 @@ class Followers:
         """The model that is asked about the samples of one part, if any."""
         return self._tunings.models[int(self._followers.data[place]["tuned"][part])]
 
+    def limits(self, slot: int, time_ms: int) -> Limits:
+        """What the series with a slot of the bank would take at a time, see `NumericBank.limits`."""
+        return self._bank.limits(slot, time_ms)
+
     def touch(self, place: int, seen_ms: int) -> None:
         """Note that the follower had a row at `seen_ms`."""
         follower = self._followers.data[place]
@@ -189,7 +193,7 @@ class Followers:
         follower = self._followers.data[place]
         if name and follower["kind"] == FollowerKind.VALUE:
             follower["pool"] = _pool_of(self.key(place))
-        if name and self._settings.rules:
+        if name and (self._settings.rules or follower["kind"] == FollowerKind.DELAY):
             follower["tuned"] = self._tunings.of(self.key(place))
 
     def give_up_idle(self, now_ms: int, busy: npt.NDArray[np.int32]) -> list[int]:
@@ -303,11 +307,14 @@ class Followers:
     def _tune(self, places: npt.NDArray[np.int64], *, retuned: bool) -> None:
         """Number the settings of all followers anew: numbers hold for one process."""
         followers = self._followers.data
-        if self._settings.rules:
-            for place in places.tolist():
-                followers[place]["tuned"] = self._tunings.of(self.key(place))
-        elif len(places):
-            followers["tuned"][places] = self._by_kind[followers["kind"][places]]
+        by_kind = (
+            followers["kind"][places] != FollowerKind.DELAY
+            if not self._settings.rules
+            else np.zeros(len(places), bool)
+        )
+        followers["tuned"][places[by_kind]] = self._by_kind[followers["kind"][places[by_kind]]]
+        for place in places[~by_kind].tolist():
+            followers[place]["tuned"] = self._tunings.of(self.key(place))
         if retuned:
             retune(self.arrays, places)
 

@@ -20,11 +20,11 @@ import math
 
 import msgspec
 
-from detectors.alerts import Kind
+from detectors.alerts import Kind, RootCause, State
 from detectors.episodes import WORSENED_GAP_MS, Episode
 from detectors.series import group_of, series_text
 from detectors.settings import Severity
-from detectors.verdicts import Change, Verdict
+from detectors.verdicts import Change, Reason, Verdict
 
 JOIN_MS = 86_400_000
 LASTING = (Change.SHIFT, Change.DRIFT)
@@ -33,8 +33,11 @@ APART = "apart"
 """The part of a series whose episode is about single samples that stand out from a lasting change."""
 LASTING_AGAIN_MS, POINT_AGAIN_MS = 2 * 86_400_000, 4 * 3_600_000
 """How long after its end an incident goes on when a lasting change or a single sample of its kind comes again, the latter if it was heard of within `JOIN_MS`."""
+DISMISSED_MS = 30 * 86_400_000
 OUTSTANDING = 2.0
 """How many times further from what is expected than the lasting change a single sample is news, as a factor."""
+REACH_MS = JOIN_MS
+"""For how long after it was last heard of an incident may explain those downstream that open."""
 CHILDREN_MAX = 1000
 """An alert names no more children; what is beyond joins all the same."""
 
@@ -61,10 +64,11 @@ class Who(msgspec.Struct, frozen=True):
 
 
 class Incident(msgspec.Struct):
-    """The episodes of one incident, by series and part of it."""
+    """The episodes of one incident, by series and part of it, and what keeps it from being told."""
 
     who: Who
     lead: tuple[str, str]
+    opened_ms: int
     heard_ms: int
     told_ms: int
     kinds: list[Kind]
@@ -72,6 +76,24 @@ class Incident(msgspec.Struct):
     open: dict[str, dict[str, OpenEpisode]] = {}
     over_ms: int | None = None
     """When the last of them ended; the lead stays for a while, for what may come again."""
+    state: State = State.FIRING
+    """What the lead was last told as."""
+    paged: bool = False
+    """Whether people were ever told."""
+    notified_ms: int = 0
+    """When they last were."""
+    cause: RootCause | None = None
+    storm: str = ""
+    """The alert of the storm that it is part of."""
+    held_until_ms: int | None = None
+    silenced_by: str = ""
+    snoozed_until_ms: int | None = None
+    acknowledged_by: str = ""
+    dismissed_by: str = ""
+    children_due_ms: int | None = None
+    """When the lead is told again because of those it explains."""
+    armed_ms: int | None = None
+    """When something is next to be done about it without being told to."""
 
     @property
     def leading(self) -> OpenEpisode:
@@ -79,9 +101,51 @@ class Incident(msgspec.Struct):
         series, part = self.lead
         return self.open[series][part]
 
+    @property
+    def alert_id(self) -> str:
+        """The id of the alert that is told for all of them."""
+        return self.leading.alert_id
+
     def leads(self, episode: OpenEpisode) -> bool:
         """Whether this is the one."""
-        return episode.alert_id == self.leading.alert_id
+        return episode.alert_id == self.alert_id
+
+    def episodes(self) -> list[OpenEpisode]:
+        """All that are open; of an incident that is over, its lead."""
+        return [episode for parts in self.open.values() for episode in parts.values()]
+
+    @property
+    def standing(self) -> State:
+        """As what its lead is to be told while it is open."""
+        if self.silenced_by or self.snoozed_until_ms is not None or self.cause or self.storm:
+            return State.SUPPRESSED
+        if self.held_until_ms is not None:
+            return State.PENDING
+        if self.acknowledged_by:
+            return State.ACKNOWLEDGED
+        return State.NO_DATA if self._is_silent else State.FIRING
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether its lead's series has stopped coming, as one that joined it says."""
+        lead = self.leading
+        if lead.worst.change is Change.SILENCE:
+            return False
+        return any(
+            it.worst.change is Change.SILENCE and it.worst.labels == lead.worst.labels
+            for it in self.episodes()
+        )
+
+    def is_of_health(self) -> bool:
+        """Whether it is about Streamgauge itself, or about many others."""
+        return self.leading.worst.reason.of_health or self.leading.worst.reason is Reason.STORM
+
+    def may_explain(self, other: "Incident") -> bool:
+        """Whether it, upstream of another one, can be what that comes from."""
+        near = other.opened_ms - self.heard_ms <= REACH_MS
+        free = not (self.is_over or self.dismissed_by or self.cause or self.is_of_health())
+        alike = other.leading.worst.change is not Change.SCHEMA or Kind.SCHEMA in self.kinds
+        return near and free and alike and self.leading.worst.change is not Change.DRIFT
 
     @property
     def is_over(self) -> bool:
@@ -89,23 +153,35 @@ class Incident(msgspec.Struct):
         return self.over_ms is not None
 
     def is_forgotten(self, time_ms: int) -> bool:
-        """Whether it is over for so long that nothing can be more of it."""
+        """Whether it is over, or dismissed and not heard of, for so long that nothing can be more of it."""
+        if self.dismissed_by and time_ms - self.heard_ms > DISMISSED_MS:
+            return True
         return self.over_ms is not None and time_ms - self.over_ms > LASTING_AGAIN_MS
 
     @property
     def size(self) -> int:
-        """Its episodes."""
+        """How many episodes it has."""
         return sum(len(parts) for parts in self.open.values())
 
     def find(self, series: str, part: str) -> OpenEpisode | None:
-        """The open episode of one part of a series."""
-        return None if self.is_over else self.open.get(series, {}).get(part)
+        """The open episode of one part of a series; of what was dismissed, only if it was not over since."""
+        known = None if self.is_over else self.open.get(series, {}).get(part)
+        return None if known is not None and known.recovered and self.dismissed_by else known
 
     def may_join(self, verdict: Verdict, who: Who) -> bool:
         """Whether what opens with this verdict belongs here."""
         near = self._may_resume(verdict) if self.is_over else verdict.time_ms - self.heard_ms <= JOIN_MS
         same = who.owner == self.who.owner and _GRAVITY[who.severity] <= _GRAVITY[self.who.severity]
-        return near and same and not verdict.reason.of_health
+        return near and same and not (verdict.reason.of_health or self.dismissed_by)
+
+    def is_graver(self, other: "Incident") -> bool:
+        """Whether it is more urgent than another one."""
+        return _GRAVITY[self.who.severity] > _GRAVITY[other.who.severity]
+
+    def adopt(self, alert_id: str) -> None:
+        """Name an alert among its children; beyond `CHILDREN_MAX` they are not named."""
+        if len(self.children) < CHILDREN_MAX and alert_id not in self.children:
+            self.children.append(alert_id)
 
     def add(self, series: str, part: str, episode: OpenEpisode) -> None:
         """Take in an episode that opens."""
@@ -132,8 +208,7 @@ class Incident(msgspec.Struct):
 
     def join(self, kind: Kind, verdict: Verdict, alert_id: str, part: str) -> bool:
         """Note that an episode has joined; whether the lead's alert is to be told again."""
-        if len(self.children) < CHILDREN_MAX:
-            self.children.append(alert_id)
+        self.adopt(alert_id)
         news = part == APART or kind not in self.kinds or verdict.time_ms - self.told_ms >= WORSENED_GAP_MS
         if kind not in self.kinds:
             self.kinds.append(kind)

@@ -10,7 +10,7 @@ from detectors.budget import alpha_for, chance_of_p_value
 from detectors.compiled import inner, pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
-from detectors.follower_layout import MEASURES, NUMERIC, RUN_EVENTS, SERIES, TOO_LONG, VALUE, Arrays
+from detectors.follower_layout import DELAY, MEASURES, NUMERIC, RUN_EVENTS, SERIES, TOO_LONG, VALUE, Arrays
 from detectors.interest import awaited, begins_or_worsens, ends, is_muted, wanted
 from detectors.numeric_kernels import judge_sample, limits_at
 from detectors.numeric_layout import ACCEPTED, LIGHT_BLOCK_BITS, NEW_UNIT, PROPOSED, REFUSED, RUNS, VALUES
@@ -27,7 +27,8 @@ def _slot(a: Arrays, follower: int, part: int) -> int:
     f = a.followers[follower]
     if f.slots[part] == 0:
         kind = VALUES if f.kind == VALUE else RUNS
-        pool = f.pool if f.kind == VALUE else part if f.kind == RUN_EVENTS else MEASURES
+        of_windows = MEASURES + 1 if f.kind == DELAY else MEASURES
+        pool = f.pool if f.kind == VALUE else part if f.kind == RUN_EVENTS else of_windows
         f.slots[part] = 1 + take_slot(a.bank, kind, pool, a.tuned[f.tuned[part]])
         a.counters[SERIES] += 1
     return f.slots[part] - 1

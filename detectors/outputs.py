@@ -12,6 +12,7 @@ class Destination(StrEnum):
     ALERTS = "alerts"
     ALERT_STATE = "alert_state"
     DEAD_LETTERS = "dead_letters"
+    AUDIT = "audit"
 
 
 class Output(NamedTuple):

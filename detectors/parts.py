@@ -1,6 +1,6 @@
 """The parts of a follower: the series that it consists of, what they are called, and how each is tuned."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -35,6 +35,7 @@ _KINDS: Final = {
     FollowerKind.VALUE: {0: Signal.VALUE, **_OF_VALUES},
     FollowerKind.AMOUNT: {0: Signal.VOLUME, **_OF_VALUES},
     FollowerKind.SCHEMA: {},
+    FollowerKind.DELAY: {0: Signal.LATENCY},
 }
 
 
@@ -55,6 +56,11 @@ def series_of(key: Key, part: int) -> Series:
     return Series(_SIGNALS[part], labels, _UNITS[part])
 
 
+def parts_of(key: Key) -> Iterable[int]:
+    """The parts of the follower of a key."""
+    return _KINDS[FollowerKind(key.follower_kind)]
+
+
 def measured(labels: Labels, measure: str) -> Labels:
     """The labels of a volume series: what is counted stands in the label `measure`."""
     return tuple(sorted((*labels, ("measure", measure))))
@@ -64,6 +70,11 @@ def volume_keys(labels: Labels) -> tuple[Key, Key]:
     """The keys of how many records, and how many bytes, come in a window."""
     records, size = (Key(Signal.VOLUME, measured(labels, unit), unit) for unit in ("records", "bytes"))
     return records, size
+
+
+def delay_key(signal: Signal, labels: Labels, measure: str) -> Key:
+    """The key of a quantile of delays in a window: of those from event time to broker (`latency`), or behind other records (`lateness`)."""
+    return Key(signal, measured(labels, measure), "ms")
 
 
 class Tunings:
@@ -90,7 +101,7 @@ class Tunings:
     def of(self, key: Key) -> list[int]:
         """The numbers of each part of one key's follower."""
         numbers = [0] * layout.PARTS
-        for part in _KINDS[FollowerKind(key.follower_kind)]:
+        for part in parts_of(key):
             name = series_of(key, part)
             numbers[part] = self._number(
                 name.signal, self._settings.for_series(name.signal, dict(name.labels))

@@ -1,6 +1,6 @@
 """Pending rows: those that wait until the watermark passes them, in the order in which they will be applied."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,12 +8,9 @@ import numpy.typing as npt
 from detectors.core.layout import Records
 from detectors.follower_layout import ROW
 
-_OPAQUE = np.dtype(f"V{ROW.itemsize}")
-"""A row as bytes: numpy copies these whole, and records field by field."""
-
 
 class _Chunk(NamedTuple):
-    """Rows (opaque) of one batch by order; `orders` is their `order_ms` in one piece."""
+    """Rows of one batch by order, as bytes: numpy copies these whole, and records field by field; `orders` is their `order_ms` in one piece."""
 
     first_ms: int
     orders: npt.NDArray[np.int64]
@@ -21,7 +18,7 @@ class _Chunk(NamedTuple):
 
 
 def _chunk(rows: Records) -> _Chunk:
-    orders, rows = np.ascontiguousarray(rows["order_ms"]), rows.view(_OPAQUE)
+    orders, rows = np.ascontiguousarray(rows["order_ms"]), rows.view(f"V{rows.itemsize}")
     if (orders[1:] < orders[:-1]).any():
         by_order = np.argsort(orders, kind="stable")
         orders, rows = orders[by_order], rows[by_order]
@@ -29,9 +26,14 @@ def _chunk(rows: Records) -> _Chunk:
 
 
 class Pending:
-    """Rows by source partition. Within one they come in the order of their offsets, in batches cut anyhow."""
+    """Rows by source partition. Within one they come in the order of their offsets, in batches cut anyhow.
 
-    def __init__(self) -> None:
+    Args:
+        layout: of the rows, which have at least an `order_ms` and a `follower`.
+    """
+
+    def __init__(self, layout: "np.dtype[Any]" = ROW) -> None:
+        self._layout = layout
         self._chunks: dict[int, list[_Chunk]] = {}
         self._size = 0
 
@@ -51,13 +53,13 @@ class Pending:
             if chunks := self._chunks.get(source):
                 self._chunks[source] = self._split(chunks, before_ms, ready)
         if not ready:
-            return np.zeros(0, ROW)
+            return np.zeros(0, self._layout)
         self._size -= sum(len(chunk.rows) for chunk in ready)
         if len(ready) == 1:
-            return ready[0].rows.view(ROW)
+            return ready[0].rows.view(self._layout)
         orders = np.concatenate([chunk.orders for chunk in ready])
         rows = np.concatenate([chunk.rows for chunk in ready])
-        return rows[np.argsort(orders, kind="stable")].view(ROW)
+        return rows[np.argsort(orders, kind="stable")].view(self._layout)
 
     def _split(self, chunks: list[_Chunk], before_ms: int, ready: list[_Chunk]) -> list[_Chunk]:
         """Move what is ready of one source partition over; returns what is left."""
@@ -75,12 +77,16 @@ class Pending:
 
     def followers(self) -> npt.NDArray[np.int32]:
         """Who has a row that waits."""
-        waiting = [chunk.rows.view(ROW)["follower"] for chunks in self._chunks.values() for chunk in chunks]
+        waiting = [
+            chunk.rows.view(self._layout)["follower"] for chunks in self._chunks.values() for chunk in chunks
+        ]
         return np.unique(np.concatenate(waiting)) if waiting else np.zeros(0, np.int32)
 
-    def runs(self) -> npt.NDArray[np.int64]:
-        """The runs that rows wait for."""
-        waiting = [chunk.rows.view(ROW)["run"] for chunks in self._chunks.values() for chunk in chunks]
+    def shapes(self) -> npt.NDArray[np.int64]:
+        """The shapes that payloads wait for."""
+        waiting = [
+            chunk.rows.view(self._layout)["shape"] for chunks in self._chunks.values() for chunk in chunks
+        ]
         return np.unique(np.concatenate(waiting)) if waiting else np.zeros(0, np.int64)
 
     def middle_ms(self) -> int:
@@ -101,4 +107,4 @@ class Pending:
         """Take over dumped rows in place of the present ones."""
         self._chunks, self._size = {}, 0
         for source, rows in dumped:
-            self.add(source, np.frombuffer(bytearray(rows), ROW))
+            self.add(source, np.frombuffer(bytearray(rows), self._layout))

@@ -21,8 +21,8 @@ _NO_PLACE: Final = (-1, -1)
 
 Elements = tuple[Element, ...]
 
-PAYLOAD: Final = np.dtype([("ident", "<i8"), ("offset", "<i8"), ("source", "<i4")])
-"""A payload of a block: the ident of its shape, and where it lies."""
+PAYLOAD: Final = np.dtype([("shape", "<i8"), ("offset", "<i8"), ("source", "<i4"), ("ident", "<u4")])
+"""A payload of a block: the ident of its shape, where it lies, and what tells it from others (0: nothing does)."""
 
 
 class Seen(msgspec.Struct, array_like=True):
@@ -59,17 +59,14 @@ class Block(msgspec.Struct, array_like=True):
     tokens: list[bytes] = []
 
     def take(self, rows: Records, tokens: Tokens) -> None:
-        """Count payloads: ROW records, whose `run` is the shape's ident; and the tokens of their values, end to end."""
+        """Count payloads: PAYLOAD_ROW records, and the tokens of their values, end to end."""
         payloads = np.empty(len(rows), PAYLOAD)
-        payloads["ident"], payloads["offset"], payloads["source"] = (
-            rows["run"],
-            rows["offset"],
-            rows["source"],
-        )
+        for name in PAYLOAD.names or ():
+            payloads[name] = rows[name]
         self.rows.append(payloads.tobytes())
         self.tokens.append(tokens.tobytes())
-        idents, firsts, counts = np.unique(rows["run"], return_index=True, return_counts=True)
-        _, backwards = np.unique(rows["run"][::-1], return_index=True)
+        idents, firsts, counts = np.unique(rows["shape"], return_index=True, return_counts=True)
+        _, backwards = np.unique(rows["shape"][::-1], return_index=True)
         lasts = len(rows) - 1 - backwards
         places = [(int(row["source"]), int(row["offset"])) for row in rows[np.append(firsts, lasts)]]
         columns = (idents.tolist(), counts.tolist(), firsts.tolist(), lasts.tolist())

@@ -15,27 +15,14 @@ that of the lesser evidence, times (1 + likeness) / 2: names prove nothing.
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
-from typing import Final, NamedTuple
+from typing import Final
 
-from detectors.evidence import Place
+from detectors.record_changes import Found
 from detectors.record_paths import is_inside, parent_of, steps
 from detectors.structure import Structure
 
 LIKENESS_MIN: Final = 0.5
 ADDED, REMOVED, RENAMED, MOVED = "field_added", "field_removed", "renamed", "nesting_changed"
-
-
-class Found(NamedTuple):
-    """One change: what it is called, where, from what to what, in which share of the records since its first, and where those lie."""
-
-    change: str
-    path: str
-    from_: str | None
-    to: str | None
-    share: float
-    confidence: float
-    first: Place
-    last: Place
 
 
 def with_renames(found: list[Found], structure: Structure) -> list[Found]:

@@ -12,42 +12,41 @@ from detectors.declared import Told
 from detectors.drift import Judge
 from detectors.episodes import QUIET_MS
 from detectors.expected_changes import ExpectedChange
-from detectors.follower_layout import ROW
 from detectors.pending import Pending
 from detectors.ragged import starts_of
 from detectors.record_blocks import Block, Blocks, Closed, Elements
-from detectors.record_renames import Found
+from detectors.record_changes import Found
+from detectors.record_repeats import RepeatJudge, Repeats
+from detectors.record_rows import PAYLOAD_ROW
 from detectors.record_tokens import TOKEN, Tokens, value_paths
 from detectors.record_values import Slots
+from detectors.record_verdicts import DETECTOR, UNIT, Said, Sources
+from detectors.record_versions import Versions
 from detectors.record_windows import Ended, RecordWindows
-from detectors.reports import Followed, Position, source_positions
+from detectors.reports import Followed
 from detectors.samples import Key, ShapeTable
 from detectors.series import Signal
-from detectors.structure import PATHS_MAX, Structure
+from detectors.structure import Structure
 from detectors.token_log import TokenLog
-from detectors.verdicts import Baseline, Change, Reason, SchemaChange, SourcePosition, Verdict
+from detectors.verdicts import Baseline, Verdict
 
-DETECTOR: Final = "record_structure"
-UNIT: Final = "paths"
 CHUNKS: Final = 16
 SHAPES_MAX: Final = 20_000
 """Shapes remembered before those that nothing waits for are forgotten."""
 SHAPES_STORED_MAX: Final = 500
 """The same when state is stored: to look through all that waits takes longer than to store some more."""
 
-Sources = Sequence[tuple[str, int]]
-
 
 class RecordSchemas:
     """Every series of payloads of a shard, by the place of its follower, and the payloads that wait."""
 
-    def __init__(self, window_ms: int, expected: Sequence[ExpectedChange] = ()) -> None:
-        self._expected, self._accepted = expected, 0
+    def __init__(self, window_ms: int, expected: Sequence[ExpectedChange], ids_max: int) -> None:
+        self._expected, self._accepted, self._ids_max = expected, 0, ids_max
         self._structures: dict[int, Structure] = {}
         self._blocks = Blocks(window_ms)
         self._windows = RecordWindows(window_ms)
         self._ended: list[Ended] = []
-        self._pending = Pending()
+        self._pending = Pending(PAYLOAD_ROW)
         self._tokens = TokenLog()
         self._slots = Slots()
         self._shapes: dict[int, Elements] = {}
@@ -70,13 +69,13 @@ class RecordSchemas:
                 self._slots.know(ident, value_paths(self._shapes[ident]))
 
     def add(self, source: int, rows: Records, tokens: Tokens, fresh: npt.NDArray[np.bool_]) -> Records:
-        """Have the `fresh` ones of some payloads wait, and give those: ROW records whose `run` is the ident of their shape, and `value` their size.
+        """Have the `fresh` ones of some payloads wait, and give those: PAYLOAD_ROW records.
 
         `tokens` are those of the values of all, end to end.
         """
-        sizes = self._slots.sizes(rows["run"])
+        sizes = self._slots.sizes(rows["shape"])
         first = self._tokens.add(tokens, int((fresh & (sizes > 0)).sum()))
-        rows["rows"] = first + starts_of(sizes)
+        rows["address"] = first + starts_of(sizes)
         self._pending.add(source, rows[fresh])
         return rows[fresh]
 
@@ -95,8 +94,8 @@ class RecordSchemas:
         rows = self._pending.take(before_ms, ranked)
         rows = rows[np.argsort(rows["follower"], kind="stable")]
         self._ended += self._windows.take(rows, before_ms)
-        sizes = self._slots.sizes(rows["run"])
-        tokens = self._tokens.take(rows["rows"].astype(np.int64), sizes)
+        sizes = self._slots.sizes(rows["shape"])
+        tokens = self._tokens.take(rows["address"], sizes)
         for closed in self._blocks.take(rows, tokens, sizes, before_ms):
             structure = self._structures.setdefault(closed.place, Structure(paths={}, folded=[], late={}))
             self._dirty.add(closed.place % CHUNKS)
@@ -109,22 +108,34 @@ class RecordSchemas:
         block, seen = closed.block, structure.records
         baseline = Baseline(DETECTOR, seen, structure.first_ms, structure.last_ms)
         judge = Judge(structure, block, self._shapes, self._slots)
-        found = self._unexpected(key, judge.judge())
+        versions = Versions(structure, block, self._shapes)
+        found = versions.told(self._unexpected(key, judge.judge()))
         self._refused += judge.refused
-        said = _Said(key, block, baseline, sources)
+        said = Said(key, block, baseline, sources)
         verdicts = [said.changed(change) for change in found]
-        if found:
+        if versions.over is not None:
+            verdicts.append(said.over(versions.over))
+        if found or structure.migration is not None:
             structure.interest_ms = max(structure.interest_ms, block.last_ms + QUIET_MS)
         elif structure.interest_ms:
             structure.interest_ms = 0 if block.last_ms >= structure.interest_ms else structure.interest_ms
-            verdicts = [said.ordinary()]
+            verdicts.append(said.ordinary())
         if judge.refused and not structure.full:
             structure.full = True
             verdicts.append(said.full(len(structure.paths)))
-        return verdicts
+        return [*verdicts, *self._repeated(block, structure, said)]
+
+    def _repeated(self, block: Block, structure: Structure, said: Said) -> list[Verdict]:
+        """Whether too many records came before."""
+        if structure.repeats is None:
+            if not block.payloads()["ident"].any():
+                return []
+            structure.repeats = Repeats()
+        told = RepeatJudge(structure.repeats, self._ids_max).judge(block)
+        return [said.repeated(told)] if told else []
 
     def _forget_shapes(self) -> None:
-        wanted = self._blocks.idents() | set(self._pending.runs().tolist())
+        wanted = self._blocks.idents() | set(self._pending.shapes().tolist())
         self._shapes = {ident: self._shapes[ident] for ident in sorted(wanted)}
         self._know_slots()
 
@@ -168,7 +179,12 @@ class RecordSchemas:
         if it is None:
             return []
         paths = sum(state.new is None and not state.gone for state in it.paths.values())
-        return [Followed(Signal.SCHEMA, key.labels, UNIT, it.records, float(paths))]
+        known = [Followed(Signal.SCHEMA, key.labels, UNIT, it.records, float(paths))]
+        if it.repeats is not None:
+            known.append(
+                Followed(Signal.DUPLICATES, key.labels, "share", it.repeats.judged, it.repeats.latest)
+            )
+        return known
 
     def dump(self) -> dict[str, bytes]:
         """The state as chunks."""
@@ -192,19 +208,19 @@ class RecordSchemas:
 
     def _waiting(self, source: int, raw: bytes) -> tuple[int, bytes, bytes]:
         """Rows of a source partition that wait, and their tokens, the same however they came in."""
-        rows = np.frombuffer(bytearray(raw), ROW)
-        sizes = self._slots.sizes(rows["run"])
-        tokens = self._tokens.read(rows["rows"].astype(np.int64), sizes)
-        rows["rows"] = 0.0
+        rows = np.frombuffer(bytearray(raw), PAYLOAD_ROW)
+        sizes = self._slots.sizes(rows["shape"])
+        tokens = self._tokens.read(rows["address"], sizes)
+        rows["address"] = 0
         return source, rows.tobytes(), tokens.tobytes()
 
     def load(self, chunks: dict[str, bytes]) -> None:
         """Take over a dumped state."""
         waiting, blocks, self._shapes, windows = _head.decode(chunks["records"])
         self._know_slots()
-        self._pending, self._tokens = Pending(), TokenLog()
+        self._pending, self._tokens = Pending(PAYLOAD_ROW), TokenLog()
         for source, raw, tokens in waiting:
-            rows = np.frombuffer(bytearray(raw), ROW)
+            rows = np.frombuffer(bytearray(raw), PAYLOAD_ROW)
             self.add(source, rows, np.frombuffer(tokens, TOKEN), np.ones(len(rows), bool))
         self._blocks.load(blocks)
         self._windows.load(windows)
@@ -218,63 +234,3 @@ _head = msgspec.msgpack.Decoder(
     tuple[list[tuple[int, bytes, bytes]], dict[int, Block], dict[int, Elements], dict[int, Any]]
 )
 _structures = msgspec.msgpack.Decoder(dict[int, Structure])
-
-
-class _Said:
-    """Puts what was found in one block into verdicts."""
-
-    def __init__(self, key: Key, block: Block, baseline: Baseline, sources: Sources) -> None:
-        self._key, self._block, self._baseline, self._sources = key, block, baseline, sources
-
-    def changed(self, found: Found) -> Verdict:
-        """A change."""
-        first, last = self._place(found.first), self._place(found.last)
-        change = SchemaChange(
-            found.change, found.path, found.from_, found.to, found.share, found.confidence, first, last
-        )
-        positions = source_positions(
-            Position(first.topic, first.partition, first.first_offset),
-            Position(last.topic, last.partition, last.last_offset),
-        )
-        return self._verdict(Reason.SCHEMA_CHANGED, positions, change)
-
-    def ordinary(self) -> Verdict:
-        """Nothing has changed."""
-        return self._verdict(Reason.ORDINARY, self._positions(), None)
-
-    def full(self, paths: int) -> Verdict:
-        """There are more paths than are followed."""
-        verdict = self._verdict(Reason.PATHS_CAP, self._positions(), None)
-        return msgspec.structs.replace(
-            verdict, detector="detector_health", unit=UNIT, observed=float(paths + 1), upper=float(PATHS_MAX)
-        )
-
-    def _verdict(
-        self, reason: Reason, positions: tuple[SourcePosition, ...], change: SchemaChange | None
-    ) -> Verdict:
-        ordinary = reason is Reason.ORDINARY
-        return Verdict(
-            signal=Signal.SCHEMA,
-            labels=self._key.labels,
-            detector=DETECTOR,
-            time_ms=self._block.last_ms,
-            window_start_ms=self._block.first_ms,
-            window_end_ms=self._block.last_ms,
-            anomalous=not ordinary,
-            reason=reason,
-            change=Change.SCHEMA,
-            baseline=self._baseline,
-            positions=positions,
-            severity_score=0.0 if ordinary else 1.0,
-            schema_change=change,
-            owner=self._key.owner,
-        )
-
-    def _positions(self) -> tuple[SourcePosition, ...]:
-        last = max(self._block.shapes.values(), key=lambda seen: seen.last)
-        return (self._place(last.last_place),)
-
-    def _place(self, place: tuple[int, int]) -> SourcePosition:
-        source, offset = place
-        topic, partition = self._sources[source]
-        return SourcePosition(topic, partition, offset, offset)

@@ -74,12 +74,12 @@ class BlockValues:
 
     def __init__(self, block: Block, slots: Slots, folded: list[str]) -> None:
         self._rows, self._tokens = block.payloads(), block.values()
-        own = {ident: slots.of(ident) for ident in np.unique(self._rows["ident"]).tolist()}
+        own = {ident: slots.of(ident) for ident in np.unique(self._rows["shape"]).tolist()}
         if len(own) == 1:
             (slot,) = own.values()
             self._slots = np.tile(slot, len(self._rows))
         elif own:
-            self._slots = np.concatenate([own[ident] for ident in self._rows["ident"].tolist()])
+            self._slots = np.concatenate([own[ident] for ident in self._rows["shape"].tolist()])
         else:
             self._slots = np.zeros(0, np.int64)
         self._sizes = {ident: len(slot) for ident, slot in own.items()}
@@ -131,7 +131,7 @@ class BlockValues:
 
     def _ends(self) -> Ints:
         """Where the tokens of each payload end."""
-        sizes = [self._sizes[ident] for ident in self._rows["ident"].tolist()]
+        sizes = [self._sizes[ident] for ident in self._rows["shape"].tolist()]
         return np.cumsum(np.array(sizes, np.int64))
 
 

@@ -73,6 +73,8 @@ REACH_YOUNG, YOUNG_RUNS = 10.0, 150
 that would allow them anything. Noise of Student's t with 3 degrees of freedom goes so far in one of ten series, once."""
 POINTS, SHIFTS = 0.55, 0.65
 """Shares of the budget for single runs and for all CUSUMs of the two sides, of which a third is realised: u is clipped."""
+DAILY_S, SETTLED_RUNS, SETTLED_POINTS = 0.75 * 86_400.0, 28, 0.25
+"""From so many runs on the tail that is learned is the noise's own, no longer wider: then of daily and rarer runs whose alpha is bounded, single ones get this share of it."""
 ZERO_SPELLS = 1.5
 """Spells of zeros after which the next one is a routine."""
 ZERO_SPELLS_MAX = 5.0
@@ -106,6 +108,13 @@ def alpha_of(false_alarms_per_day: float, interval_s: float) -> float:
 
 
 @inner
+def points_of(m: Record, alpha: float, interval_s: float) -> float:
+    """The part of `alpha` for single runs."""
+    settled = m.n >= SETTLED_RUNS and interval_s > DAILY_S and alpha >= ALPHA_DAILY
+    return alpha * (SETTLED_POINTS if settled else POINTS)
+
+
+@inner
 def known_of(m: Record) -> float:
     """Degrees of freedom of the scale."""
     return min(m.spread_runs - 1.0, 200.0)
@@ -121,24 +130,30 @@ def predicted(m: Record, routines: Range) -> Prediction:
 
 
 @inner
-def _reach_of(m: Record, alpha: float, direction: int) -> float:
+def _reach_of(m: Record, alpha: float, interval_s: float, direction: int) -> float:
     most = REACH_YOUNG if m.n < YOUNG_RUNS else REACH_MAX
-    return reach_for(m, POINTS * alpha / (2.0 if direction == BOTH else 1.0), known_of(m), most)
+    return reach_for(
+        m, points_of(m, alpha, interval_s) / (2.0 if direction == BOTH else 1.0), known_of(m), most
+    )
 
 
 @inner
-def reach_at(m: Record, alpha: float, direction: int) -> float:
+def reach_at(m: Record, alpha: float, interval_s: float, direction: int) -> float:
     """How far a run may lie out at this alpha, which is the usual one as a rule."""
-    return m.reach if abs(alpha - m.reach_alpha) <= SAME_ALPHA * alpha else _reach_of(m, alpha, direction)
+    return (
+        m.reach
+        if abs(alpha - m.reach_alpha) <= SAME_ALPHA * alpha
+        else _reach_of(m, alpha, interval_s, direction)
+    )
 
 
 @inner
-def refresh_reach(m: Record, alpha: float, direction: int) -> None:
+def refresh_reach(m: Record, alpha: float, interval_s: float, direction: int) -> None:
     """Work out anew how far a run may lie out, if the budget or what is known has changed; it costs well under 1 us."""
     if m.n < m.reach_n and abs(alpha - m.reach_alpha) <= SAME_ALPHA * alpha:
         return
     sides = 2.0 if direction == BOTH else 1.0
-    m.reach = _reach_of(m, alpha, direction)
+    m.reach = _reach_of(m, alpha, interval_s, direction)
     set_bars(m, 2.0 * sides / (SHIFTS * alpha))
     set_unrest_bar(m, alpha)
     m.reach_alpha, m.reach_n = alpha, m.n + max(1, min(int(m.spread_runs) // REACH_SHARE, REACH_RUNS_MAX))
@@ -240,12 +255,10 @@ def learn(  # noqa: PLR0913  a kernel takes no objects
 
 @inner
 def _begin_spread_anew(m: Record, kind: int) -> None:
-    """Noise is what the routine that is now believed leaves; what CUSUMs hold was in deviations of the spread before."""
+    """Noise is what the routine that is now believed leaves. CUSUMs keep what they hold: in deviations of the wider spread before it is less than it would be now."""
     left = max(m.variance[0] - explained_by(m, kind), UNEXPLAINED_LEAST * m.variance[0])
     start_tails(m, left, left)
     m.spread_runs, m.unrest, m.reach_n = min(m.spread_runs, SPREAD_ANEW), 0.0, 0
-    if m.shifted == 0:
-        forget_shift(m)
 
 
 @inner

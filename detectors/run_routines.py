@@ -2,7 +2,7 @@
 
 Every class (hour 3, Saturday, last business day, ...) has an offset on the log scale, the mean of the visits to it, each
 clipped; and so is each run within it, to what the day had been like. A visit is a day, however many runs it has, and is learned when it is over: a month's end cannot become its own
-excuse. Hours are learned without what their whole day has in common. Each kind of routine is believed as far as it pays: its log odds begin below even and gain, with every run, by
+excuse. Hours are learned without what their whole day has in common; a day with one hour tells nothing of hours, else a drift would be that hour's when clocks change. Each kind of routine is believed as far as it pays: its log odds begin below even and gain, with every run, by
 how much likelier the run was with the offset than without (prequential evidence, Dawid, JRSS A 147, 1984), at most 6 a visit.
 
 While it is open whether a routine exists, both are ordinary: what the level alone expects, and what the routine does. So a
@@ -268,16 +268,18 @@ def _beyond_noise(offset: float, deviation: float) -> float:
 @inner
 def _learn_hours(m: Record, spread: float) -> float:
     """Learn the hours of a day, without what the whole day had in common: that is no matter of hours. Returns the gain."""
-    common, known = 0.0, 0
+    common, known, seen = 0.0, 0, 0
     for place in range(HOURS):
-        if m.hour_count[place] > 0 and m.visits[place] > 0:
-            common += m.hour_total[place] / m.hour_count[place] - m.offset[place]
-            known += 1
+        if m.hour_count[place] > 0:
+            seen += 1
+            if m.visits[place] > 0:
+                common += m.hour_total[place] / m.hour_count[place] - m.offset[place]
+                known += 1
     common = common / known if known >= HOURS_MIN else 0.0
     gain = 0.0
     for place in range(HOURS):
         if m.hour_count[place] > 0:
-            mean = m.hour_total[place] / m.hour_count[place] - common
+            mean = m.hour_total[place] / m.hour_count[place] - common if seen > 1 else 0.0
             if m.visits[place] > 0:
                 scale = spread * math.sqrt(1.0 / m.hour_count[place] + HOUR_NOISE)
                 without = min((mean / scale) ** 2, SQUARE_MAX)

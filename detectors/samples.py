@@ -16,9 +16,11 @@ from xxhash import xxh3_128_digest
 
 from detectors.series import Labels, Signal, series_text
 
-VERSION = 5
+VERSION = 6
 NEVER = -(1 << 62)
 """An event time (ms) before all others."""
+UNKNOWN_DELAY = -1
+"""The delay of a record whose event time is its Kafka timestamp, or that has none."""
 
 RUNS = "runs"
 """The dictionary kind of a label set whose rows are run events; other kinds are `Signal` values."""
@@ -83,12 +85,16 @@ class FollowerKind(IntEnum):
     AMOUNT = 3
     """A value on a log scale."""
     SCHEMA = 4
+    DELAY = 5
+    """How late things are in a window, in ms: on a log scale, and only when there is a window."""
 
 
 _FOLLOWERS = {
     RUNS: FollowerKind.RUN_EVENTS,
     Signal.VOLUME: FollowerKind.AMOUNT,
     Signal.SCHEMA: FollowerKind.SCHEMA,
+    Signal.LATENCY: FollowerKind.DELAY,
+    Signal.LATENESS: FollowerKind.DELAY,
 }
 
 Field = tuple[str, str, bool | None]
@@ -121,7 +127,14 @@ RUN_COLUMNS: tuple[tuple[str, str], ...] = (
 )
 VALUE_COLUMNS: tuple[tuple[str, str], ...] = (*RUN_COLUMNS[:4], ("value", "<f8"))
 SCHEMA_COLUMNS: tuple[tuple[str, str], ...] = (*RUN_COLUMNS[:4], ("schema", "<i4"))
-PAYLOAD_COLUMNS: tuple[tuple[str, str], ...] = (*RUN_COLUMNS[:4], ("shape", "<i4"), ("size", "<i4"))
+PAYLOAD_COLUMNS: tuple[tuple[str, str], ...] = (
+    *RUN_COLUMNS[:4],
+    ("shape", "<i4"),
+    ("size", "<i4"),
+    ("delay_ms", "<i4"),
+    ("ident", "<u4"),
+)
+"""`delay_ms` is from a record's event time to its Kafka timestamp, or `UNKNOWN_DELAY`; `ident` is of the hash of its id, 0 when it has none."""
 
 
 class ShapeTable(msgspec.Struct, array_like=True, frozen=True):

@@ -15,12 +15,15 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from detectors.expected_changes import ExpectedChange
+from detectors.lineage import Link
+from detectors.paging import Paging
 
 Direction = Literal["up", "down", "both"]
 Severity = Literal["critical", "error", "warning", "info"]
 
 FALSE_ALARMS_PER_DAY = 1 / 30
 MIN_EFFECT = 0.20
+RUNBOOKS = "docs/runbooks"
 UTC = "UTC"
 
 
@@ -122,15 +125,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     idle_timeout_ms: int = 10_000
     window_ms: int = 300_000
     series_max: int = 100_000
+    ids_max: int = 100_000
+    """Ids of records that are remembered of one series."""
     shards: int = 1
     """Samples partitions, over which the series spread evenly: each gets its share of the fleet's budget."""
     fleet_false_alarms_per_day: float | None = None
     """Ceiling on the false alarms of all series together; None: there is none."""
+    runbook_base_url: str = RUNBOOKS
+    """Where the runbooks of the kinds lie."""
     defaults: Tuning = Tuning()
     signals: Mapping[str, Tuning] = msgspec.field(default_factory=lambda: SIGNAL_DEFAULTS)
     rules: tuple[Rule, ...] = ()
     expected_changes: tuple[ExpectedChange, ...] = ()
     """Changes of records that are not told, but become what is known."""
+    paging: Paging = Paging()
+    lineage: tuple[Link, ...] = ()
+    """Links that hold whatever the events tell."""
 
     def for_series(self, signal: str, labels: Mapping[str, str]) -> SeriesSettings:
         """Defaults, then the signal's layer, then every matching rule in order: the last one to set a key wins."""
@@ -143,6 +153,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def for_signal(self, signal: str) -> SeriesSettings:
         """The layers below the rules: defaults, then the signal's."""
         return SeriesSettings().under(self.defaults).under(self.signals.get(signal, Tuning()))
+
+    def runbook_url(self, kind: str, settings: SeriesSettings) -> str:
+        """What to read when a series alarms: its own runbook, else that of the alert's kind."""
+        return settings.runbook_url or f"{self.runbook_base_url.rstrip('/')}/{kind}.md"
+
+    def tuned_as(self, other: Settings) -> Settings:
+        """These settings with what may change while a worker runs as it is in others: all but times and limits."""
+        return msgspec.structs.replace(
+            self,
+            fleet_false_alarms_per_day=other.fleet_false_alarms_per_day,
+            defaults=other.defaults,
+            signals=other.signals,
+            rules=other.rules,
+            expected_changes=other.expected_changes,
+            paging=other.paging,
+            lineage=other.lineage,
+            runbook_base_url=other.runbook_base_url,
+        )
 
     @property
     def time_zones(self) -> list[str]:

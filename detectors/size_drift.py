@@ -18,7 +18,7 @@ import numpy as np
 
 from detectors.evidence import Evidence, evidence_after
 from detectors.novelty import CHANCES_MIN, LOG_P_MAX, SHARE_MIN, TIMES_MIN, confidence
-from detectors.record_renames import Found
+from detectors.record_changes import Found
 from detectors.record_tokens import HASH_BITS, PER_DECADE, SIZE_CODES, SIZES, size_of
 from detectors.record_values import Chosen, Look, counted
 from detectors.value_state import EXTREMES, Sizes, halved, middle_and_spread, range_of
@@ -29,6 +29,8 @@ SLACK: Final = 1
 """By so many sizes a range may grow and be no other one, and what lies so near is not beyond it."""
 TOLERANCE: Final = 0.1
 """Decades."""
+WIDER: Final = 1.5
+"""Numbers in another unit spread no more than that many times as far as before, and the tolerance."""
 UNITS: Final = (10, 60, 100, 1000, 3600, 1_000_000, 1_000_000_000)
 
 
@@ -108,10 +110,11 @@ class SizeJudge:
     def _unit(self, side: int, first: int) -> tuple[int | None, dict[int, float], float]:
         """The unit by which numbers have moved, those that have, and in which share of the records."""
         low, high = range_of(self._sizes.known)
-        mean, _ = middle_and_spread(self._sizes.known)
+        mean, spread = middle_and_spread(self._sizes.known)
         beyond = self._beyond(side, self._sizes.recent)
         unit = _nearest(side, mean, beyond, TOLERANCE)
-        if unit and math.log10(unit) * PER_DECADE > high - low + SLACK:
+        alike = bool(beyond) and middle_and_spread(beyond)[1] <= WIDER * spread + TOLERANCE
+        if unit and alike and math.log10(unit) * PER_DECADE > high - low + SLACK:
             return unit, beyond, 0.0
         since = _by_size(self._look.codes_since(first))
         unit = _nearest(side, mean, since, TOLERANCE)

@@ -11,6 +11,7 @@ import msgspec
 from detectors.evidence import Evidence, Place
 from detectors.record_paths import ROOT, parent_of
 from detectors.record_rates import Rate
+from detectors.record_repeats import Repeats
 from detectors.samples import ABSENT, Element
 from detectors.value_state import Values
 
@@ -18,7 +19,7 @@ PATHS_MAX: Final = 2_000
 """Paths of one series; more are not followed."""
 CHANCES_MAX: Final = 1_000_000
 """What is known counts half from here on."""
-SCALARS: Final = ("string", "integer", "number", "boolean")
+NULL: Final = "null"
 
 
 class PathState(msgspec.Struct, array_like=True):
@@ -44,7 +45,7 @@ class PathState(msgspec.Struct, array_like=True):
     @property
     def types(self) -> list[str]:
         """The types that are known, null apart."""
-        return sorted(kind for kind in self.known if kind not in (ABSENT, "null"))
+        return sorted(kind for kind in self.known if kind not in (ABSENT, NULL))
 
     def halve(self) -> None:
         """Have what is known count half."""
@@ -53,11 +54,42 @@ class PathState(msgspec.Struct, array_like=True):
         self.known = {kind: times / 2 for kind, times in self.known.items()}
 
 
+class Trait(msgspec.Struct, array_like=True, frozen=True):
+    """What a record may have: something at a path, of this type if one is said, or nothing (`ABSENT`)."""
+
+    path: str
+    kind: str
+
+
+class Migration(msgspec.Struct, array_like=True):
+    """Records of two versions, of which the new one has the `mark`.
+
+    `parts` are the changes that were told together, and `traits` what records of the new version have. Of `chances` records since, `new` are of the new version; `since_new` and
+    `since_old` came after the last block with either; `recent` are not yet judged. `share` is the latest of the new version, `told_share` what was told at `told_ms`.
+    """
+
+    mark: Trait
+    parts: list[str]
+    traits: list[Trait]
+    first: Place
+    told_ms: int
+    last: Place = (-1, -1)
+    confidence: float = 0.0
+    chances: float = 0.0
+    new: float = 0.0
+    since_new: float = 0.0
+    since_old: float = 0.0
+    recent: float = 0.0
+    recent_new: float = 0.0
+    share: float = 0.0
+    told_share: float = 0.0
+
+
 class Structure(msgspec.Struct, array_like=True):
     """What is known of one series: paths by name, since when and until when (ms), and when a change is over.
 
     `folded` are the objects whose names are data, `late` says how many names came up late in one; `full` that paths were refused. `checked` is the
-    number of paths when maps were last looked for.
+    number of paths when maps were last looked for. `repeats` are of records with an id; `migration` is one that is under way.
     """
 
     records: int = 0
@@ -70,6 +102,8 @@ class Structure(msgspec.Struct, array_like=True):
     paths: dict[str, PathState] = {}
     folded: list[str] = []
     late: dict[str, int] = {}
+    repeats: Repeats | None = None
+    migration: Migration | None = None
 
 
 def opener_of(path: str) -> Element:

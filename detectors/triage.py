@@ -5,303 +5,309 @@ from typing import Any
 
 import msgspec
 
-from detectors.alerts import (
-    SCHEMA_VERSION,
-    Alert,
-    AlertBaseline,
-    AlertSeries,
-    Effect,
-    Kind,
-    Mode,
-    RootCause,
-    State,
-    Window,
-)
+from detectors.alerts import Alert, Mode, State
+from detectors.commands import Answer
+from detectors.desk import Desk
 from detectors.episodes import Episode, Transition
 from detectors.incidents import APART, JOIN_MS, Incident, OpenEpisode, Who, group_name, stands_out
 from detectors.ledger import Ledger, load_ledger
+from detectors.lineage import Lineage
+from detectors.merging import Merger
+from detectors.notes import CommandNote, LineageNote, SwitchNote, read_note
+from detectors.obeying import Obeying
+from detectors.orders import Order, Origin
+from detectors.register import Register
 from detectors.series import content_id, series_text
 from detectors.settings import Settings
+from detectors.silences import Quiet, Silences
 from detectors.stage import Count
+from detectors.storms import Storms
+from detectors.telling import Teller, kind_of
 from detectors.verdicts import AnomalyBatch, Change, Reason, Verdict
-from detectors.wording import joined, recovery, summary, time_text
+from detectors.wording import joined, time_text
 
-FORMAT = 4
+FORMAT = 6
 FORGET_MS = 30 * 86_400_000
+ANOMALIES = "anomalies"
+"""The origin of the orders that triage gives."""
 LEDGER = "budget"
 """The chunk of the state that holds the ledger."""
 
 
 class Triage:
-    """Every episode of one anomalies partition; `wall_ms` is the wall clock of the record last folded in."""
+    """Every episode; a function of the anomalies topic, record by record."""
 
     def __init__(self, settings: Settings, mode: Mode) -> None:
-        self._settings, self._mode = settings, mode
         self.covered_offset = -1
-        self.wall_ms = 0
         self._fences: dict[int, int] = {}
-        self._incidents: dict[str, list[Incident]] = {}
+        self._merger = Merger(settings.shards)
+        self._register = Register()
+        self._teller = Teller(settings, mode)
+        self._desk = Desk(self._register, self._teller)
+        self._obeying = Obeying(self._desk, self._register, self._teller)
+        self._switched = False
+        self._answers: list[Answer] = []
         self._swept_ms = 0
         self._counts: Counter[Count] = Counter()
         self.ledger = Ledger()
 
+    @property
+    def wall_ms(self) -> int:
+        """The wall clock of the records folded in."""
+        return self._teller.wall_ms
+
     def step(self, offset: int, payload: bytes) -> list[Alert]:
-        """Fold in one record of the anomalies topic; the alerts are to be published.
+        """Fold in one record of the anomalies topic; the alerts are to be published, and `take_answers` with them.
 
         Raises:
-            ValueError: the payload is no anomaly batch of this version.
+            ValueError: the payload is no note of this version.
         """
-        batch = AnomalyBatch.from_bytes(payload)
-        self.covered_offset, self.wall_ms = offset, batch.wall_ms
+        note = read_note(payload)
+        self.covered_offset = offset
+        if isinstance(note, AnomalyBatch):
+            return self._fold(note)
+        if isinstance(note, LineageNote):
+            self._desk.lineage.learn(note.links, note.time_ms)
+            return []
+        return self._obey(note)
+
+    def take_answers(self) -> list[Answer]:
+        """The answers to the commands that came since the last call."""
+        answers, self._answers = self._answers, []
+        return answers
+
+    def take_orders(self) -> list[Order]:
+        """What detect is to be told since the last call; an order goes to the shard of its labels, or to all."""
+        return self._obeying.take_orders()
+
+    def _obey(self, note: CommandNote | SwitchNote) -> list[Alert]:
+        self._teller.wall_ms = max(self._teller.wall_ms, note.wall_ms)
+        if isinstance(note, SwitchNote):
+            answer, self._switched = self._obeying.switch(note), True
+        else:
+            answer = self._obeying.answer(note, Origin(ANOMALIES, 0, self.covered_offset))
+        if answer is None:
+            self._counts["fenced", "commands"] += 1
+            return []
+        self._counts["commands", answer.outcome] += 1
+        self._answers.append(answer)
+        return self._teller.take()
+
+    def _fold(self, batch: AnomalyBatch) -> list[Alert]:
         if batch.offset <= self._fences.get(batch.shard, -1):
             self._counts["fenced", "anomalies"] += 1
             return []
         self._fences[batch.shard] = batch.offset
         self.ledger.note(batch)
-        self._forget_incidents()
-        return [alert for verdict in batch.verdicts for alert in self._judge(verdict, batch.wall_ms)]
+        self._forget()
+        self._merger.add(batch)
+        self._teller.wall_ms = max(self._teller.wall_ms, batch.wall_ms)
+        return self._judge_all()
 
-    def _forget_incidents(self) -> None:
-        """Once a day, those that are over in groups of which nothing is heard any more; far later than it could matter."""
+    def finish(self) -> list[Alert]:
+        """The alerts of what still waits, when the log has ended for good."""
+        self._merger.finish()
+        return self._judge_all()
+
+    def _judge_all(self) -> list[Alert]:
+        """Judge what every shard is past."""
+        for now_ms, verdict in self._merger.ready():
+            self._desk.pass_time(now_ms)
+            self._judge(verdict)
+        self._desk.pass_time(self._merger.now_ms)
+        return self._teller.take()
+
+    def _forget(self) -> None:
+        """Once a day, the incidents that are over in groups of which nothing is heard any more, and old links; far later than it could matter."""
         before_ms = self.ledger.now_ms - FORGET_MS
         if before_ms - self._swept_ms < JOIN_MS:
             return
         self._swept_ms = before_ms
-        for group, incidents in list(self._incidents.items()):
-            self._keep(group, [it for it in incidents if not it.is_forgotten(before_ms)])
+        self._register.sweep(before_ms)
+        self._desk.lineage.forget(self.ledger.now_ms)
 
-    def _keep(self, group: str, incidents: list[Incident]) -> None:
-        if incidents:
-            self._incidents[group] = incidents
-        else:
-            self._incidents.pop(group, None)
-
-    def _judge(self, verdict: Verdict, wall_ms: int) -> list[Alert]:
+    def _judge(self, verdict: Verdict) -> None:
         if verdict.muted:
-            return self._mute(verdict)
-        if verdict.anomalous:
-            return self._anomalous(verdict, wall_ms)
-        return self._ordinary(verdict, wall_ms)
+            self._counts["muted", kind_of(verdict)] += 1
+            self.ledger.mute(verdict)
+        elif verdict.anomalous:
+            self._anomalous(verdict)
+        else:
+            self._ordinary(verdict)
 
-    def _anomalous(self, verdict: Verdict, wall_ms: int) -> list[Alert]:
-        series, part = series_text(_kind(verdict), verdict.labels), _part(verdict)
-        incidents = self._remembered(verdict)
+    def _anomalous(self, verdict: Verdict) -> None:
+        series, part = series_text(kind_of(verdict), verdict.labels), _part(verdict)
+        incidents = self._register.of_group(group_name(verdict), verdict.time_ms)
         found = _find(incidents, series, (APART, part) if verdict.change is Change.POINT else (part,))
         if found is None:
-            return self._opens(incidents, series, part, verdict, wall_ms)
-        if stands_out(found[1].worst, verdict):
-            return self._opens(incidents, series, APART, verdict, wall_ms)
-        return self._goes_on(*found, verdict, wall_ms)
+            self._opens(incidents, series, part, verdict)
+        elif stands_out(found[1].worst, verdict):
+            self._opens(incidents, series, APART, verdict)
+        else:
+            self._goes_on(*found, verdict)
 
-    def _remembered(self, verdict: Verdict) -> list[Incident]:
-        """The incidents of a verdict's group, less those that are long over."""
-        group = group_name(verdict)
-        incidents = [it for it in self._incidents.get(group, []) if not it.is_forgotten(verdict.time_ms)]
-        self._incidents[group] = incidents
-        return incidents
-
-    def _opens(
-        self, incidents: list[Incident], series: str, part: str, verdict: Verdict, wall_ms: int
-    ) -> list[Alert]:
+    def _opens(self, incidents: list[Incident], series: str, part: str, verdict: Verdict) -> None:
         who = self._who(verdict)
         incident = next((it for it in reversed(incidents) if it.may_join(verdict, who)), None)
         if incident is not None and incident.is_over and incident.lead[0] == series:
-            return [self._reopens(incident, verdict, wall_ms)]
+            self._reopens(incident, verdict)
+            return
         self.ledger.spend(verdict)
         opened = _opened(series, part, verdict)
         if incident is not None:
             incident.add(series, part, opened)
-            return self._joins(incident, opened, part, verdict, wall_ms)
-        time_ms = verdict.time_ms
-        incident = Incident(who, (series, part), time_ms, time_ms, [_kind(verdict)], [], {})
+            self._joins(incident, opened, part, verdict)
+            return
+        now_ms, time_ms = self._teller.now_ms, verdict.time_ms
+        incident = Incident(who, (series, part), now_ms, time_ms, time_ms, [kind_of(verdict)])
         incident.add(series, part, opened)
         incidents.append(incident)
-        return [self._tell(incident, opened, verdict, State.FIRING, Transition.OPENED, wall_ms)]
+        self._desk.place(incident)
+        self._tell_lead(incident, verdict, Transition.OPENED)
 
-    def _reopens(self, incident: Incident, verdict: Verdict, wall_ms: int) -> Alert:
-        """The alert of an incident that was over, whose lead has left its range again."""
+    def _reopens(self, incident: Incident, verdict: Verdict) -> None:
+        """The lead of an incident that was over has left its range again."""
         lead = incident.leading
         lead.recovered, lead.worst, lead.episode = None, verdict, _begun(verdict)
         incident.over_ms, incident.heard_ms, incident.told_ms = None, verdict.time_ms, verdict.time_ms
-        return self._tell(incident, lead, verdict, State.FIRING, Transition.REOPENED, wall_ms)
+        self._desk.place(incident)
+        self._tell_lead(incident, verdict, Transition.REOPENED)
 
     def _who(self, verdict: Verdict) -> Who:
-        settings = self._settings.for_series(verdict.signal, dict(verdict.labels))
+        settings = self._teller.settings.for_series(verdict.signal, dict(verdict.labels))
         return Who(settings.owner or verdict.owner or None, settings.severity)
 
-    def _joins(
-        self, incident: Incident, opened: OpenEpisode, part: str, verdict: Verdict, wall_ms: int
-    ) -> list[Alert]:
+    def _joins(self, incident: Incident, opened: OpenEpisode, part: str, verdict: Verdict) -> None:
         was_over, incident.over_ms = incident.is_over, None
         incident.heard_ms = max(incident.heard_ms, verdict.time_ms)
-        news = incident.join(_kind(verdict), verdict, opened.alert_id, part)
+        news = incident.join(kind_of(verdict), verdict, opened.alert_id, part)
         if was_over:
-            again = self._tell_joined(incident, verdict, Transition.REOPENED, wall_ms)
-            return [
-                again,
-                self._tell(incident, opened, verdict, State.SUPPRESSED, Transition.OPENED, wall_ms),
-            ]
-        alerts = [self._tell(incident, opened, verdict, State.SUPPRESSED, Transition.OPENED, wall_ms)]
-        if news:
-            alerts.append(self._tell_joined(incident, verdict, Transition.JOINED, wall_ms))
-        return alerts
+            self._desk.place(incident)
+            self._tell_joined(incident, verdict, Transition.REOPENED)
+        self._teller.tell(incident, opened, verdict, State.SUPPRESSED, Transition.OPENED)
+        if news and not was_over:
+            self._tell_joined(incident, verdict, Transition.JOINED, apart=part == APART)
+        self._desk.arm(incident)
+
+    def _tell_lead(self, incident: Incident, verdict: Verdict, transition: Transition) -> None:
+        self._teller.tell(incident, incident.leading, verdict, incident.standing, transition)
+        self._desk.arm(incident)
 
     def _tell_joined(
-        self, incident: Incident, verdict: Verdict, transition: Transition, wall_ms: int
-    ) -> Alert:
+        self, incident: Incident, verdict: Verdict, transition: Transition, *, apart: bool = False
+    ) -> None:
         """The lead's alert once more, at the time and with the words of what has joined it."""
         lead = incident.leading
-        alert = self._tell(incident, lead, lead.worst, State.FIRING, transition, wall_ms)
-        return msgspec.structs.replace(
-            alert,
-            transition_reason=f"{transition}: {verdict.reason}",
-            updated_at=time_text(verdict.time_ms),
-            detection_delay_ms=max(0, wall_ms - verdict.time_ms),
-            summary=joined(lead.worst, verdict),
-        )
+        told = self._teller.tell(incident, lead, lead.worst, incident.standing, transition, apart=apart)
+        if told:
+            self._teller.amend(
+                transition_reason=f"{transition}: {verdict.reason}",
+                updated_at=time_text(verdict.time_ms),
+                detection_delay_ms=max(0, self.wall_ms - verdict.time_ms),
+                summary=joined(lead.worst, verdict),
+            )
 
-    def _goes_on(self, incident: Incident, known: OpenEpisode, verdict: Verdict, wall_ms: int) -> list[Alert]:
+    def _goes_on(self, incident: Incident, known: OpenEpisode, verdict: Verdict) -> None:
         incident.heard_ms = max(incident.heard_ms, verdict.time_ms)
         back, known.recovered = known.recovered, None
         transition = known.episode.advance(verdict.time_ms, True, verdict.severity_score)
         if back is not None and verdict.time_ms - back.time_ms > JOIN_MS:
             transition = Transition.CONTINUED
         if transition is None:
-            if verdict.reason not in (Reason.BASELINE_SHIFT_PROPOSED, Reason.UNIT_CHANGED):
-                return []
+            if verdict.reason not in (
+                Reason.BASELINE_SHIFT_PROPOSED,
+                Reason.UNIT_CHANGED,
+                Reason.VERSION_MIX,
+            ):
+                return
             transition = Transition.CONTINUED
-        if transition is not Transition.CONTINUED or back is not None:
+        news = back is not None or verdict.reason is Reason.VERSION_MIX
+        if transition is not Transition.CONTINUED or news:
             known.worst = verdict
-        leads = incident.leads(known)
-        if leads:
+        if incident.leads(known):
             incident.told_ms = max(incident.told_ms, verdict.time_ms)
-        state = State.FIRING if leads else State.SUPPRESSED
-        return [self._tell(incident, known, verdict, state, transition, wall_ms)]
+            self._tell_lead(incident, verdict, transition)
+        else:
+            self._teller.tell(incident, known, verdict, State.SUPPRESSED, transition)
 
-    def _mute(self, verdict: Verdict) -> list[Alert]:
-        self._counts["muted", _kind(verdict)] += 1
-        self.ledger.mute(verdict)
-        return []
+    def _ordinary(self, verdict: Verdict) -> None:
+        series, group = series_text(kind_of(verdict), verdict.labels), group_name(verdict)
+        for incident in self._register.of_group(group, verdict.time_ms):
+            if not incident.is_over:
+                for part in list(incident.open.get(series, {})):
+                    self._recovers(incident, series, part, verdict)
+        self._register.tidy(group)
 
-    def _ordinary(self, verdict: Verdict, wall_ms: int) -> list[Alert]:
-        series = series_text(_kind(verdict), verdict.labels)
-        alerts = [
-            alert
-            for incident in self._remembered(verdict)
-            if not incident.is_over
-            for part in list(incident.open.get(series, {}))
-            for alert in self._recovers(incident, series, part, verdict, wall_ms)
-        ]
-        self._keep(group_name(verdict), self._incidents[group_name(verdict)])
-        return alerts
-
-    def _recovers(
-        self, incident: Incident, series: str, part: str, verdict: Verdict, wall_ms: int
-    ) -> list[Alert]:
+    def _recovers(self, incident: Incident, series: str, part: str, verdict: Verdict) -> None:
         """End an episode; of the lead only when no other one of its incident is open, and of the last other one the waiting lead, too."""
         known, lead = incident.open[series][part], incident.leading
         if known.recovered is not None or not known.episode.is_over(
             verdict.time_ms, conclusive=verdict.reason.conclusive
         ):
-            return []
+            return
         if known is lead and incident.size > 1:
             known.recovered = verdict
-            return []
-        alerts = [self._tell(incident, known, verdict, State.RESOLVED, Transition.RESOLVED, wall_ms)]
+            return
+        self._teller.tell(incident, known, verdict, State.RESOLVED, Transition.RESOLVED)
         if known is lead:
-            known.recovered, incident.over_ms = verdict, verdict.time_ms
-            return alerts
+            known.recovered = verdict
+            self._is_over(incident, verdict)
+            return
         incident.drop(series, part)
         if incident.size == 1 and lead.recovered is not None:
-            alerts.append(self._tell_over(incident, verdict, wall_ms))
-            incident.over_ms = verdict.time_ms
-        return alerts
+            self._tell_over(incident, verdict)
+            self._is_over(incident, verdict)
 
-    def _tell_over(self, incident: Incident, last: Verdict, wall_ms: int) -> Alert:
+    def _is_over(self, incident: Incident, last: Verdict) -> None:
+        incident.over_ms = last.time_ms
+        self._desk.ended(incident)
+
+    def _tell_over(self, incident: Incident, last: Verdict) -> None:
         """The end of a lead that waited for the last of those that had joined it."""
         lead = incident.leading
         recovered = lead.recovered or last
-        alert = self._tell(incident, lead, recovered, State.RESOLVED, Transition.RESOLVED, wall_ms)
-        time_ms = max(last.time_ms, recovered.time_ms)
-        return msgspec.structs.replace(
-            alert,
-            updated_at=time_text(time_ms),
-            ends_at=time_text(max(time_ms, lead.starts_at_ms)),
-            detection_delay_ms=max(0, wall_ms - time_ms),
-        )
-
-    def _tell(
-        self,
-        incident: Incident,
-        known: OpenEpisode,
-        verdict: Verdict,
-        state: State,
-        transition: Transition,
-        wall_ms: int,
-    ) -> Alert:
-        known.sequence += 1
-        resolved = state is State.RESOLVED
-        labels = dict(verdict.labels)
-        settings = self._settings.for_series(verdict.signal, labels)
-        kind, leads = _kind(verdict), incident.leads(known)
-        cause = RootCause(incident.leading.alert_id, [incident.lead[0]])
-        return Alert(
-            schema_version=SCHEMA_VERSION,
-            event_id=content_id(known.alert_id, known.sequence, state),
-            alert_id=known.alert_id,
-            fingerprint=content_id(kind, series_text(verdict.signal, verdict.labels)),
-            sequence=known.sequence,
-            state=state,
-            transition_reason=f"{transition}: {verdict.reason}",
-            starts_at=time_text(known.starts_at_ms),
-            updated_at=time_text(verdict.time_ms),
-            ends_at=time_text(max(verdict.time_ms, known.starts_at_ms)) if resolved else None,
-            detected_at=time_text(wall_ms),
-            detection_delay_ms=max(0, wall_ms - verdict.time_ms),
-            kind=kind,
-            severity=settings.severity,
-            summary=recovery(verdict, known.starts_at_ms) if resolved else summary(verdict),
-            labels={**labels, "kind": kind},
-            annotations=_annotations(known.worst),
-            owner=settings.owner or verdict.owner or None,
-            runbook_url=settings.runbook_url,
-            series=AlertSeries(verdict.signal, labels, verdict.unit),
-            window=Window(time_text(verdict.window_start_ms), time_text(verdict.window_end_ms)),
-            observed=verdict.observed,
-            expected=verdict.expected,
-            lower=verdict.lower,
-            upper=verdict.upper,
-            p_value=verdict.p_value,
-            effect=_effect(verdict),
-            direction=verdict.direction,
-            change=verdict.change,
-            baseline=_baseline(verdict),
-            source_positions=list(verdict.positions),
-            schema_change=known.worst.schema_change,
-            root_cause=None if leads else cause,
-            children=list(incident.children) if leads else [],
-            config_hash=self._settings.config_hash,
-            mode=self._mode,
-        )
+        if self._teller.tell(incident, lead, recovered, State.RESOLVED, Transition.RESOLVED):
+            time_ms = max(last.time_ms, recovered.time_ms)
+            self._teller.amend(
+                updated_at=time_text(time_ms),
+                ends_at=time_text(max(time_ms, lead.starts_at_ms)),
+                detection_delay_ms=max(0, self.wall_ms - time_ms),
+            )
 
     def take_counts(self) -> Counter[Count]:
         """What was counted since the last call."""
         counts, self._counts = self._counts, Counter()
+        if self._merger.hurried:
+            counts["verdicts_not_waited_for",] = self._merger.hurried
+            self._merger.hurried = 0
         return counts
 
     def gauges(self) -> dict[str, float]:
         """Sizes now."""
-        incidents = [it for group in self._incidents.values() for it in group if not it.is_over]
+        incidents = self._register.all_open()
         return {
             "episodes": sum(it.size for it in incidents),
             "incidents": len(incidents),
+            "verdicts_waiting": len(self._merger),
+            "lineage_links": len(self._desk.lineage),
+            "silences": len(self._desk.silences.known),
             **self.ledger.gauges(),
         }
 
     def dump(self) -> dict[str, bytes]:
         """The state as chunks."""
-        head = [FORMAT, self.covered_offset, self._fences, self._incidents]
-        return {"head": msgspec.msgpack.encode(head), LEDGER: self.ledger.dump()}
+        encode, desk = msgspec.msgpack.encode, self._desk
+        head = [FORMAT, self.covered_offset, self._fences, self._swept_ms, self._teller.now_ms, self.wall_ms]
+        settings = [self._switched, self._teller.settings]
+        quiet = [desk.silences.known, desk.silences_due_ms, desk.storms]
+        return {
+            "head": encode([*head, self._merger.dump()]),
+            "settings": encode(settings),
+            "incidents": encode(self._register.groups),
+            "desk": encode([*quiet, self._obeying.dump()]),
+            "lineage": desk.lineage.dump(),
+            LEDGER: self.ledger.dump(),
+        }
 
     def changed(self) -> dict[str, bytes]:
         """The state as chunks, all of them."""
@@ -313,12 +319,25 @@ class Triage:
         Raises:
             ValueError: the state was written by another version.
         """
-        version, *state = msgspec.msgpack.decode(chunks["head"], type=list[Any])
+        decode = msgspec.msgpack.decode
+        version, *head = decode(chunks["head"], type=list[Any])
         if version != FORMAT:
             raise ValueError(f"triage state of format {version}; this worker reads format {FORMAT}")
-        self.covered_offset, self._fences, self._incidents = msgspec.convert(
-            state, tuple[int, dict[int, int], dict[str, list[Incident]]]
+        *clocks, merger = head
+        self.covered_offset, self._fences, self._swept_ms, self._teller.now_ms, self._teller.wall_ms = (
+            msgspec.convert(clocks, tuple[int, dict[int, int], int, int, int])
         )
+        self._switched, stored = decode(chunks["settings"], type=tuple[bool, Settings])
+        if self._switched:
+            self._teller.settings = self._teller.settings.tuned_as(stored)
+        self._merger.load(merger)
+        self._register.load(decode(chunks["incidents"], type=dict[str, list[Incident]]))
+        quiet, due_ms, storms, obeyed = decode(chunks["desk"], type=tuple[dict[str, Quiet], int, Storms, Any])
+        desk = self._desk
+        desk.silences, desk.silences_due_ms, desk.storms = Silences(quiet), due_ms, storms
+        self._obeying.load(obeyed)
+        desk.lineage = Lineage(self._teller.settings.lineage)
+        desk.lineage.load(chunks["lineage"])
         self.ledger = load_ledger(chunks[LEDGER])
 
 
@@ -345,10 +364,6 @@ def _begun(verdict: Verdict) -> Episode:
     return episode
 
 
-def _kind(verdict: Verdict) -> Kind:
-    return Kind.DETECTOR_HEALTH if verdict.reason.of_health else Kind(verdict.signal)
-
-
 def _part(verdict: Verdict) -> str:
     change = verdict.schema_change
     return f"{change.change} {change.path}" if change else ""
@@ -360,26 +375,3 @@ def _places(verdict: Verdict) -> list[str | int]:
         for place in verdict.positions
         for part in (place.topic, place.partition, place.first_offset, place.last_offset)
     ]
-
-
-def _annotations(verdict: Verdict) -> dict[str, str]:
-    return {"error": verdict.error} if verdict.error else {}
-
-
-def _effect(verdict: Verdict) -> Effect:
-    if verdict.observed is None or verdict.expected is None:
-        return Effect(None, None)
-    absolute = verdict.observed - verdict.expected
-    return Effect(absolute, absolute / abs(verdict.expected) if verdict.expected else None)
-
-
-def _baseline(verdict: Verdict) -> AlertBaseline:
-    baseline = verdict.baseline
-    return AlertBaseline(
-        baseline.method,
-        baseline.n,
-        time_text(baseline.from_ms),
-        time_text(baseline.to_ms),
-        baseline.warming,
-        baseline.pooled,
-    )

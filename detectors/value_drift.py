@@ -1,4 +1,4 @@
-"""Drift of values: what a block changes in the formats of texts, in the words of an enumeration, and in the unit of numbers (`size_drift`).
+"""Drift of values: what a block changes in the formats of texts, in the words of an enumeration, and in the unit of numbers (`size_drift`) or their distribution (`spread_drift`).
 
 What it detects, at each path of a record:
 - a format of texts that never stood there, such as `e-mail` where dates were. Where anything may stand (`text`), another format is news only when all have it;
@@ -22,7 +22,7 @@ from detectors.novelty import (
     is_gone,
     log_p_of_gone,
 )
-from detectors.record_renames import Found
+from detectors.record_changes import Found, found_with
 from detectors.record_tokens import (
     HASH_MASK,
     TEXT_CODES,
@@ -31,7 +31,8 @@ from detectors.record_tokens import (
 )
 from detectors.record_values import Chosen, Look
 from detectors.size_drift import SizeJudge
-from detectors.value_state import Values, Word, Words, halved
+from detectors.spread_drift import SpreadJudge
+from detectors.value_state import Values, Word, Words, halved, new_spread
 
 WORDS_MAX: Final = 64
 TOLD_MAX: Final = 3
@@ -52,8 +53,16 @@ class ValueJudge:
 
     def judge(self) -> list[Found]:
         """The changes."""
-        sizes = SizeJudge(self._path, self._values.sizes, self._look, self._size).judge()
-        return [*self._formats(), *self._words(), *([sizes] if sizes else [])]
+        return [*self._formats(), *self._words(), *self._numbers()]
+
+    def _numbers(self) -> list[Found]:
+        """Another unit, or else another distribution."""
+        moved = SizeJudge(self._path, self._values.sizes, self._look, self._size).judge()
+        if moved:
+            self._values.spread = new_spread()
+            return [moved]
+        spread = SpreadJudge(self._path, self._values.spread, self._look).judge()
+        return [spread] if spread else []
 
     def _formats(self) -> Iterator[Found]:
         values = self._values
@@ -71,7 +80,7 @@ class ValueJudge:
                 from_ = _formats(known)
                 values.formats = known = {} if whole else known
                 known[code] = values.fresh.pop(code).times
-                yield _found("format_changed", self._path, from_, format_of(code), evidence)
+                yield found_with("format_changed", self._path, from_, format_of(code), evidence)
             elif evidence.is_old:
                 known[code] = values.fresh.pop(code).times
         for code, count in counts.items():
@@ -156,7 +165,7 @@ class ValueJudge:
         _, most = max(added, key=lambda it: it[1].times)
         share = min(1.0, sum(evidence.share for _, evidence in added))
         first = min(evidence.first for _, evidence in added)
-        found = _found("enum_added", self._path, None, _names([token for token, _ in added]), most)
+        found = found_with("enum_added", self._path, None, _names([token for token, _ in added]), most)
         return found._replace(share=round(share, 6), first=first)
 
 
@@ -177,8 +186,3 @@ def _names(tokens: list[int]) -> str:
 
 def _formats(codes: dict[int, float]) -> str:
     return " | ".join(sorted(format_of(code) for code in codes))
-
-
-def _found(change: str, path: str, from_: str | None, to: str | None, evidence: Evidence) -> Found:
-    share = round(evidence.share, 6)
-    return Found(change, path, from_, to, share, evidence.confidence, evidence.first, evidence.last)

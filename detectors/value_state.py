@@ -48,6 +48,23 @@ class Sizes(msgspec.Struct, array_like=True):
     latest: float = 0.0
 
 
+class Spread(msgspec.Struct, array_like=True):
+    """How numbers are distributed: `counts` between `edges` (see `record_tokens.places_of_numbers`).
+
+    Before there are edges, numbers gather in `raw`; after that those not yet judged in `recent`, and those that were far away, from `first` on, in `held`. `peak` is the farthest
+    that any of so many `judged` were.
+    """
+
+    edges: list[int] = []
+    counts: list[float] = []
+    raw: dict[int, int] = {}
+    recent: list[float] = []
+    held: list[float] = []
+    first: Place = NOWHERE
+    judged: int = 0
+    peak: float = 0.0
+
+
 class Values(msgspec.Struct, array_like=True):
     """What is known of the values at one path; `words` are None when they are too many."""
 
@@ -55,11 +72,17 @@ class Values(msgspec.Struct, array_like=True):
     fresh: dict[int, Evidence] = {}
     words: Words | None = None
     sizes: Sizes = msgspec.field(default_factory=Sizes)
+    spread: Spread = msgspec.field(default_factory=Spread)
 
 
 def new_values() -> Values:
     """Nothing is known."""
-    return Values({}, {}, Words({}, {}), Sizes({}, {}, {}, {}))
+    return Values({}, {}, Words({}, {}), Sizes({}, {}, {}, {}), new_spread())
+
+
+def new_spread() -> Spread:
+    """Nothing is known of a distribution."""
+    return Spread([], [], {}, [], [])
 
 
 def halved(counts: dict[int, float]) -> dict[int, float]:

@@ -45,8 +45,13 @@ class Reason(StrEnum):
     TOO_MANY_FAILURES = "too_many_failures"
     TOO_MANY_DUPLICATES = "too_many_duplicates"
     TOO_MANY_LATE = "too_many_late"
+    TOO_MANY_REPEATED = "too_many_repeated"
     TOO_MANY_RUNS = "too_many_runs"
     SCHEMA_CHANGED = "schema_changed"
+    VERSION_MIX = "version_mix"
+    NEW_VERSION_ALONE = "new_version_alone"
+    OLD_VERSION_ALONE = "old_version_alone"
+    VERSIONS_USUAL = "versions_usual"
     STUCK = "stuck"
     SPREAD_GREW = "spread_grew"
     UNIT_CHANGED = "unit_changed"
@@ -57,16 +62,27 @@ class Reason(StrEnum):
     PATHS_CAP = "paths_cap"
     MODEL_CRASHED = "model_crashed"
     MODEL_TOO_LARGE = "model_too_large"
+    STORM = "storm"
 
     @property
     def conclusive(self) -> bool:
         """Whether one such ordinary verdict ends an episode without a quiet time."""
-        return self in (Reason.RUN_ARRIVED, Reason.SERIES_BACK, Reason.BASELINE_SHIFT_ACCEPTED)
+        return self in _CONCLUSIVE
 
     @property
     def of_health(self) -> bool:
         """Whether it is about Streamgauge itself."""
         return self in (Reason.SERIES_CAP, Reason.PATHS_CAP, Reason.MODEL_CRASHED, Reason.MODEL_TOO_LARGE)
+
+
+_CONCLUSIVE = (
+    Reason.RUN_ARRIVED,
+    Reason.SERIES_BACK,
+    Reason.BASELINE_SHIFT_ACCEPTED,
+    Reason.NEW_VERSION_ALONE,
+    Reason.OLD_VERSION_ALONE,
+    Reason.VERSIONS_USUAL,
+)
 
 
 class Baseline(msgspec.Struct, frozen=True, omit_defaults=True, rename={"from_ms": "from", "to_ms": "to"}):
@@ -154,11 +170,12 @@ class FleetShare(msgspec.Struct, array_like=True, frozen=True):
     allowed_per_day: float | None
 
 
-class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True):
+class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True, tag="anomalies"):
     """One record of the anomalies topic: what one step of one detect shard has to say to one triage partition.
 
     `shard` and `offset` are the samples partition and offset of the step: the fence against repeats. `now_ms` is the
-    shard's merged event time and `wall_ms` the wall clock that its marks carried.
+    shard's merged event time, before which it has said everything, and `wall_ms` the wall clock that its marks carried. `orders_ms` are the
+    times at which the verdicts were given, as detect judges in order.
     """
 
     version: int
@@ -166,6 +183,7 @@ class AnomalyBatch(msgspec.Struct, array_like=True, frozen=True):
     offset: int
     now_ms: int
     wall_ms: int
+    orders_ms: tuple[int, ...]
     verdicts: tuple[Verdict, ...]
     fleet: FleetShare | None = None
 

@@ -11,13 +11,23 @@ from detectors.settings import Settings
 
 
 def compile_kernels() -> None:
-    """Use each kernel once, on state that is thrown away: ten seconds or more the first time, then well under one."""
+    """Use each kernel once, on state that is thrown away: a minute or more the first time, then well under one second."""
+    compile_numeric()
+    compile_followers()
+
+
+def compile_numeric() -> None:
+    """The kernels that judge a single number."""
     bank = NumericBank()
     for kind in Kind:
         slot = bank.add(kind)
         bank.judge(slot, 0, 1.0)
         bank.limits(slot, 0)
         bank.judge_many([slot], [1], [1.0])
+
+
+def compile_followers() -> None:
+    """The kernels that fold rows into followers, of which one takes as long as all others."""
     followers, key = Followers(Settings()), Key(RUNS, canonical_labels({"pipeline": "warm-up"}))
     found = followers.find(key.ident)
     followers.add(key.ident, bytes([key.follower_kind]), 0, found)

@@ -14,16 +14,22 @@ _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 def summary(verdict: Verdict) -> str:
     """One sentence a person can act on."""
+    if verdict.reason is Reason.STORM:
+        return _storm(verdict)
     return f"{subject(verdict.labels)}{_predicate(verdict)}"
 
 
 def recovery(verdict: Verdict, starts_at_ms: int) -> str:
     """One sentence on how it ended."""
     lasted = duration_text(max(0, verdict.time_ms - starts_at_ms))
+    if verdict.reason is Reason.STORM:
+        return f"{_storm(verdict)}; all of them have ended after {lasted}"
     if verdict.reason is Reason.RUN_ARRIVED:
         return f"{subject(verdict.labels)} has run again, {lasted} after it was overdue"
     if verdict.reason is Reason.BASELINE_SHIFT_ACCEPTED:
         return f"{subject(verdict.labels)} has stayed at its new level for {lasted}, which is now what is expected{_now(verdict)}"
+    if verdict.reason in _VERSIONS:
+        return f"{subject(verdict.labels)} {_VERSIONS[verdict.reason].format(lasted=lasted)}"
     if verdict.reason is Reason.SERIES_BACK:
         return f"{subject(verdict.labels)} is seen again, {lasted} after it was overdue"
     return f"{subject(verdict.labels)} is back in its usual range after {lasted}{_now(verdict)}"
@@ -32,6 +38,15 @@ def recovery(verdict: Verdict, starts_at_ms: int) -> str:
 def joined(lead: Verdict, verdict: Verdict) -> str:
     """What leads an incident, and what has joined it."""
     return f"{summary(lead)}; and {summary(verdict)}"
+
+
+def _storm(verdict: Verdict) -> str:
+    whose = dict(verdict.labels).get("owner")
+    theirs = f" of {whose}" if whose else ""
+    return (
+        f"{verdict.observed or 0:.0f} incidents{theirs} at once, from {_clock(verdict.window_start_ms)} "
+        f"to {_clock(verdict.time_ms)}"
+    )
 
 
 def subject(labels: Labels) -> str:
@@ -81,8 +96,10 @@ _SAYINGS = {
     Reason.BASELINE_SHIFT_PROPOSED: "seems to have a new level: {observed} at {when}{usual}; it will be accepted if it stays",
     Reason.TOO_MANY_FAILURES: "failed: {observed} of its latest runs up to {when}{usual}",
     Reason.TOO_MANY_DUPLICATES: "reported runs twice: {observed} of the latest up to {when}{usual}",
+    Reason.TOO_MANY_REPEATED: "has records again that came before: {observed} of the latest up to {when}{usual}",
     Reason.TOO_MANY_LATE: "comes late: {observed} of its latest records up to {when}{usual}",
     Reason.TOO_MANY_RUNS: "ran {times} times from {since} to {when}, where about {usual_times} is usual",
+    Reason.VERSION_MIX: "has records of two versions at {when}: {schema}",
     Reason.SCHEMA_CHANGED: "changed its schema at {when}: {schema}",
     Reason.STUCK: "has been at exactly {observed} again and again up to {when}, though it usually changes{usual}; is its source stuck?",
     Reason.SPREAD_GREW: "{lasting}: {observed} at {when}{usual}",
@@ -94,6 +111,11 @@ _SAYINGS = {
     Reason.MODEL_TOO_LARGE: "has outgrown what is stored at {when}, and the built-in detectors judge where it cannot: {error}",
     Reason.PATHS_CAP: "has more fields than are followed since {when}: {upper} paths; those beyond are not watched",
     Reason.SERIES_CAP: "is full since {when}: series beyond the cap are not watched; raise the cap or drop labels",
+}
+_VERSIONS = {
+    Reason.NEW_VERSION_ALONE: "has records of the new version only, after {lasted} with both",
+    Reason.OLD_VERSION_ALONE: "has records of the old version only again, after {lasted} with both: the new one was rolled back",
+    Reason.VERSIONS_USUAL: "still has records of both versions after {lasted}, which is now what is expected",
 }
 _VERBS = {"latency": "took", "volume": "carried"}
 
@@ -192,11 +214,14 @@ _DIFFERENCES: Final = {
     "enum_removed": "field {path} no longer has some of its few values ({from_})",
     "format_changed": "field {path} changed its format from {from_} to {to}",
     "null_rate_changed": "field {path} went from {from_} to {to}",
+    "distribution_changed": "field {path} has other numbers: half of them lie from {to}, where they lay from {from_}",
     "unit_changed": "field {path} seems to be in another unit: its numbers are {to} times what they were",
 }
 
 
 def _schema(change: SchemaChange) -> str:
+    if change.change == "version_mix":
+        return f"{_percent(change.share)} of them are of the new one ({change.to})"
     return _difference(change) + (f", in {_percent(change.share)} of the records" if change.share < 1 else "")
 
 

@@ -57,7 +57,7 @@ def changes_of(name: str) -> tuple[Change, ...]:
     Raises:
         ValueError: no zone has this name.
     """
-    zone = _zone(name)
+    zone = zone_of(name)
     found = [Change(0, _offset_ms(zone, 0))]
     for after in range(_STEP_S, _END_S, _STEP_S):
         if _offset_ms(zone, after) != found[-1].offset_ms:
@@ -66,7 +66,13 @@ def changes_of(name: str) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def _zone(name: str) -> ZoneInfo:
+@cache
+def zone_of(name: str) -> ZoneInfo:
+    """The zone by its name.
+
+    Raises:
+        ValueError: no zone has this name.
+    """
     if name not in zone_names():
         raise ValueError(f"no time zone is named {name!r}")
     with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as rules:

@@ -5,7 +5,7 @@ bytes are a function of the alert.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from cloudevents.core.bindings.kafka import to_binary
 from cloudevents.core.formats.json import JSONFormat
@@ -30,15 +30,25 @@ def alert_outputs(alert: Alert) -> list[Output]:
     """
     key, value, headers = alert.alert_id.encode(), encode(alert), cloudevents_headers(alert)
     entry = Output(Destination.ALERTS, key, value, headers=headers)
-    if alert.state in _ENDED or alert.ends_at is not None:
+    if has_ended(alert):
         return [entry, Output(Destination.ALERT_STATE, key, None)]
     return [entry, Output(Destination.ALERT_STATE, key, value, headers=headers)]
 
 
+def has_ended(alert: Alert) -> bool:
+    """Whether its episode is over."""
+    return alert.state in _ENDED or alert.ends_at is not None
+
+
 def cloudevents_headers(alert: Alert) -> tuple[tuple[str, bytes], ...]:
-    """`ce_*` and `content-type`; `ce_type` is `io.streamgauge.alert.<state>.v<major version>`."""
+    """`ce_*` and `content-type`, the attributes in Kafka's binary mode."""
+    return tuple(to_binary(CloudEvent(cloudevent_attributes(alert)), _FORMAT).headers.items())
+
+
+def cloudevent_attributes(alert: Alert) -> dict[str, Any]:
+    """An alert as a CloudEvent; its `type` is `io.streamgauge.alert.<state>.v<major version>`."""
     major = alert.schema_version.partition(".")[0]
-    attributes = {
+    return {
         "specversion": "1.0",
         "id": alert.event_id,
         "source": SOURCE,
@@ -47,4 +57,3 @@ def cloudevents_headers(alert: Alert) -> tuple[tuple[str, bytes], ...]:
         "subject": series_text(alert.series.signal, canonical_labels(alert.series.labels)),
         "datacontenttype": CONTENT_TYPE,
     }
-    return tuple(to_binary(CloudEvent(attributes), _FORMAT).headers.items())

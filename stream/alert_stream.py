@@ -1,5 +1,6 @@
 """The alert topic, read by people and by the demo: from a point in time, with no consumer group and no commits."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,8 @@ from detectors.alerts import Alert, decode
 from stream.exits import Exit, Refused
 
 REACH_TIMEOUT_S: Final = 10.0
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What `decode` raises for a record that holds no alert."""
 _POLL_S: Final = 0.2
 _OVERRIDES: Final[Mapping[str, Any]] = {
     "enable.auto.commit": False,
@@ -30,6 +33,11 @@ _OVERRIDES: Final[Mapping[str, Any]] = {
     "isolation.level": "read_committed",
     "log_level": 0,
 }
+_LASTING: Final = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+)
 
 
 class Received(NamedTuple):
@@ -59,7 +67,7 @@ def assign(consumer: Consumer, topic: str, since_ms: int | None) -> int:
         Refused: Kafka cannot be reached, or there is no such topic.
     """
     try:
-        partitions = _partitions(consumer, topic)
+        partitions = partitions_of(consumer, topic)
         starts = [TopicPartition(topic, partition, OFFSET_END) for partition in partitions]
         if since_ms is not None:
             starts = _offsets_from(consumer, starts, since_ms)
@@ -91,9 +99,24 @@ def follow(
     Raises:
         Refused: Kafka refuses the topic, or stays away for `REACH_TIMEOUT_S` when the end is to be reached.
     """
+    for message in messages(consumer, partitions, stop_at_end=stop_at_end, complain=complain, poll_s=poll_s):
+        if received := _read(message, complain):
+            yield received
+
+
+def messages(
+    consumer: Consumer,
+    partitions: int,
+    *,
+    stop_at_end: bool,
+    complain: Callable[[str], None],
+    poll_s: float = _POLL_S,
+    for_s: float = math.inf,
+) -> Iterator[Message]:
+    """The records of the assigned partitions as they come, for so many seconds at most; otherwise as `follow`."""
     ended: set[int] = set()
-    heard_at_s = time.monotonic()
-    while not stop_at_end or len(ended) < partitions:
+    began_at_s = heard_at_s = time.monotonic()
+    while (not stop_at_end or len(ended) < partitions) and time.monotonic() - began_at_s < for_s:
         message = consumer.poll(poll_s)
         if message is None:
             if stop_at_end and time.monotonic() - heard_at_s > REACH_TIMEOUT_S:
@@ -102,12 +125,11 @@ def follow(
         heard_at_s = time.monotonic()
         error = message.error()
         if error is None:
-            if received := _read(message, complain):
-                yield received
+            yield message
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  a public constant
             ended.add(message.partition() or 0)
         else:
-            _judge(error, complain)
+            judge(error, complain)
 
 
 def _read(message: Message, complain: Callable[[str], None]) -> Received | None:
@@ -116,22 +138,30 @@ def _read(message: Message, complain: Callable[[str], None]) -> Received | None:
         return None
     try:
         return Received(decode(value), value, message.timestamp()[1])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         complain(f"no alert: {message.topic()}[{message.partition()}]@{message.offset()}: {error}")
         return None
 
 
-def _judge(error: KafkaError, complain: Callable[[str], None]) -> None:
-    if (
-        error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED)
-        or error.fatal()
-    ):
+def judge(error: KafkaError, complain: Callable[[str], None]) -> None:
+    """Tell those who read of an error that passes.
+
+    Raises:
+        Refused: the error does not pass.
+    """
+    if error.code() in _LASTING or error.fatal():
         raise Refused(f"Kafka: {error.str()}", Exit.KAFKA)
     if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  a public constant
         complain(f"Kafka is away, waiting for it: {error.str()}")
 
 
-def _partitions(consumer: Consumer, topic: str) -> Sequence[int]:
+def partitions_of(consumer: Consumer, topic: str) -> Sequence[int]:
+    """The partitions of a topic.
+
+    Raises:
+        KafkaException: Kafka cannot be reached.
+        Refused: there is no such topic.
+    """
     known = consumer.list_topics(timeout=REACH_TIMEOUT_S).topics
     if topic not in known:
         raise Refused(f"there is no topic {topic}; make it with: streamgauge topics create", Exit.KAFKA)

@@ -251,7 +251,7 @@ class Backtest:
     """Detect and triage, with as many shards as the worker has: like series know of one another within a shard."""
 
     def __init__(self, settings: Settings) -> None:
-        self._shards = [Detect(settings, shard, triage_partitions=1) for shard in range(settings.shards)]
+        self._shards = [Detect(settings, shard) for shard in range(settings.shards)]
         self._triage = Triage(settings, Mode.BACKTEST)
         self._samples = [0] * settings.shards
         self._anomalies = 0
@@ -262,12 +262,19 @@ class Backtest:
         """The alerts of a whole recording, as `Reading.outputs` gives it, in the order in which a worker would have published them."""
         for outputs in ingested:
             yield from self.fold(outputs)
+        yield from self.finish()
+
+    def finish(self) -> Iterator[Alert]:
+        """The alerts of what still waits, when the recording has ended."""
+        yield from self._triage.finish()
 
     def fold(self, outputs: list[Output]) -> Iterator[Alert]:
         """The alerts that come of the next outputs of ingest."""
         for output in outputs:
             if output.destination is Destination.DEAD_LETTERS:
                 self.dead_letters.append(output)
+            elif output.destination is Destination.ANOMALIES:
+                yield from self._triaged(output)
             elif output.value is not None:
                 yield from self._detect_and_triage(output.partition or 0, output.value)
 
@@ -276,11 +283,14 @@ class Backtest:
         anomalies = detect.step(self._samples[shard], payload)
         self._samples[shard] += 1
         for output in anomalies:
-            if output.value is not None:
-                yield from self._triage.step(self._anomalies, output.value)
-                self._anomalies += 1
+            yield from self._triaged(output)
         self.counts.update(detect.take_counts())
         self.counts.update(self._triage.take_counts())
+
+    def _triaged(self, output: Output) -> Iterator[Alert]:
+        if output.value is not None:
+            yield from self._triage.step(self._anomalies, output.value)
+            self._anomalies += 1
 
     def followed(self) -> list[Followed]:
         """What is known of every series at the end."""

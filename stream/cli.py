@@ -9,15 +9,21 @@ from rich.console import Console
 from rich.markup import escape
 
 from stream.commands import (
+    acknowledge,
     alerts,
+    audit,
     backtest,
+    bridge,
     budget,
     config,
     demo,
+    feedback,
     publish,
     run,
     score,
+    silence,
     simulate,
+    snooze,
     suggest,
     topics,
 )
@@ -53,6 +59,20 @@ app.command()(run.run)
 app.command()(demo.demo)
 app.command()(publish.publish)
 app.command()(alerts.alerts)
+for command in (
+    acknowledge.ack,
+    acknowledge.unack,
+    snooze.snooze,
+    silence.silence,
+    silence.maintenance,
+    silence.cancel,
+    silence.silences,
+    feedback.feedback,
+    feedback.accept,
+    feedback.expect,
+    audit.audit,
+):
+    app.command()(command)
 app.command()(budget.budget)
 app.command()(score.score)
 app.command()(backtest.backtest)
@@ -60,6 +80,7 @@ app.command()(suggest.suggest)
 app.command()(simulate.simulate)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
+app.add_typer(bridge.app, name="bridge")
 
 
 def main() -> None:

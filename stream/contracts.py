@@ -1,7 +1,7 @@
 """The published contracts: JSON Schemas and the AsyncAPI document, shipped in `stream/schemas`.
 
-The alert schema is generated from `detectors.alerts.Alert`, with what each field means added here; after a change to
-the alert, `python -m stream.contracts` writes it anew.
+The alert schema is generated from `detectors.alerts.Alert`, with what each field means added here, and those of commands and answers in
+`stream.command_contract`; after a change, `python -m stream.contracts` writes them anew.
 """
 
 import json
@@ -14,9 +14,12 @@ import msgspec
 import yaml
 
 from detectors.alerts import SCHEMA_VERSION, Alert
+from stream.command_contract import answer_schema, command_schema
 
 ALERT: Final = "alert.schema.json"
 RUN_EVENT: Final = "run-event.schema.json"
+COMMAND: Final = "command.schema.json"
+ANSWER: Final = "answer.schema.json"
 ASYNCAPI: Final = "asyncapi.yaml"
 
 _ID: Final = {"pattern": "^[0-9a-f]{32}$"}
@@ -41,7 +44,7 @@ _ALERT_FIELDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         _TIME,
     ),
     "detection_delay_ms": ("From `updated_at` to `detected_at`.", {"minimum": 0}),
-    "kind": ("What the alert is about: a signal, or the detector itself.", {}),
+    "kind": ("What the alert is about: a signal, very many alerts at once, or the detector itself.", {}),
     "severity": ("One of PagerDuty's four.", {"enum": ["critical", "error", "warning", "info"]}),
     "summary": ("One sentence: what was observed, what was expected, and since when.", {}),
     "labels": ("The series' labels and the kind; they map to Alertmanager's labels.", {}),
@@ -50,7 +53,7 @@ _ALERT_FIELDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         {},
     ),
     "owner": ("Who is responsible, from the configuration or the run events.", {}),
-    "runbook_url": ("What to do, from the configuration.", {}),
+    "runbook_url": ("What to read: from the configuration, else the runbook of its kind.", {}),
     "series": ("The series that left its range.", {}),
     "window": ("The span of event time that was judged.", {}),
     "observed": ("What was measured, in the series' unit.", {}),
@@ -68,6 +71,10 @@ _ALERT_FIELDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "children": ("The `alert_id`s of the alerts that this one explains.", {}),
     "config_hash": ("The configuration that was in force.", {}),
     "mode": ("Which run of the detectors produced the alert.", {}),
+    "notify": (
+        "Whether to tell people: true when it fires anew, got materially worse or is to be remembered, and when what they were told of ends.",
+        {},
+    ),
 }
 
 
@@ -100,11 +107,24 @@ def alert_schema() -> dict[str, Any]:
 
 def alert_schema_text() -> str:
     """The alert schema as it is shipped."""
-    return json.dumps(alert_schema(), indent=2, ensure_ascii=False) + "\n"
+    return _text(alert_schema())
+
+
+def generated() -> dict[str, str]:
+    """The schemas that are generated, as they are shipped, by name."""
+    return {
+        ALERT: alert_schema_text(),
+        COMMAND: _text(command_schema()),
+        ANSWER: _text(answer_schema()),
+    }
+
+
+def _text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def shipped(name: str) -> dict[str, Any]:
-    """A shipped contract, `ALERT`, `RUN_EVENT` or `ASYNCAPI`, as plain data."""
+    """A shipped contract, `ALERT`, `RUN_EVENT`, `COMMAND`, `ANSWER` or `ASYNCAPI`, as plain data."""
     text = shipped_text(name)
     document: dict[str, Any] = json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
     return document
@@ -126,4 +146,5 @@ def _constrain(field: dict[str, Any], constraints: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    Path(str(_folder() / ALERT)).write_text(alert_schema_text(), encoding="utf-8")
+    for file_name, written in generated().items():
+        Path(str(_folder() / file_name)).write_text(written, encoding="utf-8")

@@ -12,7 +12,9 @@ class Exit(IntEnum):
     CONFIG = 3
     KAFKA = 4
     DATA = 5
-    CONDITION = 6
+    COMMAND_REFUSED = 6
+    UNANSWERED = 7
+    CONDITION = 8
     FAIL_STOP = 70
     INTERRUPTED = 130
 

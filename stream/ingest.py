@@ -4,12 +4,14 @@ Stateless but for one thing: the greatest event time seen in each source partiti
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.lineage import Link
 from detectors.outputs import Destination, Output
 from detectors.samples import NEVER, Mark
 from detectors.stage import Count
@@ -22,6 +24,7 @@ from stream.formats.limits import Limits
 from stream.formats.placement import Ints, Placement, Records
 from stream.formats.table import Table
 from stream.formats.values import Values
+from stream.lineage_notes import LineageTeller
 
 
 class _Standing:
@@ -86,6 +89,7 @@ class Ingest:
         self._sample_bytes_max = limits.sample_bytes_max
         self._skew_ms = allowed_skew_ms
         self._standings: dict[tuple[str, int], _Standing] = {}
+        self._lineage = LineageTeller()
 
     def batch(  # noqa: PLR0913 - the columns of a fetched batch and where it comes from
         self,
@@ -98,7 +102,7 @@ class Ingest:
         wall_ms: int,
         caught_up: bool,
     ) -> list[Output]:
-        """The sample batches of one fetched batch, one for each samples partition, and its dead letters.
+        """The sample batches of one fetched batch, one for each samples partition, its dead letters, and what it tells of lineage.
 
         Where a sample batch would grow beyond the limit, the fetched batch is cut in halves, each with its own.
 
@@ -125,10 +129,14 @@ class Ingest:
             np.asarray(timestamps_ms, np.int64),
             previous_offset,
         )
+        standing = self._standings.setdefault((topic, partition), _Standing())
+        before = copy(standing)
         outputs = self._outputs(fetched, wall_ms, caught_up)
         if len(offsets) == 1 or all(len(output.value or b"") <= self._sample_bytes_max for output in outputs):
             return outputs
-        return [
+        self._standings[topic, partition] = before
+        notes = [output for output in outputs if output.destination is Destination.ANOMALIES]
+        return notes + [
             output
             for half in fetched.halves()
             for output in self.batch(*half, wall_ms, caught_up and bool(half.offsets[-1] == offsets[-1]))
@@ -136,7 +144,7 @@ class Ingest:
 
     def _outputs(self, fetched: "_Fetched", wall_ms: int, caught_up: bool) -> list[Output]:
         topic, partition, offsets, values, timestamps_ms, previous_offset = fetched
-        standing = self._standings.setdefault((topic, partition), _Standing())
+        standing = self._standings[topic, partition]
         if previous_offset is None or previous_offset != standing.last_offset:
             standing.high_ms = NEVER
         table = self._readers[topic].read(values, timestamps_ms)  # type: ignore[arg-type]
@@ -158,7 +166,7 @@ class Ingest:
         for record, why in sorted(table.dead.items()):
             position = Position(topic, partition, int(offsets[record]), int(timestamps_ms[record]))
             outputs.append(dead_letter(position, values[record] or b"", why, self._letter_bytes_max))
-        return outputs
+        return outputs + self._lineage.notes(_told_links(table, records))
 
     def mark(
         self, topic: str, partition: int, next_offset: int, wall_ms: int, caught_up: bool, idle: bool
@@ -230,3 +238,13 @@ class Ingest:
                     DeadReason.FUTURE_TIME, f"the event time is {ahead}; {self._skew_ms} ms are allowed"
                 )
             table.dead[record] = why
+
+
+def _told_links(table: Table, records: Records) -> Iterator[tuple[Link, int]]:
+    """The links that records which are alive tell, with event times; what many tell in the same words, once."""
+    told: set[int] = set()
+    for record, links in table.links:
+        if id(links) not in told and record not in table.dead:
+            told.add(id(links))
+            for link in links:
+                yield link, int(records.times[record])

@@ -24,7 +24,7 @@ RECORD_BYTES_MAX: Final = 1_000_000
 
 STATES: Final = ("started", "succeeded", "failed", "skipped")
 _TIME_MS_MAX: Final = 253_402_300_799_999
-_BULKY: Final = ("schema", "labels", "error")
+_BULKY: Final = ("schema", "labels", "inputs", "outputs", "after", "error")
 
 
 class Publication(NamedTuple):
@@ -120,6 +120,12 @@ def _text(value: Any, _left_out: list[str]) -> str:
     return _unicode(value)
 
 
+def _texts(value: Any, left_out: list[str]) -> list[str]:
+    if isinstance(value, str | bytes | Mapping):
+        raise TypeError(f"{value!r} is no list of names")
+    return [_text(name, left_out) for name in value]
+
+
 def _error(value: Any, left_out: list[str]) -> str:
     return _text(value, left_out)[:ERROR_CHARS_MAX]
 
@@ -199,6 +205,9 @@ _RUN_FIELDS: Final[Mapping[str, _Check]] = {
     "rows": _amount,
     "bytes": _amount,
     "dataset": _text,
+    "inputs": _texts,
+    "outputs": _texts,
+    "after": _texts,
     "scheduled_at": _moment,
     "error": _error,
     "schema": _schema,

@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self, TypedDict, TypeVar, Unpack, cast
@@ -32,11 +32,18 @@ Moment = datetime | float | str
 
 
 class About(TypedDict, total=False):
-    """What is known of a run before it starts. `labels` set series apart; `owner` is told of alerts."""
+    """What is known of a run before it starts. `labels` set series apart; `owner` is told of alerts.
+
+    `inputs` are the datasets that it reads, `outputs` those that it writes beside `dataset`, `after` the pipelines that it comes after: by
+    these an alert is explained by what went wrong before it.
+    """
 
     task: str | None
     run_id: str | uuid.UUID | None
     dataset: str | None
+    inputs: Iterable[str] | None
+    outputs: Iterable[str] | None
+    after: Iterable[str] | None
     scheduled_at: Moment | None
     labels: Mapping[str, str] | None
     owner: str | None

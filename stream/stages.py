@@ -4,29 +4,32 @@ from collections import Counter
 
 from detectors.alerts import FIRST_SEQUENCE, Alert, Mode
 from detectors.detect import Detect
-from detectors.outputs import Output
+from detectors.orders import AcceptLevel, Order, Relearn, encode
+from detectors.outputs import Destination, Output
+from detectors.series import shard_of
 from detectors.settings import Settings
 from detectors.stage import Count, Stage
 from detectors.triage import Triage
 from stream.alert_records import alert_outputs
 from stream.alert_states import AlertStates
+from stream.answers import answer_output
 
 
-def detect_stage(settings: Settings, shard: int, triage_partitions: int) -> Stage:
+def detect_stage(settings: Settings, shard: int) -> Stage:
     """The detect stage of one samples partition."""
-    return Detect(settings, shard, triage_partitions)
+    return Detect(settings, shard)
 
 
 def triage_stage(settings: Settings, mode: Mode = Mode.LIVE) -> Stage:
     """The triage stage of one anomalies partition."""
-    return TriageStage(Triage(settings, mode))
+    return TriageStage(Triage(settings, mode), settings.shards)
 
 
 class TriageStage:
     """Triage whose alerts leave as records of the alert topics."""
 
-    def __init__(self, triage: Triage) -> None:
-        self._triage, self._states = triage, AlertStates()
+    def __init__(self, triage: Triage, shards: int) -> None:
+        self._triage, self._states, self._shards = triage, AlertStates(), shards
 
     @property
     def covered_offset(self) -> int:
@@ -40,7 +43,15 @@ class TriageStage:
             ValueError: the payload is no anomaly batch of this version.
         """
         outputs = [output for alert in self._triage.step(offset, payload) for output in self._records(alert)]
-        return outputs + self._states.due(self._triage.wall_ms)
+        answers = [answer_output(answer) for answer in self._triage.take_answers()]
+        orders = [output for order in self._triage.take_orders() for output in self._order_outputs(order)]
+        return outputs + answers + orders + self._states.due(self._triage.wall_ms)
+
+    def _order_outputs(self, order: Order) -> list[Output]:
+        shards = range(self._shards)
+        if isinstance(order, Relearn | AcceptLevel):
+            shards = range(shard := shard_of(order.labels, self._shards), shard + 1)
+        return [Output(Destination.SAMPLES, None, encode(order), shard) for shard in shards]
 
     def _records(self, alert: Alert) -> list[Output]:
         entry, state = alert_outputs(alert)

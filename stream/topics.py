@@ -24,7 +24,10 @@ CREATE_S_MAX = 30.0
 POLL_S = 0.1
 
 SOURCE_PARTITIONS = 4
+TRIAGE_PARTITIONS = 1
+"""Triage must see all pipelines, to know which alert explains which."""
 RETENTION_MS = 7 * 24 * 3_600_000
+AUDIT_RETENTION_MS = 3 * 365 * 24 * 3_600_000
 BATCH_BYTES_MAX = 8 << 20
 STATE_SEGMENT_BYTES = 64 << 20
 
@@ -32,6 +35,7 @@ DELETED = {"cleanup.policy": "delete"}
 COMPACTED = {"cleanup.policy": "compact"}
 BATCHES = {"max.message.bytes": str(BATCH_BYTES_MAX)}
 KEPT = {"retention.ms": str(RETENTION_MS)}
+KEPT_FOR_YEARS = {"retention.ms": str(AUDIT_RETENTION_MS)}
 COMPACTED_SOON = {"segment.bytes": str(STATE_SEGMENT_BYTES), "min.cleanable.dirty.ratio": "0.1"}
 
 UNLIMITED = -1
@@ -82,11 +86,7 @@ class Problem:
 
 def wanted(config: Config) -> list[TopicSpec]:
     """Every topic that `config` reads or writes, sources first."""
-    copies, shards, triages = (
-        config.topics.replication_factor,
-        config.topics.samples_partitions,
-        config.topics.anomalies_partitions,
-    )
+    copies, shards = config.topics.replication_factor, config.topics.samples_partitions
     sources = [
         TopicSpec(source.topic, f"source ({source.format})", SOURCE_PARTITIONS, copies)
         for source in config.sources
@@ -99,15 +99,17 @@ def wanted(config: Config) -> list[TopicSpec]:
         TopicSpec(
             config.anomalies_topic,
             "anomalies",
-            triages,
+            TRIAGE_PARTITIONS,
             copies,
             DELETED,
             {**BATCHES, **KEPT},
             is_sharded=True,
         ),
         _state(config.detect_state_topic, "detect's snapshots", shards, copies),
-        _state(config.triage_state_topic, "triage's snapshots", triages, copies),
+        _state(config.triage_state_topic, "triage's snapshots", TRIAGE_PARTITIONS, copies),
         TopicSpec(config.dead_letters.topic, "dead letters", 1, copies, DELETED),
+        TopicSpec(config.commands.topic, "commands", 1, copies, DELETED, KEPT),
+        TopicSpec(config.audit.topic, "audit", 1, copies, DELETED, hints=KEPT_FOR_YEARS),
         TopicSpec(config.alerts.topic, "alerts", 1, copies, DELETED),
         TopicSpec(config.alerts.state_topic, "open alerts", 1, copies, COMPACTED, hints=COMPACTED_SOON),
     ]
@@ -238,12 +240,9 @@ def _mismatch(spec: TopicSpec, partitions: int, actual: Mapping[str, str]) -> Pr
 
 
 def _repartition(spec: TopicSpec, partitions: int) -> str:
-    key = (
-        "anomalies_partitions"
-        if spec.purpose in ("anomalies", "triage's snapshots")
-        else "samples_partitions"
+    another = (
+        "choose another `name`: the topics of one name keep their partitions, because state lies by partition"
     )
-    return (
-        f"set topics.{key} to {partitions}, or choose another `name`: the topics of one name keep their "
-        "partitions, because state lies by partition"
-    )
+    if spec.partitions == TRIAGE_PARTITIONS and spec.purpose in ("anomalies", "triage's snapshots"):
+        return another
+    return f"set topics.samples_partitions to {partitions}, or {another}"

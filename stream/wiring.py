@@ -1,16 +1,17 @@
 """Wiring: how a configuration becomes the topology of a worker."""
 
 from collections.abc import Mapping
-from functools import partial
 from importlib.metadata import version
 from typing import Final
 
 from detectors.outputs import Destination
+from stream.command_intake import CommandIntake
 from stream.config import Config, faust_broker, librdkafka_properties
 from stream.formats.encodings.choice import no_registry
 from stream.formats.encodings.schemas import SchemaOf
 from stream.formats.records import RecordSource
 from stream.ingest import Ingest
+from stream.intake import Intake
 from stream.registry import Registry
 from stream.stages import detect_stage, triage_stage
 from stream.topology import Clients, StageSpec, Topology
@@ -23,30 +24,25 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
     """What `config` asks for, on a broker whose source topics have so many partitions."""
     settings = config.settings()
     readings = {source.topic: source.reading for source in config.sources}
-    shards, triage_partitions = config.topics.samples_partitions, config.topics.anomalies_partitions
-    limits = config.limits_for_ingest()
+    shards = config.topics.samples_partitions
+    limits, schema_of = config.limits_for_ingest(), schemas_of(config)
     return Topology(
         group=config.name,
         version=version("streamgauge"),
-        source_topics=frozenset(readings),
+        source_topics=frozenset({*readings, config.commands.topic}),
         besides={
             topic: reading.besides for topic, reading in readings.items() if isinstance(reading, RecordSource)
         },
-        make_ingest=partial(
-            Ingest,
-            readings,
-            shards,
-            source_partitions,
-            limits,
-            settings.allowed_skew_ms,
-            schemas_of(config),
+        make_ingest=lambda: Intake(
+            Ingest(readings, shards, source_partitions, limits, settings.allowed_skew_ms, schema_of),
+            CommandIntake(config.commands.topic, settings.config_hash),
         ),
         stages=(
             StageSpec(
                 "detect",
                 config.samples_topic,
                 config.detect_state_topic,
-                lambda shard: detect_stage(settings, shard, triage_partitions),
+                lambda shard: detect_stage(settings, shard),
             ),
             StageSpec(
                 "triage", config.anomalies_topic, config.triage_state_topic, lambda _: triage_stage(settings)
@@ -58,6 +54,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
             Destination.ALERTS: config.alerts.topic,
             Destination.ALERT_STATE: config.alerts.state_topic,
             Destination.DEAD_LETTERS: config.dead_letters.topic,
+            Destination.AUDIT: config.audit.topic,
         },
         clients=clients(config),
         snapshot_interval_s=config.snapshot_interval_ms / 1000,

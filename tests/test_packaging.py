@@ -92,7 +92,8 @@ def imported_packages(package: str) -> set[str]:
 def test_what_a_package_imports_is_declared(package: str) -> None:
     extras = PROJECT["optional-dependencies"]
     declared = {
-        name_of(each) for each in [*PROJECT["dependencies"], *extras["embedded"], *extras["registry"]]
+        name_of(each)
+        for each in [*PROJECT["dependencies"], *extras["apprise"], *extras["embedded"], *extras["registry"]]
     }
     allowed = declared | {
         "pydantic-core",

@@ -182,7 +182,31 @@ CHANGES: Final[tuple[tuple[str, str, str, Callable[[int, random.Random], Record]
 )  # fmt: skip
 """Name, kind, path, records and alteration of each change; each comes at every one of `SHARES`."""
 
+
+def _new_version(record: Record, chance: random.Random) -> None:
+    """What a new version changes: a field more, one less, one of another type, and a nested one with another name."""
+    record |= {"order_id": str(record["order_id"]), "channel": "web"}
+    del record["paid"]
+    rename("customer.address.zip", "customer.address.postcode")(record, chance)
+    if chance.random() < 0.2:
+        record["gift"] = True
+
+
 ALONE: Final = (
+    *(
+        Scenario("a new version", Expected("version_mix", ""), share, order, _new_version)
+        for share in (0.5, 0.1, 0.01)
+    ),
+    *(
+        Scenario(
+            "a new version in items",
+            Expected("version_mix", ""),
+            share,
+            order,
+            each_item(lambda it, _: it.update(sku=int(it["sku"][4:]), weight=1.5)),
+        )
+        for share in (0.5, 0.1, 0.01)
+    ),
     Scenario("nulls where few were, all", Expected("null_rate_changed", "fax"), 1.0, order, put("fax", None)),
     Scenario("nulls where few were", Expected("null_rate_changed", "fax"), 0.1, order, put("fax", None)),
     Scenario(
@@ -233,6 +257,48 @@ ALONE: Final = (
         1.0,
         order,
         put("total", lambda was, _: was / 1000),
+    ),
+    Scenario(
+        "amounts twice as large",
+        Expected("distribution_changed", "total"),
+        1.0,
+        order,
+        put("total", lambda was, _: was * 2),
+    ),
+    Scenario(
+        "half of the amounts are a default",
+        Expected("distribution_changed", "total"),
+        0.5,
+        order,
+        put("total", 9.99),
+    ),
+    Scenario(
+        "readings that vary three times as much",
+        Expected("distribution_changed", "value_05"),
+        1.0,
+        flat,
+        put("value_05", lambda was, _: 5 + 3 * (was - 5)),
+    ),
+    Scenario(
+        "a sensor at its limit",
+        Expected("distribution_changed", "value_07"),
+        1.0,
+        flat,
+        put("value_07", lambda was, _: min(was, 6.5)),
+    ),
+    Scenario(
+        "a sensor a little warmer",
+        Expected("distribution_changed", "value_15"),
+        1.0,
+        flat,
+        put("value_15", lambda was, _: was + 1),
+    ),
+    Scenario(
+        "prices of items a quarter higher",
+        Expected("distribution_changed", "items[].price"),
+        1.0,
+        order,
+        each_item(put("price", lambda was, _: was * 1.25)),
     ),
     Scenario(
         "ids a thousand times as large",
@@ -309,8 +375,8 @@ HARMLESS: Final[tuple[tuple[str, Callable[[int, random.Random], Record], Change]
     ("fields in another order", order, _shuffle),
     ("fields in another order, flat", flat, _shuffle),
     ("whole numbers written with a point", flat, put("value_04", lambda was, _: float(was))),
-    ("whole numbers among others", flat, put("value_03", 3)),
-    ("whole numbers only", order, put("total", 3)),
+    ("whole numbers among others", flat, put("value_03", lambda was, chance: 3 if chance.random() < 0.1 else was)),
+    ("whole numbers only", order, put("total", lambda was, _: max(1, round(was)))),
     ("more of an optional field", order, put("coupon", {"code": "SPRING", "percent": 5})),
     ("more of an optional field of items", order, each_item(put("discount", 1.5))),
     ("larger values", order, put("total", lambda was, _: was * 1.3)),
@@ -318,7 +384,9 @@ HARMLESS: Final[tuple[tuple[str, Callable[[int, random.Random], Record], Change]
     ("longer texts", order, put("customer.email", "x" * 200 + "@example.org")),
     ("another domain of mail addresses", order, put("customer.email", lambda _, chance: f"{chance.randrange(10**6)}@example.net")),
     ("fractions of seconds in a time", order, put("created_at", lambda was, chance: f"{was[:-1]}.{chance.randrange(1000):03}Z")),
-    ("amounts twice as large", order, put("total", lambda was, _: was * 2)),
+    ("readings that vary a little more", flat, put("value_05", lambda was, _: 5 + 1.2 * (was - 5))),
+    ("a few defaults in place of amounts", order, put("total", lambda was, chance: 9.99 if chance.random() < 0.1 else was)),
+    ("readings with a routine", _grown("n", lambda number, chance: chance.gauss(20 + 5 * math.sin(number / 900), 1)), _nothing),
     ("amounts without cents", order, put("total", lambda was, _: round(was))),
     ("a few amounts are very large", order, put("total", lambda was, chance: was * 10**5 if chance.random() < 0.0003 else was)),
     ("negative amounts", order, put("total", lambda was, chance: -was if chance.random() < 0.1 else was)),

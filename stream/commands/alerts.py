@@ -1,24 +1,18 @@
 """`streamgauge alerts`: the alert topic, readable or as JSON."""
 
-import os
 import sys
-import time
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import msgspec
 import typer
-from confluent_kafka import Consumer
-from rich.console import Console
 
 from detectors.alerts import Kind, State
-from stream.alert_stream import Received, assign, follow, open_consumer
+from stream.alert_stream import Received, follow
 from stream.alert_text import render
+from stream.commands.following import PipedConsole, complain, following, since_ms_of
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
-from stream.config import bootstrap_servers as bootstrap_servers_of
-from stream.config import librdkafka_properties, load
-from stream.config.units import parse_duration_ms
-from stream.exits import Exit, Refused
+from stream.config import load
 
 
 def alerts(  # noqa: PLR0913  one option for each way to choose
@@ -56,42 +50,15 @@ def alerts(  # noqa: PLR0913  one option for each way to choose
 
     New alerts are shown as they come, until Ctrl-C; with --no-follow, all that are there.
     """
-    since_ms = _since_ms(from_beginning, since, go_on)
+    since_ms = since_ms_of(from_beginning, since, go_on)
     settings = load(config, overrides(bootstrap_servers))
     name = topic or settings.alerts.topic
-    consumer = open_consumer(librdkafka_properties(settings, "consumer"))
-    try:
-        partitions = _assigned(consumer, name, since_ms, bootstrap_servers_of(settings))
-        received = follow(consumer, partitions, stop_at_end=not go_on, complain=_complain)
+    with following(settings, name, since_ms) as (consumer, partitions):
+        received = follow(consumer, partitions, stop_at_end=not go_on, complain=complain)
         chosen = (one for one in received if _is_wanted(one, since_ms or 0, state, kind))
         shown = _show(chosen, _json_writer() if as_json else _text_writer())
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(Exit.OK) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(Exit.INTERRUPTED) from None
-    finally:
-        consumer.close()
     if not shown:
-        _complain(f"no such alerts on {name}" if state or kind or since else f"no alerts on {name}")
-
-
-def _assigned(consumer: Consumer, topic: str, since_ms: int | None, servers: str) -> int:
-    try:
-        return assign(consumer, topic, since_ms)
-    except Refused as refused:
-        raise Refused(f"{refused} (Kafka at {servers})", refused.code) from None
-
-
-def _since_ms(from_beginning: bool, since: str | None, go_on: bool) -> int | None:
-    if since is None:
-        return 0 if from_beginning or not go_on else None
-    if from_beginning:
-        raise Refused("--from-beginning and --since exclude each other", Exit.USAGE)
-    try:
-        return int(time.time() * 1000) - parse_duration_ms(since)
-    except ValueError as error:
-        raise Refused(f"--since: {error}", Exit.USAGE) from None
+        complain(f"no such alerts on {name}" if state or kind or since else f"no alerts on {name}")
 
 
 def _is_wanted(
@@ -118,22 +85,11 @@ def _json_writer() -> Callable[[Received], None]:
     return write
 
 
-class _Console(Console):
-    """A console that leaves a closed pipe to its caller."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
 def _text_writer() -> Callable[[Received], None]:
-    console = _Console(highlight=False)
+    console = PipedConsole(highlight=False)
     wraps: dict[str, Any] = {} if console.is_terminal else {"soft_wrap": True}
 
     def write(received: Received) -> None:
         console.print(render(received.alert), **wraps)
 
     return write
-
-
-def _complain(what: str) -> None:
-    typer.echo(what, err=True)

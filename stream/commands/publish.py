@@ -48,6 +48,20 @@ def publish(  # noqa: PLR0913  one option for each field of a run event
         int | None, typer.Option("--bytes", min=0, help="Bytes written.", show_default=False)
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="What was written to.", show_default=False)] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="DATASET", help="What is read; may be repeated.", show_default=False),
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output", metavar="DATASET", help="What else is written; may be repeated.", show_default=False
+        ),
+    ] = None,
+    after: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PIPELINE", help="What it comes after; may be repeated.", show_default=False),
+    ] = None,
     label: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A label; may be repeated.", show_default=False),
@@ -85,6 +99,9 @@ def publish(  # noqa: PLR0913  one option for each field of a run event
         "task": task,
         "run_id": run_id,
         "dataset": dataset,
+        "inputs": inputs or None,
+        "outputs": outputs or None,
+        "after": after or None,
         "labels": _labels(label or []),
         "owner": owner,
     }
@@ -244,4 +261,9 @@ def _usage(message: str) -> Refused:
     return Refused(message, Exit.USAGE)
 
 
-_OPTION_NAMES: Final = {"duration_ms": "--duration", "labels": "--label"}
+_OPTION_NAMES: Final = {
+    "duration_ms": "--duration",
+    "labels": "--label",
+    "inputs": "--input",
+    "outputs": "--output",
+}

@@ -23,6 +23,7 @@ PROMISED: Mapping[Role, Mapping[str, Any]] = {
         "isolation.level": "read_committed",
         "auto.offset.reset": "error",
     },
+    "member": {"isolation.level": "read_committed"},
     "producer": {"enable.idempotence": True, "acks": "all"},
     "admin": {},
 }
@@ -59,7 +60,8 @@ class FaustBroker(TypedDict, total=False):
 def librdkafka_properties(cfg: Connecting, role: Role) -> dict[str, Any]:
     """The properties for a confluent-kafka client in `role`, secrets revealed: never log them.
 
-    A consumer gets the group id `cfg.name`, which librdkafka demands even of a consumer that is assigned by hand.
+    A consumer gets the group id `cfg.name`, which librdkafka demands even of a consumer that is assigned by hand; a member
+    names its group itself.
     Refused when a secret's reference leads nowhere.
     """
     mine = {name: value for name, value in _with_defaults(cfg).items() if for_role(name, role)}

@@ -20,20 +20,32 @@ from pydantic import (
     model_validator,
 )
 
-from detectors.settings import Settings
+from detectors.lineage import Link, Relation
+from detectors.paging import Paging
+from detectors.settings import RUNBOOKS, Settings
+from stream.config.bridges import Bridges
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
 from stream.config.record_schemas import read_schema, schema_faults
-from stream.config.records import EXPECTED_MAX, ExpectedOfRecord, Labels, TimeOfRecord, record_source
+from stream.config.records import (
+    EXPECTED_MAX,
+    ExpectedOfRecord,
+    IdOfRecord,
+    Labels,
+    TimeOfRecord,
+    record_source,
+)
 from stream.config.registry import SchemaRegistry
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals, Text
 from stream.config.units import (
     NO_CEILING,
     DurationMs,
     FalseAlarmCeiling,
+    OptionalDurationMs,
     PositiveDurationMs,
     Rate,
+    StormRate,
 )
 from stream.formats import Reading
 from stream.formats.encodings.choice import EncodingName
@@ -43,10 +55,13 @@ TOPIC_PATTERN = "^[a-zA-Z0-9._-]+$"
 TOPIC_LENGTH_MAX = 249
 NAME_LENGTH_MAX = 200
 SERIES_ENTRIES_MAX = 1_000
+LINEAGE_ENTRIES_MAX = 10_000
+LINEAGE_NAMES_MAX = 1_000
 SOURCES_MAX = 1_000
 PARTITIONS_MAX = 10_000
 
 _DEFAULTS = Settings()
+_PAGING = Paging()
 _INGEST_LIMITS = IngestLimits()
 
 
@@ -70,6 +85,7 @@ TopicName = Annotated[
 Prefix = Annotated[
     str, Field(min_length=1, max_length=NAME_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)
 ]
+Names = Annotated[tuple[Text, ...], Field(max_length=LINEAGE_NAMES_MAX)]
 Partitions = Annotated[int, Field(ge=1, le=PARTITIONS_MAX), WHOLE]
 Kafka = Annotated[
     Properties,
@@ -96,6 +112,8 @@ class Source(Section):
     """Of `records`: where their event time stands; without it, it is the broker's."""
     labels: Labels = Field(default_factory=dict)
     """Of `records`: labels that set series apart beside `topic`, by name, and where their values stand."""
+    id: IdOfRecord | None = None
+    """Of `records`: where what tells a record from all others stands; those that come twice are duplicates then."""
     encoding: EncodingName = "json"
     """Of `records`: how values are encoded; `json_schema` is JSON behind the number of a schema."""
     schema_file: FilePath | None = None
@@ -111,6 +129,7 @@ class Source(Section):
         written = {
             "event_time": self.event_time,
             "labels": self.labels,
+            "id": self.id,
             "encoding": self.encoding != "json",
             "schema_file": self.schema_file,
             "message": self.message,
@@ -131,7 +150,7 @@ class Source(Section):
         if self.format != "records":
             return self.format
         schema = read_schema(self.encoding, self.schema_file, self.message) if self.schema_file else None
-        return record_source(self.event_time, self.labels, self.encoding, schema)
+        return record_source(self.event_time, self.labels, self.encoding, schema, self.id)
 
 
 SOURCES_DEFAULT = (
@@ -150,6 +169,27 @@ class Alerts(Section):
     """Compacted topic with the latest state of each open alert; `<topic>.state` unless written."""
     fleet_false_alarms: FalseAlarmCeiling = NO_CEILING
     """Ceiling on the false alarms of all series together, or none."""
+    upstream_hold_ms: DurationMs = Field(_PAGING.upstream_hold_ms, alias="upstream_hold")
+    """For how long an alert waits for one upstream of its pipeline that explains it; 0s: not at all."""
+    storm: StormRate = Rate(_PAGING.storm_pages, _PAGING.storm_window_ms)
+    """Alerts told to the same people in such a time; any more become one."""
+    remind_ms: OptionalDurationMs = Field(_PAGING.remind_ms, alias="remind")
+    """What still fires and nobody acknowledged is told again after this time, or never: none."""
+    expire_ms: PositiveDurationMs = Field(_PAGING.expire_ms, alias="expire")
+    """An alert of which nothing was heard for this time has ended."""
+
+    def paging(self) -> Paging:
+        """The same for triage."""
+        return Paging(
+            upstream_hold_ms=self.upstream_hold_ms,
+            storm_pages=self.storm.times,
+            storm_window_ms=self.storm.period_ms,
+            remind_ms=self.remind_ms,
+            expire_ms=self.expire_ms,
+        )
+
+    runbook_base_url: Text = RUNBOOKS
+    """Where the runbooks of the kinds lie, `KIND.md`, for alerts whose series has no runbook of its own."""
 
 
 class DeadLetters(Section):
@@ -157,6 +197,46 @@ class DeadLetters(Section):
 
     topic: TopicName
     """Undecodable records, each with its reason, topic, partition and offset."""
+
+
+class Commands(Section):
+    """Where people and programs say what is to be done about alerts."""
+
+    topic: TopicName
+    """Commands, each a JSON object."""
+
+
+class Audit(Section):
+    """Where every command is answered."""
+
+    topic: TopicName
+    """Append-only log: who asked for what and when, and what became of it."""
+
+
+class LineageEntry(Section):
+    """What a pipeline reads and writes, and what comes before it; beside what events tell of it."""
+
+    pipeline: Text
+    """The pipeline, by the value of its label."""
+    after: Names = ()
+    """Pipelines that it comes after."""
+    reads: Names = ()
+    """Datasets that it reads, each by its name or, of OpenLineage, as `namespace/name`."""
+    writes: Names = ()
+    """Datasets that it writes."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> LineageEntry:
+        if not (self.after or self.reads or self.writes):
+            raise ValueError("must have after, reads or writes")
+        if self.pipeline in self.after:
+            raise FaultsError([Fault(("after",), f"{self.pipeline} cannot come after itself")])
+        return self
+
+    def links(self) -> list[Link]:
+        """The same for triage."""
+        of = {Relation.READS: self.reads, Relation.WRITES: self.writes, Relation.AFTER: self.after}
+        return [Link(self.pipeline, relation, name) for relation, names in of.items() for name in names]
 
 
 class Time(Section):
@@ -196,6 +276,8 @@ class Limits(Section):
     """Fields of one declared schema, and paths of one record; what goes over is left out."""
     series_max: Annotated[int, Field(ge=1, le=100_000_000), WHOLE] = _DEFAULTS.series_max
     """Series that one partition of the samples topic follows; more are not followed, and that alarms once."""
+    ids_max: Annotated[int, Field(ge=1_000, le=100_000_000), WHOLE] = _DEFAULTS.ids_max
+    """Ids of records that are remembered of one series, 4 bytes each: a record is a duplicate if its id is one of them."""
 
 
 class Topics(Section):
@@ -203,8 +285,6 @@ class Topics(Section):
 
     samples_partitions: Partitions = 4
     """Partitions of the samples topic: the most workers that can detect side by side."""
-    anomalies_partitions: Partitions = 1
-    """Partitions of the anomalies topic: the most workers that can triage side by side."""
     replication_factor: Annotated[int, Field(ge=1, le=100), WHOLE] = 1
     """Copies of every topic; 3 on a cluster that must survive the loss of a broker."""
 
@@ -226,12 +306,20 @@ class Config(Section):
         default_factory=lambda data: DeadLetters(topic=f"{data['name']}.dead-letters")
     )
     """Where undecodable records go; the topic `<name>.dead-letters` unless written."""
+    commands: Commands = Field(default_factory=lambda data: Commands(topic=f"{data['name']}.commands"))
+    """Where commands are read; the topic `<name>.commands` unless written."""
+    audit: Audit = Field(default_factory=lambda data: Audit(topic=f"{data['name']}.audit"))
+    """Where commands are answered; the topic `<name>.audit` unless written."""
+    bridges: Bridges = Bridges()
+    """Where bridges take alerts to."""
     defaults: Defaults = Defaults()
     """Tuning of every series."""
     signals: Signals = Field(default_factory=Signals)
     """Tuning by signal, over `defaults`."""
     series: tuple[SeriesEntry, ...] = Field((), max_length=SERIES_ENTRIES_MAX)
     """Tuning of the series that match, over `signals`."""
+    lineage: tuple[LineageEntry, ...] = Field((), max_length=LINEAGE_ENTRIES_MAX)
+    """What comes before what, where events do not tell it."""
     time: Time = Field(default_factory=Time)
     """How event time passes."""
     http: Http = Http()
@@ -276,6 +364,8 @@ class Config(Section):
             (("alerts", "topic"), self.alerts.topic),
             (("alerts", "state_topic"), self.alerts.state_topic),
             (("dead_letters", "topic"), self.dead_letters.topic),
+            (("commands", "topic"), self.commands.topic),
+            (("audit", "topic"), self.audit.topic),
         ]
 
     @property
@@ -314,8 +404,12 @@ class Config(Section):
             signals=self.signals.tunings(),
             rules=tuple(entry.rule() for entry in self.series),
             expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
+            lineage=tuple(sorted({link for entry in self.lineage for link in entry.links()})),
             series_max=self.limits.series_max,
+            ids_max=self.limits.ids_max,
             shards=self.topics.samples_partitions,
+            paging=self.alerts.paging(),
+            runbook_base_url=self.alerts.runbook_base_url,
             fleet_false_alarms_per_day=ceiling.per_day if isinstance(ceiling, Rate) else None,
         )
 

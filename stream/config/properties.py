@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Role = Literal["consumer", "producer", "admin"]
+Role = Literal["consumer", "member", "producer", "admin"]
+"""Of two consumers: the one is assigned by hand, the other is a member of a group of its own."""
 
 SECRETS = frozenset({"sasl.password", "ssl.key.password"})
 
@@ -20,7 +21,7 @@ CONNECTION = frozenset(
 """Said to librdkafka and to Faust alike, in the words of each."""
 
 GROUP = frozenset({"session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms"})
-"""About the consumer group, which Faust runs: said to Faust alone."""
+"""About consumer groups: said to Faust, which runs that of the workers, and to members of others."""
 
 TRANSFER = frozenset(
     """
@@ -128,7 +129,7 @@ def refusal(name: str) -> str | None:
 def for_role(name: str, role: Role) -> bool:
     """Whether a client in `role` takes property `name` (librdkafka warns of those that it does not)."""
     if name in FETCHING:
-        return role == "consumer"
+        return role in {"consumer", "member"}
     if name in PRODUCING:
         return role == "producer"
-    return name not in GROUP
+    return name not in GROUP or role == "member"

@@ -73,6 +73,10 @@ class LabelOfRecord(TimeOfRecord):
         return KEY if self.key else super().where()
 
 
+class IdOfRecord(LabelOfRecord):
+    """Where what tells a record from all others stands: in a field, in a header, or in the key."""
+
+
 class ExpectedOfRecord(Section):
     """A change of a topic's records that is to come, or has come."""
 
@@ -104,7 +108,10 @@ def record_source(
     labels: dict[str, LabelOfRecord],
     encoding: EncodingName,
     schema: Schema | None,
+    id_: IdOfRecord | None,
 ) -> RecordSource:
     """The same for ingest."""
     named = tuple(sorted((name, place.where()) for name, place in labels.items()))
-    return RecordSource(event_time.where() if event_time else (), named, encoding, schema)
+    return RecordSource(
+        event_time.where() if event_time else (), named, encoding, schema, id_.where() if id_ else ()
+    )

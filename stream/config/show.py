@@ -45,9 +45,12 @@ def _entry(head: str, value: Any, path: Path, places: Mapping[Path, str]) -> Ite
         yield f"{head} {_scalar(value)}", origin(path, places)
 
 
-def _item(item: Mapping[str, Any], path: Path, places: Mapping[Path, str]) -> Iterator[Line]:
-    for index, (text, origin) in enumerate(_mapping(item, path, places)):
-        yield f"{'    ' if index else '  - '}{text}", origin
+def _item(item: Any, path: Path, places: Mapping[Path, str]) -> Iterator[Line]:
+    if not isinstance(item, dict):
+        yield f"  - {_scalar(item)}", origin(path, places)
+        return
+    for index, (text, whence) in enumerate(_mapping(item, path, places)):
+        yield f"{'    ' if index else '  - '}{text}", whence
 
 
 def _scalar(value: Any) -> str:

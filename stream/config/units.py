@@ -65,12 +65,35 @@ def format_duration(duration_ms: int) -> str:
     return f"{duration_ms // UNITS_MS['s']}s"
 
 
-def parse_rate(written: Any) -> Rate:
+def parse_optional_duration_ms(written: Any) -> int | None:
+    """As `parse_positive_duration_ms`; `none` is no duration."""
+    return None if written == NO_CEILING else parse_positive_duration_ms(written)
+
+
+def format_optional_duration(duration_ms: int | None) -> str:
+    """`1d`, or `none`."""
+    return NO_CEILING if duration_ms is None else format_duration(duration_ms)
+
+
+def parse_rate(written: Any, example: str = "1 per 30d") -> Rate:
     """A rate such as `1 per 30d` or `5 per week`; ValueError says how one is written."""
     match = _RATE.fullmatch(written.strip()) if isinstance(written, str) else None
     if match is None:
-        raise ValueError(f"{shown(written)} is not a rate: write N per DURATION, like 1 per 30d")
-    rate = Rate(int(match[1]), PERIODS_MS.get(match[2]) or parse_positive_duration_ms(match[2]))
+        raise ValueError(f"{shown(written)} is not a rate: write N per DURATION, like {example}")
+    return Rate(int(match[1]), PERIODS_MS.get(match[2]) or parse_positive_duration_ms(match[2]))
+
+
+def parse_storm(written: Any) -> Rate:
+    """How many alerts in which time are no storm yet, such as `4 per 1m`; ValueError says how that is written."""
+    rate = parse_rate(written, "4 per 1m")
+    if rate.times == 0:
+        raise ValueError("at least 1 alert must be told before the others are a storm, like 4 per 1m")
+    return rate
+
+
+def parse_false_alarms(written: Any) -> Rate:
+    """A ceiling such as `1 per 30d`; ValueError says how one is written."""
+    rate = parse_rate(written)
     if rate.times == 0:
         raise ValueError(
             "no detector can promise 0 false alarms: write a long period instead, like 1 per 365d"
@@ -88,7 +111,7 @@ def parse_ceiling(written: Any) -> Ceiling:
     if written == NO_CEILING:
         return NO_CEILING
     try:
-        return parse_rate(written)
+        return parse_false_alarms(written)
     except ValueError as error:
         raise ValueError(f"{error}, or {NO_CEILING}") from None
 
@@ -152,9 +175,23 @@ DurationMs = Annotated[int, BeforeValidator(parse_duration_ms), _duration_text, 
 PositiveDurationMs = Annotated[
     int, BeforeValidator(parse_positive_duration_ms), _duration_text, _written_as(_DURATION, "30s")
 ]
+OptionalDurationMs = Annotated[
+    int | None,
+    PlainValidator(parse_optional_duration_ms),
+    PlainSerializer(format_optional_duration, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^({_DURATION.pattern}|{NO_CEILING})$", "examples": ["1d", NO_CEILING]}
+    ),
+]
+StormRate = Annotated[
+    Rate,
+    BeforeValidator(parse_storm),
+    PlainSerializer(format_rate, return_type=str),
+    _written_as(_RATE, "4 per 1m"),
+]
 FalseAlarmRate = Annotated[
     Rate,
-    BeforeValidator(parse_rate),
+    BeforeValidator(parse_false_alarms),
     PlainSerializer(format_rate, return_type=str),
     _written_as(_RATE, "1 per 30d"),
 ]

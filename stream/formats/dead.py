@@ -32,6 +32,8 @@ class DeadReason(StrEnum):
     NO_TIME = "no_time"
     BAD_TIME = "bad_time"
     FUTURE_TIME = "future_time"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
 
 
 class UnreadableError(Exception):

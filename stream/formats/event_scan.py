@@ -47,7 +47,7 @@ _NAMES: Final = (
     b"bytes",
     b"dataset",
 )
-_LEFT_TO_THE_DECODER: Final = (b"error", b"schema")
+_LEFT_TO_THE_DECODER: Final = (b"error", b"schema", b"inputs", b"outputs", b"after")
 _STATES: Final = tuple(name.encode() for state in RunState for name in (state.name, state.name.lower()))
 _NEEDED: Final = (1 << _PIPELINE) | (1 << _STATE) | (1 << _TIME)
 _IDENTITY: Final = 4
@@ -69,12 +69,14 @@ SCANNED = np.dtype(
         ("bytes", "<f8"),
         ("ident", "<i8", (2,)),
         ("parts", "<i8", (_IDENTITY, 2)),
+        ("dataset", "<i8"),
         ("plain", "?"),
     ]
 )
 """What was read of a record; it counts where `plain`. `ident` is a hash of what names the series.
 
-NaN stands for an amount that the event did not say, run 0 for no run id. `parts` are places in the batch.
+NaN stands for an amount that the event did not say, run 0 for no run id. `parts` are places in the batch. `dataset` is a hash of what the run
+wrote to, 0 for nothing.
 """
 
 
@@ -171,6 +173,8 @@ def _named(address: Address, at: int, end: int, field: int, out: Record) -> int:
         return ERROR
     if 0 <= field < _IDENTITY:
         out.parts[field, 0], out.parts[field, 1] = at + 1, stop
+    elif field == _DATASET and stop > at + 1:
+        out.dataset = np.int64((xxh64(address, at + 1, stop, np.uint64(0)) >> np.uint64(1)) | np.uint64(1))
     return stop + 1
 
 

@@ -1,6 +1,6 @@
 """Format `events`: our own run events, one JSON object each (stream/schemas/run-event.schema.json)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from stream.formats.decoding import DECODE_ERRORS, decode_all
 from stream.formats.event_scan import scan
 from stream.formats.known_series import UNKNOWN, KnownSeries
 from stream.formats.limits import Guard, Limits
+from stream.formats.links import Datasets, RunLinks, WrittenDatasets
 from stream.formats.table import Memo, RunColumns, RunRows, Slots, Table
 from stream.formats.times import Time
 from stream.formats.values import Values
@@ -41,6 +42,7 @@ _NO_SCHEMA = Raw(b"null")
 _STATES = {spelt: int(state) for state in RunState for spelt in (state.name, state.name.lower())}
 _AMOUNT = f"a number from 0 to {AMOUNT_MAX:.0e}, or null"
 _TEXT = "text or null"
+_TEXTS = "a list of texts, or null"
 _EXPECTED = {
     "pipeline": "text that is not empty",
     "state": "one of started, running, succeeded, failed, skipped",
@@ -55,6 +57,9 @@ _EXPECTED = {
     "owner": _TEXT,
     "error": _TEXT,
     "schema": "a list of {name, type, nullable, fields}, or null",
+    "inputs": _TEXTS,
+    "outputs": _TEXTS,
+    "after": _TEXTS,
 }
 
 
@@ -73,6 +78,9 @@ class RunEvent(Struct, gc=False):
     labels: dict[str, str] | None = None
     owner: str | None = None
     error: str | None = None
+    inputs: list[str] | None = None
+    outputs: list[str] | None = None
+    after: list[str] | None = None
     schema: Raw = _NO_SCHEMA
 
 
@@ -86,6 +94,8 @@ class Events:
         self._guard = Guard(limits)
         self._bytes_max = limits.record_bytes_max
         self._known = KnownSeries(shards)
+        self._written = WrittenDatasets()
+        self._links = RunLinks(caps)
         self._caps = caps
         self._decode = msgspec.json.Decoder(RunEvent).decode
         self._schemas = Schemas(msgspec.json.Decoder(list[DeclaredField] | None).decode, caps)
@@ -114,6 +124,11 @@ class Events:
         run, state = scanned["run"][chosen], scanned["state"][chosen]
         amounts = scanned["duration_ms"][chosen], scanned["rows"][chosen], scanned["bytes"][chosen]
         table.scanned = RunColumns(records, index, run, state, *amounts)
+        datasets = scanned["dataset"][chosen]
+        if datasets.any():
+            idents, times_ms = scanned["ident"][chosen][:, 0], scanned["time_ms"][chosen]
+            for at in self._written.news(places, idents, datasets, times_ms).tolist():
+                self._read_links(table, int(records[at]), self._decode(values[records[at]] or b""))
 
     def _places(
         self, values: Values, idents: NDArray[np.int64], records: NDArray[np.int64]
@@ -146,6 +161,8 @@ class Events:
                 table.errors[record] = self._caps.error(event.error)
             if event.schema is not _NO_SCHEMA:
                 self._read_schema(table, slots, record, event)
+            if event.dataset or event.inputs or event.outputs or event.after:
+                self._read_links(table, record, event)
 
     def _run_rows(self, table: Table, records: list[int], events: list[RunEvent]) -> RunRows:
         slots = table.slots(self._runs)
@@ -158,6 +175,13 @@ class Events:
             rows=[event.rows for event in events],
             bytes=[event.bytes for event in events],
         )
+
+    def _read_links(self, table: Table, record: int, event: RunEvent) -> None:
+        writes = (event.dataset or "", *(event.outputs or ()))
+        links = self._links.of(
+            event.pipeline, _datasets(event.inputs or ()), _datasets(writes), tuple(event.after or ())
+        )
+        table.links.append((record, links))
 
     def _read_schema(self, table: Table, slots: Slots, record: int, event: RunEvent) -> None:
         try:
@@ -200,6 +224,10 @@ class Events:
     def _declared_key(self, dataset: str | None, pipeline: str, task: str | None, owner: str | None) -> Key:
         about = (("dataset", dataset),) if dataset else (("pipeline", pipeline), ("task", task))
         return Key(Signal.SCHEMA, self._caps.labels(about), owner=self._caps.label(owner or ""))
+
+
+def _datasets(names: Iterable[str]) -> Datasets:
+    return tuple(("", name) for name in names)
 
 
 def _ident(event: RunEvent) -> tuple[Any, ...]:

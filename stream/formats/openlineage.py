@@ -20,6 +20,7 @@ from stream.formats.dead import DeadReason, UnreadableError, explain
 from stream.formats.declared import DeclaredField, Schemas
 from stream.formats.decoding import DECODE_ERRORS, decode_all
 from stream.formats.limits import Guard, Limits
+from stream.formats.links import Datasets, RunLinks
 from stream.formats.openlineage_parts import (
     ABSENT,
     DatasetFacets,
@@ -32,6 +33,7 @@ from stream.formats.openlineage_parts import (
     Ownership,
     Parent,
     Part,
+    Root,
     Run,
     RunFacets,
     SchemaFacet,
@@ -62,6 +64,26 @@ class Step(NamedTuple):
     counts: bool = True
 
 
+class _JobRun(NamedTuple):
+    """What an event says of a job and its run; `caller` is the pipeline that started it, if that is another one."""
+
+    namespace: str
+    run_id: str
+    step: Step
+    caller: str
+    facets: RunFacets
+    job_facets: JobFacets
+
+    @classmethod
+    def of(cls, event: Event, job: Named) -> "_JobRun":
+        run = read_part(Run, event.run) or Run()
+        facets = read_part(RunFacets, run.facets) or RunFacets()
+        job_facets = read_part(JobFacets, job.facets) or JobFacets()
+        parent = _parent(facets)
+        step = _step(job, parent, job_facets)
+        return cls(text(job.namespace), text(run.run_id), step, _caller(parent), facets, job_facets)
+
+
 class OpenLineage:
     """Reads OpenLineage events.
 
@@ -73,6 +95,7 @@ class OpenLineage:
         self._guard = Guard(limits)
         self._caps = caps
         self._datasets_max = limits.datasets_max
+        self._links = RunLinks(caps)
         self._keys = Memo(self._key, shards)
         self._schemas = Schemas(_declared, caps)
 
@@ -98,40 +121,43 @@ class OpenLineage:
             )
         table.times[record] = _event_time(event.event_time)
         state = _state(event)
-        outputs = list(self._datasets(event.outputs))
-        if state is not None and job and text(job.name):
-            self._read_run(table, slots, record, event, job, state, outputs)
+        inputs, outputs = list(self._datasets(event.inputs)), list(self._datasets(event.outputs))
+        if job and text(job.name):
+            run = _JobRun.of(event, job)
+            self._read_links(table, record, run, inputs, outputs)
+            if state is not None:
+                self._read_run(table, slots, record, run, state, outputs)
         if state is RunState.SUCCEEDED:
             for output in outputs:
                 self._read_volume(table, slots, record, output)
-        for found in (*self._datasets(event.inputs), *outputs, *([dataset] if dataset else ())):
+        for found in (*inputs, *outputs, *([dataset] if dataset else ())):
             self._read_schema(table, slots, record, found)
 
-    def _read_run(
-        self,
-        table: Table,
-        slots: Slots,
-        record: int,
-        event: Event,
-        job: Named,
-        state: RunState,
-        outputs: list[Named],
+    def _read_links(
+        self, table: Table, record: int, run: "_JobRun", inputs: list[Named], outputs: list[Named]
     ) -> None:
-        run = read_part(Run, event.run) or Run()
-        facets = read_part(RunFacets, run.facets) or RunFacets()
-        job_facets = read_part(JobFacets, job.facets) or JobFacets()
-        step = _step(job, facets, job_facets)
+        """A pipeline reads its inputs and writes its outputs; one that starts others comes after them."""
+        pipeline = run.step.pipeline
+        if inputs or outputs:
+            table.links.append((record, self._links.of(pipeline, _names(inputs), _names(outputs))))
+        if run.caller not in ("", pipeline):
+            table.links.append((record, self._links.of(run.caller, after=(pipeline,))))
+
+    def _read_run(
+        self, table: Table, slots: Slots, record: int, run: "_JobRun", state: RunState, outputs: list[Named]
+    ) -> None:
+        step, facets, job_facets = run.step, run.facets, run.job_facets
         if not step.counts:
             return
         statistics = [found for output in outputs if (found := _statistics(output))]
-        pairs = (("namespace", text(job.namespace)), ("pipeline", step.pipeline), ("task", step.task))
+        pairs = (("namespace", run.namespace), ("pipeline", step.pipeline), ("task", step.task))
         runs = table.runs
         error = read_part(ErrorMessage, facets.error_message)
         if error and error.message:
             table.errors[record] = self._caps.error(error.message)
         runs.record.append(record)
         runs.key.append(slots[(RUNS, "", _owner(job_facets.ownership), *pairs)])
-        runs.run.append(run_hash(text(run.run_id)))
+        runs.run.append(run_hash(run.run_id))
         runs.state.append(int(state))
         runs.duration_ms.append(None)
         runs.rows.append(_sum([found.row_count for found in statistics]))
@@ -205,13 +231,24 @@ def _state(event: Event) -> RunState | None:
     return _STATES.get((read_part(str, event.event_type) or "").upper())
 
 
-def _step(job: Named, facets: RunFacets, job_facets: JobFacets) -> Step:
+def _parent(facets: RunFacets) -> Parent | None:
+    return read_part(Parent, facets.parent) or read_part(Parent, facets.parent_run)
+
+
+def _caller(parent: Parent | None) -> str:
+    """The pipeline that a parent is, or is a task of: `dag.task` of root `dag` is a task."""
+    name = text(parent.job.name) if parent else ""
+    root = read_part(Root, parent.root) if parent else None
+    root_name = text(root.job.name) if root else ""
+    return root_name if root_name and name.startswith(f"{root_name}.") else name
+
+
+def _step(job: Named, found: Parent | None, job_facets: JobFacets) -> Step:
     """The pipeline and task of a job: `dag.task` of parent `dag` is its task (Airflow, Spark).
 
     Numbered parts of a job (`job.sql.3` of parent `job`) are folded into it: the job reports itself.
     """
     name = job.name
-    found = read_part(Parent, facets.parent) or read_part(Parent, facets.parent_run)
     parent = text(found.job.name) if found and found.job.namespace == job.namespace else ""
     statement = _STATEMENT.sub("", name)
     if parent and parent in (statement, _NUMBERED.sub("", name)) and parent != name:
@@ -232,6 +269,10 @@ def _statistics(output: Named) -> Statistics | None:
 def _owner(raw: Part) -> str:
     ownership = read_part(Ownership, raw)
     return ownership.owners[0].name if ownership and ownership.owners else ""
+
+
+def _names(datasets: list[Named]) -> Datasets:
+    return tuple((text(dataset.namespace), text(dataset.name)) for dataset in datasets)
 
 
 def _dataset_labels(dataset: Named) -> tuple[tuple[str, str], ...]:

@@ -82,7 +82,14 @@ class ErrorMessage(Struct, gc=False):
 
 
 class Parent(Struct, gc=False):
-    """`parent` facet: the job that this one is part of."""
+    """`parent` facet: the job that this one is part of, and the one at its root."""
+
+    job: Named
+    root: Part = ABSENT
+
+
+class Root(Struct, gc=False):
+    """The root of a `parent` facet."""
 
     job: Named
 

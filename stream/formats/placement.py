@@ -57,7 +57,11 @@ class Placement:
         self._runs = self._sorted(table.run_columns(), ("run", "state", "duration_ms", "rows", "bytes"))
         self._values = self._sorted(table.values, ("value",))
         self._declared = self._sorted(table.declared, ("schema",))
-        self._payloads = self._sorted(table.payloads, ("shape", "size")) if table.shapes is not None else None
+        self._payloads = (
+            self._sorted(table.payloads, ("shape", "size", "delay_ms", "ident"))
+            if table.shapes is not None
+            else None
+        )
         self._home = self._homes()
 
     def encode(self, shard: int, mark: Mark) -> bytes:

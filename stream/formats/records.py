@@ -9,8 +9,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
 
-from detectors.samples import NEVER, Key
+from detectors.record_rows import MS_MAX
+from detectors.samples import NEVER, UNKNOWN_DELAY, Key
 from detectors.series import Signal
 from stream.formats import times
 from stream.formats.caps import Caps
@@ -37,7 +39,7 @@ Where = FieldPath | str
 
 
 class RecordSource(msgspec.Struct, frozen=True):
-    """What is said of a topic of records: where their event time stands, and labels by name with where their values stand.
+    """What is said of a topic of records: where their event time stands, labels by name with where their values stand, and what tells a record from all others.
 
     Without an event time it is the broker's. With a `schema` values are bare and all of it; without one they are framed, unless they are JSON.
     """
@@ -46,20 +48,22 @@ class RecordSource(msgspec.Struct, frozen=True):
     labels: tuple[tuple[str, Where], ...] = ()
     encoding: EncodingName = "json"
     schema: Schema | None = None
+    id: Where = ()
 
     @property
     def besides(self) -> tuple[str, ...]:
         """What is wanted beside the values: names of headers, or `KEY`."""
-        wanted = (self.event_time, *(where for _, where in self.labels))
+        wanted = (self.event_time, self.id, *(where for _, where in self.labels))
         return tuple(sorted({where for where in wanted if isinstance(where, str)}))
 
 
 class _Item(NamedTuple):
-    """What is kept of a record: the number of its shape, and what stands in it where its time and labels should."""
+    """What is kept of a record: the number of its shape, and what stands in it where its time, labels and id should."""
 
     shape: int
     time: Any
     labels: tuple[str, ...]
+    ident: int
 
 
 class Records:
@@ -76,7 +80,8 @@ class Records:
         self._series = Memo(self._key, shards)
         self._label_paths = [where for _, where in source.labels if not isinstance(where, str)]
         self._time_path: FieldPath = () if isinstance(source.event_time, str) else source.event_time
-        self._plainly = not self._time_path and not self._label_paths
+        self._id_path: FieldPath = () if isinstance(source.id, str) else source.id
+        self._plainly = not self._time_path and not self._label_paths and not self._id_path
 
     def read(self, values: Sequence[bytes | None], kafka_ms: Sequence[int] = ()) -> Table:
         """The rows of a fetched batch; `kafka_ms` are the records' Kafka timestamps, 0 or less when unknown."""
@@ -95,6 +100,8 @@ class Records:
         rows.key = self._keys(table, batch, values)
         rows.tokens, rows.token_sizes = self._tokenizer.tokens(rows.shape)
         rows.size = values.sizes[batch.records].tolist()
+        rows.delay_ms = self._delays(table.times, kafka_ms, batch.records)
+        rows.ident = self._idents(batch, values)
         table.shapes = self._shapes
         return table
 
@@ -116,7 +123,8 @@ class Records:
         if self._plainly:
             return shape
         labels = tuple([_label(_at(record, path)) for path in self._label_paths])
-        return _Item(shape, _at(record, path) if path else None, labels)
+        ident = _ident(_label(_at(record, self._id_path))) if self._id_path else 0
+        return _Item(shape, _at(record, path) if path else None, labels, ident)
 
     def _keys(self, table: Table, batch: Decoded[Any], values: Values) -> list[int]:
         """The number of each record's series."""
@@ -155,6 +163,25 @@ class Records:
             table.dead[record] = UnreadableError(DeadReason.NO_TIME, _no_time(self._source.event_time))
         found[np.delete(np.arange(len(found)), present)] = NEVER
         return found
+
+    def _delays(
+        self, times: NDArray[np.int64], kafka_ms: Sequence[int], records: list[int]
+    ) -> NDArray[np.int64]:
+        """From event times to Kafka timestamps; -1 where the latter are the former, or unknown."""
+        unknown = np.full(len(records), UNKNOWN_DELAY)
+        if not self._source.event_time or not len(kafka_ms):
+            return unknown
+        broker = np.asarray(kafka_ms, np.int64)[records]
+        return np.where(broker > 0, np.clip(broker - times[records], 0, MS_MAX), unknown)
+
+    def _idents(self, batch: Decoded[Any], values: Values) -> NDArray[np.uint32]:
+        """What tells each record from others, hashed; 0 for those without."""
+        where, count = self._source.id, len(batch.items)
+        if where == ():
+            return np.zeros(count, np.uint32)
+        if isinstance(where, str):
+            return np.fromiter(map(_ident, _beside(batch, values, where)), np.uint32, count)
+        return np.fromiter((item.ident for item in batch.items), np.uint32, count)
 
     def _said_times(self, batch: Decoded[Any], values: Values) -> list[int | None]:
         """What the records say; nothing when their event time is the broker's."""
@@ -201,6 +228,14 @@ def _text_ms(text: str) -> int | None:
         except UnreadableError:
             return None
     return time_ms if 0 < time_ms <= TIME_MS_MAX else None
+
+
+def _ident(value: bytes | str | None) -> int:
+    """32 bits that stand for an id; 0 for none."""
+    if not value:
+        return 0
+    raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    return xxh3_64_intdigest(raw) & 0xFFFFFFFF or 1
 
 
 def _at(item: Any, path: FieldPath) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.lineage import Link
 from detectors.samples import NEVER, Key
 from stream.formats.dead import UnreadableError
 from stream.formats.declared import Fields
@@ -118,6 +119,8 @@ class PayloadRows:
     key: list[int] = field(default_factory=list)
     shape: list[int] = field(default_factory=list)
     size: list[int] = field(default_factory=list)
+    delay_ms: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    ident: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     tokens: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     token_sizes: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
@@ -127,7 +130,7 @@ class Table:
 
     `times` has an event time (ms) for each record, `NEVER` where there is none; `dead` says which records are
     unreadable: rows that they have already given do not count. `errors` maps a record to the error text of its run.
-    `shapes` are those of the payloads. `scanned` are the run rows that came as columns, with keys of their own, `scanned_keys`.
+    `links` are what records tell of lineage, each with its record. `shapes` are those of the payloads. `scanned` are the run rows that came as columns, with keys of their own, `scanned_keys`.
     """
 
     def __init__(self, size: int) -> None:
@@ -141,6 +144,7 @@ class Table:
         self.payloads = PayloadRows()
         self.shapes: Shapes | None = None
         self.errors: dict[int, str] = {}
+        self.links: list[tuple[int, tuple[Link, ...]]] = []
         self._keys: list[Placed] = []
         self.schemas: list[Fields] = []
         self._schema_index: dict[int, int] = {}

@@ -17,12 +17,14 @@ from detectors.record_paths import ITEMS, VALUES, steps
 from detectors.record_tokens import (
     FALSE,
     HASH_BITS,
-    HASH_MASK,
+    LENGTH_SHIFT,
     NULL,
+    TEXT_HASH_MASK,
     TRUE,
     VALUE_PATHS_MAX,
     Tokens,
-    number_codes,
+    length_code,
+    number_tokens,
     value_paths,
 )
 from stream.formats.caps import Caps
@@ -46,7 +48,6 @@ _KINDS: Final = {
     "null": _NULL,
 }
 _BY_TYPE: Final = {str: _STRING, int: _NUMBER, float: _NUMBER, bool: _BOOLEAN, type(None): _NULL}
-_SHIFT: Final = np.uint32(HASH_BITS)
 _FLOAT_MAX: Final = int(sys.float_info.max)
 _FLAGS: Final = np.array([FALSE << HASH_BITS, TRUE << HASH_BITS], np.uint32)
 
@@ -121,7 +122,7 @@ class Tokenizer(dict[int, Gather]):
         if kind == _STRING:
             return np.fromiter(map(self._texts.__getitem__, values), np.uint32, len(values))
         if kind == _NUMBER:
-            return number_codes(_floats(values)) << _SHIFT
+            return number_tokens(_floats(values))
         if kind == _BOOLEAN:
             return _FLAGS[np.array(values, np.int8)]
         own = np.fromiter(map(_BY_TYPE.get, map(type, values), repeat(_OTHER)), np.int8, len(values))
@@ -141,7 +142,9 @@ class _Texts(dict[str, int]):
     def __missing__(self, text: str) -> int:
         hashed = text if len(text) <= HASHED_CHARS_MAX else f"{text[:HASHED_CHARS_MAX]} {len(text)}"
         digest = xxh3_64_intdigest(hashed.encode("utf-8", "surrogatepass"))
-        token = format_code(text) << HASH_BITS | digest & HASH_MASK
+        token = (
+            format_code(text) << HASH_BITS | length_code(len(text)) << LENGTH_SHIFT | digest & TEXT_HASH_MASK
+        )
         if len(text) <= CHARS_MAX:
             self[text] = token
         return token

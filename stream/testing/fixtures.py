@@ -2,11 +2,11 @@
 
 `kafka` is the address of the session's broker, `make_topic` makes topics on it. The first lines and the summary of
 a run say which broker that is. Tests marked `needs_apache` are reported as expected failures, with the reason,
-where the broker is another.
+where the broker is another. Each worker of pytest-xdist has a broker of its own.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -15,7 +15,8 @@ from stream.testing.topics import TopicMaker
 
 NEEDS_APACHE: Final = "needs_apache"
 _CHOICE: Final = pytest.StashKey[BrokerChoice]()
-_USED: Final = pytest.StashKey[KafkaUnderTest]()
+_USED: Final = pytest.StashKey[list[str]]()
+_TOLD: Final = "streamgauge: kafka used"
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ def kafka_under_test(pytestconfig: pytest.Config, request: pytest.FixtureRequest
         if broker is not None:
             broker.start()
         used = describe(choice, broker.bootstrap_servers if broker else choice.bootstrap_servers or "")
-        pytestconfig.stash[_USED] = used
+        pytestconfig.stash[_USED].append(used.description)
         yield used
     finally:
         if broker is not None:
@@ -64,6 +65,7 @@ def _only_on_apache_kafka(request: pytest.FixtureRequest) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Decides, without starting anything."""
     config.stash[_CHOICE] = choose_broker()
+    config.stash[_USED] = []
     config.addinivalue_line(
         "markers", f"{NEEDS_APACHE}: needs what only Apache Kafka does (compaction, ACLs)"
     )
@@ -74,7 +76,19 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"kafka: {config.stash[_CHOICE].reason}"
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist tells the process that writes the summary what it used."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_TOLD] = session.config.stash[_USED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """That process hears it; a worker that crashed has told nothing."""
+    node.config.stash[_USED].extend(getattr(node, "workeroutput", {}).get(_TOLD, []))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Says what was used."""
-    used = config.stash.get(_USED, None)
-    terminalreporter.write_line(f"kafka used: {used.description if used else 'none, no test asked for it'}")
+    used = config.stash[_USED] or ["none, no test asked for it"]
+    terminalreporter.write_line(f"kafka used: {' and '.join(used)}")

@@ -70,6 +70,8 @@ def try_out(
     with ThreadPoolExecutor(len(configs)) as pool:
         for outputs in ahead(ingesting, AHEAD_MAX):
             list(pool.map(fold, range(len(configs)), [outputs[number] for number in first]))
+    for said, test in zip(alerts, tests, strict=True):
+        said.extend(test.finish())
     runs = [
         Run(config, said, test.followed(), test.counts, test.gauges())
         for config, said, test in zip(configs, alerts, tests, strict=True)

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from detectors.alerts import Alert, State
 from detectors.expected_changes import ExpectedChange
 from detectors.settings import Settings
 from detectors.verdicts import AnomalyBatch, SchemaChange
@@ -43,8 +44,9 @@ class Topic:
         shards: int = 1,
         window_ms: int = 300_000,
         expected: tuple[ExpectedChange, ...] = (),
+        **tuned: Any,
     ) -> None:
-        settings = Settings(window_ms=window_ms, expected_changes=expected)
+        settings = Settings(window_ms=window_ms, expected_changes=expected, **tuned)
         self._process = InOneProcess({TOPIC: reading}, {TOPIC: 1}, settings, shards, keep_payloads=True)
         self._place = Place(TOPIC, 0)
         self._chance = random.Random(7)
@@ -52,13 +54,23 @@ class Topic:
 
     def send(self, records: Sequence[Record | bytes], batch: int = 500) -> None:
         """Records that follow on what was sent, each a tenth of a second after the one before."""
-        for first in range(0, len(records), batch):
-            part = records[first : first + batch]
-            values = [it if isinstance(it, bytes) else json.dumps(it).encode() for it in part]
+        values = [it if isinstance(it, bytes) else json.dumps(it).encode() for it in records]
+        for first in range(0, len(values), batch):
+            part = values[first : first + batch]
             offsets = range(self.offset, self.offset + len(part))
             times = [START_MS + SPACING_MS * offset for offset in offsets]
-            self._process.read(self._place, offsets, values, times, times[-1])
+            self._process.read(self._place, offsets, part, times, times[-1])
             self.offset += len(part)
+
+    @property
+    def now_ms(self) -> int:
+        """The broker's time of the next record."""
+        return START_MS + SPACING_MS * self.offset
+
+    def opened(self, kind: str) -> list[Alert]:
+        """The alerts of a kind that were opened, whether or not another one leads."""
+        states = State.FIRING, State.SUPPRESSED
+        return [it for it in self._process.alerts.values() if it.kind == kind and it.state in states]
 
     def ordinary(self, count: int, change: Callable[[Record], Any] | None = None, every: int = 1) -> None:
         """Ordinary records, of which every so manieth is changed."""

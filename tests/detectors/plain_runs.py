@@ -123,10 +123,14 @@ class PlainRuns:
         scales = np.array([self._spread(k) for k in range(3)])
         return float(weights @ stats.t.sf(distance / scales, freedoms) / weights.sum())
 
+    def _points(self, alpha: float) -> float:
+        rare = self.interval_s > model.DAILY_S and alpha >= model.ALPHA_DAILY
+        return alpha * (model.SETTLED_POINTS if rare and self.n >= model.SETTLED_RUNS else model.POINTS)
+
     def _refresh_reach(self, alpha: float) -> None:
         if self.n < self.reach_n and abs(alpha - self.alpha_then) <= model.SAME_ALPHA * alpha:
             return
-        tail, unit = model.POINTS * alpha / 2, self._spread()
+        tail, unit = self._points(alpha) / 2, self._spread()
         crossing = optimize.brentq(
             lambda log: math.log(self._tail(math.exp(log) * unit) / tail), -1.0, 10.0, xtol=1e-12
         )
@@ -286,6 +290,8 @@ class PlainRuns:
             if self.classes[HOUR][place].visits
         ]
         common = sum(known) / len(known) if len(known) >= routines.HOURS_MIN else 0.0
+        if len(means) == 1:
+            means, common = dict.fromkeys(means, 0.0), 0.0
         gain = 0.0
         for place, mean in means.items():
             it = self.classes[HOUR][place]
@@ -337,7 +343,7 @@ class PlainRuns:
         else:
             score = min(score, math.nextafter(THRESHOLD, 0.0)) if stage == levels.NOTHING else 0.0
         p_value = min(1.0, 2 * self._tail(abs(t) * unit))
-        p_value = min(p_value, model.POINTS * alpha) if point else p_value
+        p_value = min(p_value, self._points(alpha)) if point else p_value
         if anomalous and self.shifted:
             size, runs = min(abs(self.new.mean) / unit, model.LASTING_SIZE_MAX), self.new.runs
             p_value = min(p_value, model.SHIFTS * alpha, math.sqrt(1 + runs) * math.exp(-runs * size**2 / 2))
@@ -487,8 +493,6 @@ class PlainRuns:
         self._start_tails(left, left)
         self.spread_runs = min(self.spread_runs, model.SPREAD_ANEW)
         self.unrest, self.reach_n = 0.0, 0
-        if self.shifted == 0:
-            self.recent, self.rise, self.fall = 0.0, [0.0, 0.0], [0.0, 0.0]
 
     def _start_tails(self, variance: float, prior: float) -> None:
         self.prior_part = single(prior)

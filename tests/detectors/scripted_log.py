@@ -173,7 +173,7 @@ class Pipeline:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self.detect = Detect(self.settings, 0, 1)
+        self.detect = Detect(self.settings, 0)
         self.triage = Triage(self.settings, Mode.LIVE)
         self.alerts: list[Alert] = []
         self._anomalies = 0
@@ -193,7 +193,7 @@ class Pipeline:
 
     def crash(self) -> None:
         """Lose everything but what was stored: each time, the chunks that changed."""
-        detect, triage = Detect(self.settings, 0, 1), Triage(self.settings, Mode.LIVE)
+        detect, triage = Detect(self.settings, 0), Triage(self.settings, Mode.LIVE)
         self._stored.update(self.detect.changed())
         assert self._stored == self.detect.dump()
         detect.load(self._stored)

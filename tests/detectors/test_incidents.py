@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from detectors.alerts import Alert, Mode, State
 from detectors.episodes import QUIET_MS
 from detectors.incidents import JOIN_MS, LASTING_AGAIN_MS, POINT_AGAIN_MS
+from detectors.paging import Paging
 from detectors.series import Signal, group_of, shard_of
 from detectors.settings import Rule, Settings, Tuning
 from detectors.triage import Triage
@@ -24,6 +25,7 @@ from detectors.verdicts import (
 )
 
 HOUR_MS = 3_600_000
+UNREMINDED = Settings(paging=Paging(remind_ms=None))
 PLACES = (SourcePosition("pipeline.events", 0, 41, 41),)
 SIGNALS = {
     "latency": Reason.ABOVE_RANGE,
@@ -67,13 +69,18 @@ def said(
 
 
 def told(*verdicts: Verdict, settings: Settings | None = None, triage: Triage | None = None) -> list[Alert]:
-    triage = triage or Triage(settings or Settings(), Mode.LIVE)
+    triage = triage or Triage(settings or UNREMINDED, Mode.LIVE)
     first = triage.covered_offset + 1
     return [
         alert
         for offset, one in enumerate(verdicts, first)
-        for alert in triage.step(offset, AnomalyBatch(VERSION, 0, offset, 0, 0, (one,)).to_bytes())
+        for alert in triage.step(offset, batch(offset, one.time_ms + 1, one))
     ]
+
+
+def batch(offset: int, now_ms: int, *verdicts: Verdict) -> bytes:
+    orders_ms = tuple(it.time_ms for it in verdicts)
+    return AnomalyBatch(VERSION, 0, offset, now_ms, 0, orders_ms, verdicts).to_bytes()
 
 
 def course(alerts: list[Alert]) -> list[str]:
@@ -246,10 +253,10 @@ def test_incidents_that_are_over_are_forgotten():
         it for n in range(20) for it in (said(1, pipeline=f"{n}"), said(3, pipeline=f"{n}", ordinary=True))
     ]
     told(*ended, triage=triage)
-    held = len(triage.dump()["head"])
+    held = len(triage.dump()["incidents"])
     assert triage.gauges()["incidents"] == 0
-    triage.step(len(ended), AnomalyBatch(VERSION, 0, len(ended), 40 * 24 * HOUR_MS, 0, ()).to_bytes())
-    assert len(triage.dump()["head"]) < held / 10
+    triage.step(len(ended), batch(len(ended), 40 * 24 * HOUR_MS))
+    assert len(triage.dump()["incidents"]) < held / 10
 
 
 def test_what_opens_long_after_is_an_alert_of_its_own():
@@ -329,7 +336,7 @@ def test_sequences_count_and_everything_that_opened_ends(them: list[Verdict]):
 
 @given(verdicts, st.integers(0, 40))
 def test_a_restart_changes_nothing(them: list[Verdict], cut: int):
-    before, after = Triage(Settings(), Mode.LIVE), Triage(Settings(), Mode.LIVE)
+    before, after = Triage(UNREMINDED, Mode.LIVE), Triage(UNREMINDED, Mode.LIVE)
     first = told(*them[:cut], triage=before)
     after.load(before.dump())
     second = told(*them[cut:], triage=after)

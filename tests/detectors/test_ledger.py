@@ -11,7 +11,7 @@ SHARE = FleetShare(10, 0.25, 0.5, 0.05)
 
 
 def noted(ledger: Ledger, shard: int, now_ms: int, share: FleetShare = SHARE) -> None:
-    ledger.note(AnomalyBatch(VERSION, shard, 0, now_ms, 0, (), share))
+    ledger.note(AnomalyBatch(VERSION, shard, 0, now_ms, 0, (), (), share))
 
 
 def named(number: int, day: float = 0.0) -> Verdict:

@@ -40,8 +40,8 @@ def logs_of(found: Scenario) -> Logs:
     return logs
 
 
-def worker(found: Scenario, shards: int = 1, triage_partitions: int = 1) -> InOneProcess:
-    return InOneProcess(found.formats, found.partitions, SETTINGS, shards, triage_partitions)
+def worker(found: Scenario, shards: int = 1) -> InOneProcess:
+    return InOneProcess(found.formats, found.partitions, SETTINGS, shards)
 
 
 def read(process: InOneProcess, place: Place, records: list[tuple[int, Published]], now_ms: int) -> None:
@@ -99,16 +99,15 @@ READING = {
     "seed": st.integers(0, 1 << 30),
     "again_share": st.sampled_from([0.0, 0.1]),
     "shards": st.integers(1, 4),
-    "triage_partitions": st.integers(1, 3),
 }
 
 
 @settings(max_examples=25, deadline=None)
 @given(**READING)
 def test_how_records_are_read_changes_no_alert(
-    number: int, seed: int, again_share: float, shards: int, triage_partitions: int
+    number: int, seed: int, again_share: float, shards: int
 ) -> None:
-    found, process = scenario(number), worker(scenario(number), shards, triage_partitions)
+    found, process = scenario(number), worker(scenario(number), shards)
     disturbed(found, process, seed, 0.0, again_share)
     assert_same(process, undisturbed(number))
 
@@ -116,9 +115,9 @@ def test_how_records_are_read_changes_no_alert(
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(**READING, crash_share=st.sampled_from([0.02, 0.3]))
 def test_restarts_change_no_alert(
-    number: int, seed: int, again_share: float, shards: int, triage_partitions: int, crash_share: float
+    number: int, seed: int, again_share: float, shards: int, crash_share: float
 ) -> None:
-    found, process = scenario(number), worker(scenario(number), shards, triage_partitions)
+    found, process = scenario(number), worker(scenario(number), shards)
     disturbed(found, process, seed, crash_share, again_share)
     assert_same(process, undisturbed(number))
 

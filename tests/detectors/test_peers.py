@@ -73,13 +73,15 @@ def test_a_series_that_drifts_away_is_told_once_its_own_baseline_has_come_along(
     assert accepted < reasons.index("opened: unlike_peers")
 
 
-def test_a_series_that_drifts_slowly_is_told_by_itself_again_and_again_and_not_by_its_siblings() -> None:
+def test_a_series_that_drifts_slowly_is_told_by_itself_again_and_again_and_by_its_siblings_once_at_most() -> (
+    None
+):
     alerts = Pipeline().run(
         whole(hourly(60, lambda task, hour: 5000 * 1.01 ** (hour / 24 if task == 3 else 0)))
     )
     reasons = [it.transition_reason for it in alerts if it.series.labels["task"] == "part-3"]
     assert reasons.count("resolved: baseline_shift_accepted") >= 2
-    assert unlike(alerts) == []
+    assert len(unlike(alerts)) <= 1
 
 
 def test_siblings_that_have_always_been_unlike_one_another_or_move_together_are_not_told() -> None:

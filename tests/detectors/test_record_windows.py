@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.alerts import State
-from detectors.follower_layout import ROW
+from detectors.record_rows import PAYLOAD_ROW
 from detectors.record_windows import RecordWindows
 from stream.formats.records import RecordSource
 from tests.detectors.payloads import SPACING_MS, TOPIC, Topic
@@ -25,9 +25,9 @@ def test_each_window_but_a_series_first_has_its_records_and_bytes(
     payloads: list[tuple[int, int, int]], cuts: list[int]
 ) -> None:
     payloads = sorted(payloads, key=lambda it: it[1])
-    rows = np.zeros(len(payloads), ROW)
+    rows = np.zeros(len(payloads), PAYLOAD_ROW)
     for at, (follower, order_ms, size) in enumerate(payloads):
-        rows[at]["follower"], rows[at]["order_ms"], rows[at]["value"], rows[at]["offset"] = (
+        rows[at]["follower"], rows[at]["order_ms"], rows[at]["size"], rows[at]["offset"] = (
             follower,
             order_ms,
             size,

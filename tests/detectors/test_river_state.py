@@ -139,7 +139,7 @@ def test_what_is_shared_stays_shared_and_cycles_stay_cycles():
         Path,
         open,
     ],
-    ids=repr,
+    ids=lambda it: type(it).__name__,
 )
 def test_what_is_not_rivers_is_refused_when_it_is_dumped(foreign: Any):
     with pytest.raises(ValueError, match=r"stored|out of reach|no class"):

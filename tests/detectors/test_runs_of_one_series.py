@@ -225,6 +225,25 @@ def test_a_rhythm_whose_hours_have_moved_soon_tells_no_more_shifts() -> None:
     assert episodes(said[96 * 44 :]) == 0
 
 
+def test_a_drift_is_not_taken_for_the_hour_that_a_daily_run_has_since_clocks_changed() -> None:
+    days = np.arange(45)
+    times = [MONDAY_MS + int(day) * DAY_MS + (2 + int(day >= 33)) * HOUR_MS for day in days]
+    for seed in range(10):
+        noise = np.random.default_rng(seed).normal(0, 0.12, len(days))
+        durations = 300_000 * np.exp(noise + 0.025 * np.maximum(days - 27, 0))
+        said = follow(durations.tolist(), times=times, direction=Direction.UP)
+        assert {j.change for j in said[27:]} & {codes.SHIFT, codes.DRIFT}
+
+
+def test_a_drift_that_began_before_weekends_were_believed_is_found() -> None:
+    days = np.arange(44)
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(0, 0.1, len(days))
+        rows = 300_000 * np.exp(noise - 0.03 * np.maximum(days - 14, 0) - 0.6 * (days % 7 >= 5))
+        said = follow(rows.tolist())
+        assert {j.change for j in said[14:]} & {-codes.SHIFT, -codes.DRIFT}
+
+
 def test_growth_that_was_always_there_keeps_the_budget() -> None:
     growing = [
         [x * 1.02 ** (day / 7) for day, x in enumerate(lognormal(300, 0.1, seed))] for seed in range(10)

@@ -33,6 +33,9 @@ ENDINGS = {
     Reason.RUN_ARRIVED: "has run again",
     Reason.SERIES_BACK: "is seen again",
     Reason.BASELINE_SHIFT_ACCEPTED: "is now what is expected",
+    Reason.NEW_VERSION_ALONE: "records of the new version only",
+    Reason.OLD_VERSION_ALONE: "was rolled back",
+    Reason.VERSIONS_USUAL: "still has records of both versions",
     Reason.ORDINARY: "back in its usual range",
     Reason.WARMING: "back in its usual range",
 }
@@ -49,9 +52,11 @@ BEGINNINGS = {
     Reason.SERIES_SILENT: "has not been seen since",
     Reason.TOO_MANY_FAILURES: "failed: 5.2 h of its latest runs",
     Reason.TOO_MANY_DUPLICATES: "reported runs twice",
+    Reason.TOO_MANY_REPEATED: "has records again that came before",
     Reason.TOO_MANY_LATE: "comes late",
     Reason.TOO_MANY_RUNS: "times from",
     Reason.SCHEMA_CHANGED: "field total (double) was added",
+    Reason.VERSION_MIX: "12.5 % of them are of the new one (total added, id changed)",
     Reason.STUCK: "is its source stuck?",
     Reason.SPREAD_GREW: "varies more than it used to",
     Reason.UNIT_CHANGED: "another unit, about 1,000 times what it was",
@@ -66,9 +71,15 @@ BEGINNINGS = {
 """The reasons of anomalous verdicts, and a part of what they say."""
 
 
+CHANGES = {
+    Reason.SCHEMA_CHANGED: SchemaChange("field_added", "total", None, "double", 1.0, 1.0, POSITION, POSITION),
+    Reason.VERSION_MIX: SchemaChange("version_mix", "", None, "total added, id changed", 0.125, 1.0, POSITION, POSITION),
+}  # fmt: skip
+
+
 def verdict(reason: Reason) -> Verdict:
     silent = reason in (Reason.RUN_OVERDUE, Reason.SERIES_SILENT, Reason.RUN_ARRIVED, Reason.SERIES_BACK)
-    schema = reason is Reason.SCHEMA_CHANGED
+    schema = reason in CHANGES
     return Verdict(
         signal=Signal.LATENCY,
         labels=(("pipeline", "orders"), ("task", "load")),
@@ -89,9 +100,7 @@ def verdict(reason: Reason) -> Verdict:
         upper=30_000.0,
         p_value=1e-6,
         direction=Direction.UP,
-        schema_change=SchemaChange("field_added", "total", None, "double", 1.0, 1.0, POSITION, POSITION)
-        if schema
-        else None,
+        schema_change=CHANGES.get(reason),
         error="no such model",
     )
 
@@ -121,7 +130,7 @@ def test_a_recovery_says_how_long_it_lasted(reason: Reason) -> None:
 @pytest.mark.parametrize("reason", BEGINNINGS)
 def test_an_alert_carries_the_numbers_of_its_verdict(reason: Reason) -> None:
     told = verdict(reason)
-    batch = AnomalyBatch(VERSION, 0, 0, START_MS, START_MS, (told,))
+    batch = AnomalyBatch(VERSION, 0, 0, told.time_ms + 1, START_MS, (told.time_ms,), (told,))
     [alert] = Triage(Settings(), Mode.LIVE).step(0, batch.to_bytes())
     assert alert.transition_reason == f"opened: {reason}"
     assert [alert.observed, alert.expected, alert.lower, alert.upper] == [

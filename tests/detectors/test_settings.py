@@ -83,6 +83,7 @@ def test_the_hash_changes_with_any_value_and_is_the_same_in_another_process():
         Settings(shards=2),
         Settings(fleet_false_alarms_per_day=2.0),
         Settings(fleet_false_alarms_per_day=1.0),
+        Settings(runbook_base_url="https://x"),
         Settings(defaults=Tuning(owner="a")),
         Settings(defaults=Tuning(time_zone="Europe/Berlin")),
         Settings(defaults=Tuning(min_volume=1)),

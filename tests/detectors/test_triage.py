@@ -45,7 +45,8 @@ def verdict(time_ms: int, anomalous: bool = True, severity: float = 5.0, pipelin
 
 
 def batch(offset: int, *verdicts: Verdict, wall_ms: int = 0) -> bytes:
-    return AnomalyBatch(VERSION, 0, offset, 0, wall_ms, verdicts).to_bytes()
+    orders_ms = tuple(it.time_ms for it in verdicts)
+    return AnomalyBatch(VERSION, 0, offset, max(orders_ms) + 1, wall_ms, orders_ms, verdicts).to_bytes()
 
 
 def told(*verdicts: Verdict, settings: Settings | None = None) -> list[Alert]:
@@ -99,6 +100,11 @@ def test_who_is_told_comes_from_the_configuration() -> None:
     )
     (alert,) = told(verdict(0), settings=Settings(rules=(rule,)))
     assert (alert.owner, alert.severity, alert.runbook_url) == ("data-platform", "critical", "https://x")
+
+
+def test_what_to_read_is_the_runbook_of_the_kind_unless_configured() -> None:
+    (alert,) = told(verdict(0), settings=Settings(runbook_base_url="https://docs.example/runbooks"))
+    assert alert.runbook_url == f"https://docs.example/runbooks/{alert.kind}.md"
 
 
 def test_the_effect_is_the_distance_from_what_was_expected() -> None:

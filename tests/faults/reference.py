@@ -40,10 +40,8 @@ class Reference:
         self._ingest = Ingest(
             formats, shards, partitions, config.limits_for_ingest(), settings.allowed_skew_ms
         )
-        self._detect = [
-            detect_stage(settings, shard, config.topics.anomalies_partitions) for shard in range(shards)
-        ]
-        self._triage = [triage_stage(settings, Mode.LIVE) for _ in range(config.topics.anomalies_partitions)]
+        self._detect = [detect_stage(settings, shard) for shard in range(shards)]
+        self._triage = [triage_stage(settings, Mode.LIVE)]
         self._wall_ms = int(time.time() * 1000)
         self.alerts: list[Output] = []
         self.alert_states: list[Output] = []

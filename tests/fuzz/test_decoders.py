@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import pytest
 
+from detectors.notes import read_note
 from detectors.samples import SampleBatch
 from detectors.settings import Settings
-from detectors.verdicts import AnomalyBatch
 from stream.formats import Reading
 from stream.formats.dead import DeadReason
 from stream.formats.records import RecordSource
@@ -144,10 +144,15 @@ def _culprit(name: str, batches: list[list[bytes]]) -> bytes:
     return b"no record alone"
 
 
-def run(work: Callable[[int], int], inputs: int) -> None:
-    """Do the chunks of so many inputs in all processes, and look at the memory that they take."""
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(max(1, os.cpu_count() or 1), mp_context=get_context("spawn")) as processes:
-        grown = list(processes.map(partial(_measured, work), range(-(-inputs // CHUNK))))
+        yield processes
+
+
+def run(processes: ProcessPoolExecutor, work: Callable[[int], int], inputs: int) -> None:
+    """Do the chunks of so many inputs in all processes, and look at the memory that they take."""
+    grown = list(processes.map(partial(_measured, work), range(-(-inputs // CHUNK))))
     assert max(grown) < GROWTH_MB_MAX
 
 
@@ -168,8 +173,10 @@ def _size_mb() -> float:
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_no_mutated_record_crashes_a_reader_or_touches_a_neighbour(name: str) -> None:
-    run(partial(fuzz_format, name), INPUTS // 4)
+def test_no_mutated_record_crashes_a_reader_or_touches_a_neighbour(
+    processes: ProcessPoolExecutor, name: str
+) -> None:
+    run(processes, partial(fuzz_format, name), INPUTS // 4)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -211,7 +218,7 @@ def payloads(kind: str) -> list[bytes]:
 
 DECODERS: Final[dict[str, Callable[[bytes], object]]] = {
     "samples": SampleBatch.from_bytes,
-    "anomalies": AnomalyBatch.from_bytes,
+    "anomalies": read_note,
 }
 
 
@@ -241,10 +248,12 @@ def fuzz_payloads(kind: str, good: list[bytes], chunk: int) -> int:
 
 
 @pytest.mark.parametrize("kind", DECODERS)
-def test_a_damaged_record_of_an_internal_topic_is_a_value_error(kind: str) -> None:
+def test_a_damaged_record_of_an_internal_topic_is_a_value_error(
+    processes: ProcessPoolExecutor, kind: str
+) -> None:
     good = payloads(kind)
     assert good
-    run(partial(fuzz_payloads, kind, good), INPUTS // 8)
+    run(processes, partial(fuzz_payloads, kind, good), INPUTS // 8)
 
 
 def fuzz_manifests(chunk: int) -> int:
@@ -263,5 +272,5 @@ def fuzz_manifests(chunk: int) -> int:
     return CHUNK
 
 
-def test_a_damaged_manifest_is_passed_over_or_refused() -> None:
-    run(fuzz_manifests, INPUTS // 8)
+def test_a_damaged_manifest_is_passed_over_or_refused(processes: ProcessPoolExecutor) -> None:
+    run(processes, fuzz_manifests, INPUTS // 8)

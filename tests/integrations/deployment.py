@@ -177,14 +177,19 @@ class Deployment:
         assert producer.flush(60) == 0
         assert not refused
 
-    def start(self, program: Sequence[str] = STREAMGAUGE, env: Mapping[str, str] | None = None) -> Worker:
-        """Start a worker, by default of this source tree."""
+    def start(
+        self,
+        program: Sequence[str] = STREAMGAUGE,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] = ("run",),
+    ) -> Worker:
+        """Start a worker, or another command that runs like one, by default of this source tree."""
         log = self.folder / f"{self.name}-{len(self.workers)}.log"
         (port,) = free_ports(1)
         options = ["--config", str(self.config_path), "--http-port", str(port), "--log-format", "json"]
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [*program, "run", *options],
+                [*program, *command, *options],
                 cwd=ROOT,
                 stdout=file,
                 stderr=file,
@@ -254,7 +259,7 @@ class Deployment:
         for shard in range(self.config.topics.samples_partitions):
             loaded = store.load(self.config.detect_state_topic, self.config.samples_topic, shard)
             if loaded.snapshot is not None:
-                detect = Detect(self.config.settings(), shard, self.config.topics.anomalies_partitions)
+                detect = Detect(self.config.settings(), shard)
                 detect.load(loaded.snapshot.chunks)
                 found += detect.followed()
         return found

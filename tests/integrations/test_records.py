@@ -10,8 +10,13 @@ from detectors.alerts import State
 from tests.integrations.deployment import PARTITIONS, Deployment, Worker
 
 Deploy = Callable[..., Deployment]
-RECORDS, CHANGED = 16_000, 12_000
-SOURCE = {"format": "records", "event_time": {"path": "meta.at"}, "labels": {"region": {"path": "region"}}}
+RECORDS, CHANGED, REPEATED = 16_000, 12_000, 1_200
+SOURCE = {
+    "format": "records",
+    "event_time": {"path": "meta.at"},
+    "labels": {"region": {"path": "region"}},
+    "id": {"path": "meta.id"},
+}
 
 
 def records(start_ms: int) -> list[tuple[int, bytes]]:
@@ -21,7 +26,7 @@ def records(start_ms: int) -> list[tuple[int, bytes]]:
         region = ("eu", "us")[number // PARTITIONS % 2]
         changed = region == "us" and number >= CHANGED
         record: dict[str, Any] = {
-            "meta": {"at": start_ms + number * 10, "version": 1},
+            "meta": {"at": start_ms + number * 10, "id": number},
             "region": region,
             "amount": f"{number}" if changed else number,
             "items": [{"sku": "a"}] * (number % 3),
@@ -39,7 +44,7 @@ def wait_until_stored(worker: Worker, count: int) -> None:
     raise AssertionError(worker.metrics())
 
 
-def test_a_changed_type_is_one_alert_with_its_first_record_and_each_record_counts_once_over_a_kill(
+def test_a_changed_type_is_one_alert_with_its_first_record_repeats_are_another_and_each_record_counts_once_over_a_kill(
     deploy: Deploy,
 ) -> None:
     deployment = deploy(
@@ -50,12 +55,12 @@ def test_a_changed_type_is_one_alert_with_its_first_record_and_each_record_count
     worker = deployment.start()
     wait_until_stored(worker, CHANGED // 4)
     assert worker.end(signal.SIGKILL) == -signal.SIGKILL
-    deployment.publish("orders", [*values[CHANGED // 2 :], (0, b"no JSON")])
+    deployment.publish("orders", [*values[CHANGED // 2 :], (0, b"no JSON"), *values[-REPEATED:]])
     worker = deployment.start()
-    wait_until_stored(worker, RECORDS + 1 - CHANGED // 2)
+    wait_until_stored(worker, RECORDS + 1 + REPEATED - CHANGED // 2)
     deployment.wait_until_read(worker)
     deadline = time.monotonic() + 60
-    while not any(it.kind == "schema" for it in deployment.alerts()) and time.monotonic() < deadline:
+    while {"schema", "duplicates"} - {it.kind for it in deployment.alerts()} and time.monotonic() < deadline:
         time.sleep(0.2)
     assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
 
@@ -74,6 +79,13 @@ def test_a_changed_type_is_one_alert_with_its_first_record_and_each_record_count
     assert (change.first.topic, change.first.first_offset) == (topic, (CHANGED + PARTITIONS) // PARTITIONS)
     letters = deployment.records(deployment.config.dead_letters.topic)
     assert [headers["reason"] for _, _, headers in letters] == [b"not_json"]
+    (repeats,) = [
+        it
+        for it in deployment.alerts()
+        if (it.kind, it.sequence, it.labels.get("region")) == ("duplicates", 1, "eu")
+    ]
+    assert repeats.observed is not None
+    assert repeats.observed > 0.3
     known = {
         dict(series.labels)["region"]: series for series in deployment.followed() if series.signal == "schema"
     }

@@ -21,7 +21,7 @@ def config(kafka: str) -> Config:
             "kafka": {"bootstrap.servers": kafka},
             "sources": [{"topic": f"{name}.in", "format": "events"}],
             "alerts": {"topic": f"{name}.alerts"},
-            "topics": {"samples_partitions": 3, "anomalies_partitions": 2},
+            "topics": {"samples_partitions": 3},
         }
     )
 
@@ -36,10 +36,12 @@ def test_what_is_missing_is_created_once_and_is_right_from_then_on(config: Confi
     assert {spec.name: len(there[spec.name].partitions) for spec in specs} == {
         f"{config.name}.in": 4,
         config.samples_topic: 3,
-        config.anomalies_topic: 2,
+        config.anomalies_topic: 1,
         config.detect_state_topic: 3,
-        config.triage_state_topic: 2,
+        config.triage_state_topic: 1,
         f"{config.name}.dead-letters": 1,
+        config.commands.topic: 1,
+        config.audit.topic: 1,
         f"{config.name}.alerts": 1,
         f"{config.name}.alerts.state": 1,
     }
@@ -86,12 +88,12 @@ def test_the_command_creates_reports_and_says_the_same_again(
     command = ["create", "--bootstrap-servers", kafka]
     runner = CliRunner()
     planned = runner.invoke(app, [*command, "--dry-run"], catch_exceptions=False)
-    assert planned.stdout.count("would be created") == 8
+    assert planned.stdout.count("would be created") == 10
     first = runner.invoke(app, command, catch_exceptions=False)
     assert first.exit_code == 0
-    assert first.stdout.count(" created") == 8
+    assert first.stdout.count(" created") == 10
     second = runner.invoke(app, command, catch_exceptions=False)
-    assert second.stdout.count("already right") == 8
+    assert second.stdout.count("already right") == 10
     monkeypatch.setenv("STREAMGAUGE__TOPICS__SAMPLES_PARTITIONS", "9")
     with pytest.raises(Refused, match=r"samples: mismatched: it has 4 partitions, not 9") as refused:
         runner.invoke(app, command, catch_exceptions=False)

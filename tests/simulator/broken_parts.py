@@ -76,7 +76,7 @@ class ForgetfulTriage(Triage):
 
 
 def forgetful_triage(settings: Settings) -> TriageStage:
-    return TriageStage(ForgetfulTriage(settings, Mode.LIVE))
+    return TriageStage(ForgetfulTriage(settings, Mode.LIVE), settings.shards)
 
 
 class MuteTriage(TriageStage):
@@ -88,7 +88,7 @@ class MuteTriage(TriageStage):
 
 
 def mute_triage(settings: Settings) -> MuteTriage:
-    return MuteTriage(Triage(settings, Mode.LIVE))
+    return MuteTriage(Triage(settings, Mode.LIVE), settings.shards)
 
 
 @contextmanager

@@ -26,14 +26,13 @@ class InOneProcess:
         partitions: Mapping[str, int],
         settings: Settings,
         shards: int = 1,
-        triage_partitions: int = 1,
         keep_payloads: bool = False,
     ) -> None:
-        self._settings, self._triage_partitions = settings, triage_partitions
+        self._settings = msgspec.structs.replace(settings, shards=shards)
         self._sources = (formats, shards, partitions, Limits(), settings.allowed_skew_ms)
         self._ingest = Ingest(*self._sources)
         self._detects = [self._new_detect(shard) for shard in range(shards)]
-        self._triages = [self._new_triage() for _ in range(triage_partitions)]
+        self._triage = self._new_triage()
         self._ends: dict[tuple[str, int], int] = {}
         self._fetched: dict[Place, int] = {}
         self.alerts: dict[str, Alert] = {}
@@ -44,7 +43,7 @@ class InOneProcess:
         self._counts: Counter[Count] = Counter()
 
     def _new_detect(self, shard: int) -> Detect:
-        return Detect(self._settings, shard, self._triage_partitions)
+        return Detect(self._settings, shard)
 
     def _new_triage(self) -> Triage:
         return Triage(self._settings, Mode.LIVE)
@@ -79,9 +78,8 @@ class InOneProcess:
         for shard, old in enumerate(self._detects):
             self._detects[shard] = self._new_detect(shard)
             self._detects[shard].load(old.dump())
-        for partition, before in enumerate(self._triages):
-            self._triages[partition] = self._new_triage()
-            self._triages[partition].load(before.dump())
+        before, self._triage = self._triage, self._new_triage()
+        self._triage.load(before.dump())
 
     def followed(self) -> list[str]:
         """What is known of every series, in an order that does not depend on anything."""
@@ -103,14 +101,18 @@ class InOneProcess:
             if output.destination is Destination.DEAD_LETTERS:
                 self.dead_letters[output.key] = output
                 continue
+            if output.destination is Destination.ANOMALIES:
+                self._triage_step(output)
+                continue
             shard = output.partition or 0
             self._remember("samples", output)
             for anomaly in self._detects[shard].step(self._offset("samples", shard), output.value or b""):
-                self._remember("anomalies", anomaly)
-                partition = anomaly.partition or 0
-                stage = self._triages[partition]
-                for alert in stage.step(self._offset("anomalies", partition), anomaly.value or b""):
-                    self._keep(msgspec.structs.replace(alert, detected_at="", detection_delay_ms=0))
+                self._triage_step(anomaly)
+
+    def _triage_step(self, anomaly: Output) -> None:
+        self._remember("anomalies", anomaly)
+        for alert in self._triage.step(self._offset("anomalies", 0), anomaly.value or b""):
+            self._keep(msgspec.structs.replace(alert, detected_at="", detection_delay_ms=0))
 
     def _keep(self, alert: Alert) -> None:
         if self.alerts.setdefault(alert.event_id, alert) != alert:

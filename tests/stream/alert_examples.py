@@ -55,6 +55,7 @@ FIRING = Alert(
     children=[],
     config_hash=content_id("config"),
     mode=Mode.LIVE,
+    notify=True,
 )
 
 RESOLVED = msgspec.structs.replace(

@@ -11,10 +11,12 @@ import pytest
 
 from detectors import alerts
 from detectors.alerts import Alert, Kind, State
+from detectors.commands import read_command
 from detectors.outputs import Destination
 from stream.alert_records import alert_outputs
+from stream.command_intake import CommandIntake
 from stream.config import Config
-from stream.contracts import ALERT, ASYNCAPI, RUN_EVENT, alert_schema_text, shipped, shipped_text
+from stream.contracts import ALERT, ANSWER, ASYNCAPI, COMMAND, RUN_EVENT, generated, shipped, shipped_text
 from stream.formats.dead import DeadReason, Position, UnreadableError, dead_letter
 from tests.stream.alert_examples import FIRING, RESOLVED
 
@@ -33,11 +35,12 @@ def asyncapi() -> dict[str, Any]:
     return shipped(ASYNCAPI)
 
 
-def test_the_shipped_alert_schema_is_the_one_that_the_alert_has_now():
-    assert shipped_text(ALERT) == alert_schema_text(), "run: python -m stream.contracts"
+@pytest.mark.parametrize("name", generated())
+def test_a_shipped_schema_is_the_one_that_its_struct_has_now(name: str):
+    assert shipped_text(name) == generated()[name], "run: python -m stream.contracts"
 
 
-@pytest.mark.parametrize("name", [ALERT, RUN_EVENT])
+@pytest.mark.parametrize("name", [*generated(), RUN_EVENT])
 def test_a_shipped_schema_is_a_valid_schema(name: str):
     jsonschema.Draft202012Validator.check_schema(shipped(name))
 
@@ -86,6 +89,58 @@ def test_what_is_no_alert_does_not_fit_the_schema(alert: Alert, field: str, valu
         jsonschema.validate(wrong, shipped(ALERT), format_checker=FORMATS)
 
 
+COMMANDS: list[dict[str, Any]] = [
+    {"command": "acknowledge", "alert_id": "0" * 32},
+    {"command": "snooze", "alert_id": "0" * 32, "until": "2026-03-01T12:00:00Z"},
+    {
+        "command": "silence",
+        "match": {"pipeline": "*"},
+        "until": "2026-03-01T12:00:00+01:00",
+        "starts_at": None,
+    },
+    {
+        "command": "maintenance",
+        "match": {"a": "b"},
+        "recurring": {"days": ["sat"], "at": "02:00", "minutes": 60},
+    },
+    {"command": "cancel", "cancels": "c1"},
+    {"command": "feedback", "opinion": "reset", "alert_id": "0" * 32},
+    {"command": "feedback", "opinion": "missed", "series": "volume{pipeline=orders}"},
+    {"command": "silence", "match": {}, "until": "2026-03-01T12:00:00Z"},
+    {"command": "silence", "match": {"a": 5}, "until": "2026-03-01T12:00:00Z"},
+    {"command": "silence", "match": {"a": "b"}, "until": "soon"},
+    {
+        "command": "maintenance",
+        "match": {"a": "b"},
+        "recurring": {"days": ["so"], "at": "02:00", "minutes": 60},
+    },
+    {"command": "acknowledge", "alert_id": "0" * 31},
+    {"command": "acknowledge", "alert_id": "0" * 32, "more": 1},
+    {"command": "feedback", "opinion": "good", "alert_id": "0" * 32},
+    {"command": "hush"},
+    {},
+]
+
+
+@pytest.mark.parametrize("said", COMMANDS, ids=str)
+def test_the_schema_of_commands_takes_what_is_read_and_nothing_else(said: dict[str, Any]):
+    command = {"command_id": "c", "author": "eva", "time": "2026-03-01T10:00:00Z", **said}
+    try:
+        read_command(json.dumps(command).encode())
+    except ValueError:
+        is_read = False
+    else:
+        is_read = True
+    schema = jsonschema.Draft202012Validator(shipped(COMMAND), format_checker=FORMATS)
+    assert schema.is_valid(command) == is_read
+
+
+def test_an_answer_as_it_is_published_fits_its_schema():
+    outputs = CommandIntake("c", "abc").batch(0, [0, 1], [b"{", b'{"command_id": "x", "author": "eva"}'], 0)
+    for output in outputs:
+        jsonschema.validate(json.loads(output.value or b""), shipped(ANSWER), format_checker=FORMATS)
+
+
 def test_a_field_added_later_fits_the_schema_of_today(alert: Alert):
     jsonschema.validate({**json.loads(alerts.encode(alert)), "added_later": 1}, shipped(ALERT))
 
@@ -115,6 +170,8 @@ def test_the_asyncapi_document_names_the_topics_of_the_default_configuration(asy
         config.dead_letters.topic,
         config.alerts.topic,
         config.alerts.state_topic,
+        config.commands.topic,
+        config.audit.topic,
     }
 
 
@@ -130,7 +187,7 @@ def test_the_headers_of_a_dead_letter_are_those_of_the_asyncapi_document(asyncap
     why = UnreadableError(DeadReason.NO_TIME, "$.time: is missing")
     letter = dead_letter(Position("orders", 3, 17, 1_772_359_200_000), b"x" * 100, why, 10)
     headers = {name: value.decode() for name, value in letter.headers}
-    assert headers.keys() == described["properties"].keys()
+    assert headers.keys() | {"bridge"} == described["properties"].keys()
     jsonschema.validate(headers, described)
     assert described["properties"]["reason"]["enum"] == list(DeadReason)
 
@@ -138,6 +195,10 @@ def test_the_headers_of_a_dead_letter_are_those_of_the_asyncapi_document(asyncap
 def test_the_examples_of_the_asyncapi_document_fit_its_schemas(asyncapi: dict[str, Any]):
     messages = asyncapi["components"]["messages"]
     jsonschema.validate(messages["runEvent"]["examples"][0]["payload"], shipped(RUN_EVENT))
+    for name, contract in (("command", COMMAND), ("answer", ANSWER)):
+        jsonschema.validate(
+            messages[name]["examples"][0]["payload"], shipped(contract), format_checker=FORMATS
+        )
     jsonschema.validate(messages["metric"]["examples"][0]["payload"], messages["metric"]["payload"]["schema"])
 
 

@@ -52,6 +52,15 @@ def test_a_fast_clock_moves_the_high_only_to_the_kafka_timestamp() -> None:
     ]
 
 
+def test_the_high_goes_on_over_a_batch_that_is_cut_in_halves() -> None:
+    ingest = Ingest({TOPIC: "events"}, 1, {TOPIC: 1}, Limits(sample_bytes_max=2_000), SKEW_MS)
+    values = [json.dumps(event(n, f"p{n}")).encode() for n in (500, *range(100, 200))]
+    ingest.batch(TOPIC, 0, [0], values[:1], [0], None, WALL_MS, caught_up=True)
+    outputs = ingest.batch(TOPIC, 0, range(1, 101), values[1:], [0] * 100, 0, WALL_MS, caught_up=True)
+    assert len(outputs) > 1
+    assert {run["high_ms"] for output in outputs for run in seen([output]).runs} == {500}
+
+
 def test_the_high_goes_on_over_batches_that_follow_each_other_and_restarts_at_a_jump() -> None:
     ingest = new_ingest("events")
     feed(ingest, [event(500), event(600)])

@@ -18,7 +18,7 @@ from stream.formats.metrics import Metrics
 from stream.publications import RECORD_BYTES_MAX, STATES, Publication, metric, run_event
 
 FIELDS = [
-    "task", "run_id", "duration_ms", "rows", "bytes", "dataset", "scheduled_at", "error", "schema", "labels", "owner",
+    "task", "run_id", "duration_ms", "rows", "bytes", "dataset", "inputs", "outputs", "after", "scheduled_at", "error", "schema", "labels", "owner",
     "unheard_of",
 ]  # fmt: skip
 SCALARS = st.one_of(

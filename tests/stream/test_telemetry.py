@@ -6,15 +6,17 @@ from prometheus_client import generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 
 from detectors.stage import Count
+from stream.bridges.telemetry import BridgeTelemetry
 from stream.telemetry import Telemetry
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
 
 def exposed() -> set[str]:
-    """The names under which the worker's own metrics appear."""
+    """The names under which the metrics of a worker and of bridges appear."""
     names = set()
-    for family in Telemetry("test").registry.collect():
+    registries = (Telemetry("test").registry, BridgeTelemetry("test").registry)
+    for family in (family for registry in registries for family in registry.collect()):
         if family.name.startswith("streamgauge_"):
             suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
             names.add(family.name + suffix)
@@ -28,7 +30,7 @@ def test_the_page_of_metrics_lists_every_metric_and_no_other():
 
 def test_the_page_names_every_label():
     page = PAGE.read_text()
-    for metric in vars(Telemetry("test")).values():
+    for metric in [*vars(Telemetry("test")).values(), *vars(BridgeTelemetry("test")).values()]:
         if isinstance(metric, MetricWrapperBase) and metric._labelnames:
             assert re.search(
                 rf"^### `{metric._name}\w*{{{', '.join(metric._labelnames)}}}`", page, re.MULTILINE

@@ -17,16 +17,18 @@ def test_every_topic_that_is_read_or_written_is_wanted_once():
         "streamgauge.detect-state",
         "streamgauge.triage-state",
         "streamgauge.dead-letters",
+        "streamgauge.commands",
+        "streamgauge.audit",
         "pipeline.alerts",
         "pipeline.alerts.state",
     ]
 
 
-def test_a_state_topic_is_compacted_and_has_a_partition_for_each_shard():
-    specs = _specs(Config.model_validate({"topics": {"samples_partitions": 12, "anomalies_partitions": 2}}))
+def test_a_state_topic_is_compacted_and_has_a_partition_for_each_shard_and_triage_one():
+    specs = _specs(Config.model_validate({"topics": {"samples_partitions": 12}}))
     detect, triage = specs["streamgauge.detect-state"], specs["streamgauge.triage-state"]
     assert detect.partitions == specs["streamgauge.samples"].partitions == 12
-    assert triage.partitions == specs["streamgauge.anomalies"].partitions == 2
+    assert triage.partitions == specs["streamgauge.anomalies"].partitions == 1
     for spec in (detect, triage, specs["pipeline.alerts.state"]):
         assert spec.properties["cleanup.policy"] == "compact"
 

@@ -16,10 +16,17 @@ from stream.testing.simulator.kafka import KEYED_PARTITIONS, Broker, Stored
 from stream.testing.simulator.run import Outcome
 from stream.testing.simulator.scenario import CANARY
 from stream.testing.simulator.undisturbed import Undisturbed, followed, undisturbed
-from stream.testing.simulator.worker import ALERT_STATE, ALERTS, ANOMALIES, DEAD_LETTERS, SAMPLES
+from stream.testing.simulator.worker import (
+    ALERT_STATE,
+    ALERTS,
+    ANOMALIES,
+    DEAD_LETTERS,
+    SAMPLES,
+)
 
 PROCESSING_TIMES: Final = {"detected_at": "", "detection_delay_ms": 0}
 SHOWN: Final = 3
+TRIAGED: Final = Place(ANOMALIES, 0)
 
 
 @dataclass(frozen=True)
@@ -122,12 +129,11 @@ def _folds(outcome: Outcome, expected: Undisturbed) -> Iterator[str]:
     counts: Counter[Count] = Counter()
     series: list[str] = []
     for shard in range(scenario.shards):
-        stage = detect_stage(scenario.settings, shard, scenario.triage_partitions)
+        stage = detect_stage(scenario.settings, shard)
         yield from _same_state(outcome, Place(SAMPLES, shard), stage)
         counts += stage.take_counts()
         series += followed(stage)
-    for partition in range(scenario.triage_partitions):
-        yield from _same_state(outcome, Place(ANOMALIES, partition), triage_stage(scenario.settings))
+    yield from _same_state(outcome, TRIAGED, triage_stage(scenario.settings))
     for kind in ("records", "late", "dead_letters"):
         here, there = (
             {key: n for key, n in it.items() if key[0] == kind and n} for it in (counts, expected.counts)
@@ -161,9 +167,8 @@ def _same_state(outcome: Outcome, place: Place, stage: Stage) -> Iterator[str]:
 def _offsets(outcome: Outcome) -> Iterator[str]:
     """Everything is committed, and nothing beyond."""
     scenario, broker = outcome.scenario, outcome.broker
-    internal = [Place(SAMPLES, n) for n in range(scenario.shards)]
-    internal += [Place(ANOMALIES, n) for n in range(scenario.triage_partitions)]
-    for place in (*scenario.places(), *internal):
+    samples = [Place(SAMPLES, n) for n in range(scenario.shards)]
+    for place in (*scenario.places(), *samples, TRIAGED):
         if broker.committed.get(place, 0) != broker.end(place):
             yield f"{place} ends at {broker.end(place)}, committed {broker.committed.get(place)}"
 

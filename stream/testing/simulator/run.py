@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from detectors.detect import MARK_EVERY_MS
 from stream.snapshots import MANIFEST, SnapshotError, SnapshotLog
 from stream.sources import Place
 from stream.testing.simulator.kafka import KEYED_PARTITIONS, Broker
@@ -20,7 +21,8 @@ CALM_STEP_MS_MAX: Final = 4_000
 STOPS_MAX: Final = 5
 THAWED_TURNS_MAX: Final = 40
 AWAY_TURNS_MAX: Final = 300
-LATER_MS: Final = 3 * 86_400_000
+LATER_MS: Final = 84 * 3_600_000
+"""No whole number of days after the canary, so that no reminder is just due or not."""
 """How far the clock jumps at the end, past everything that could be overdue."""
 
 
@@ -72,6 +74,8 @@ class _Run:
             self._drain("the canary")
             self._broker.now_ms += LATER_MS
             self._drain("the last marks")
+            self._broker.now_ms += 2 * MARK_EVERY_MS
+            self._drain("marks that tell triage of the last ones")
             self._store_all()
         except Unfinished as reason:
             self._outcome.unfinished = str(reason)
@@ -183,7 +187,7 @@ class _Run:
 
     def _all_places(self) -> list[Place]:
         scenario = self._scenario
-        internal = ((SAMPLES, scenario.shards), (ANOMALIES, scenario.triage_partitions))
+        internal = ((SAMPLES, scenario.shards), (ANOMALIES, 1))
         return [*scenario.places(), *(Place(topic, n) for topic, count in internal for n in range(count))]
 
     # Faults
@@ -269,7 +273,7 @@ class _Run:
 
     def _take_away(self) -> None:
         """One of the topics that stages write to takes no records for a while."""
-        topics = ((ANOMALIES, self._scenario.triage_partitions), (SAMPLES, self._scenario.shards))
+        topics = ((ANOMALIES, 1), (SAMPLES, self._scenario.shards))
         keyed = ((ALERTS, KEYED_PARTITIONS), (ALERT_STATE, KEYED_PARTITIONS))
         topic, count = self._chance.choice([*topics, *keyed])
         self._broker.away.add(Place(topic, self._chance.randrange(count)))

@@ -94,7 +94,6 @@ class Scenario:
     partitions: Mapping[str, int]
     records: tuple[Published, ...]
     shards: int
-    triage_partitions: int
     faults: Faults
     batch_sizes: tuple[int, ...]
     mark_interval_ms: int
@@ -126,16 +125,20 @@ def make_scenario(seed: int) -> Scenario:
         partitions[METRICS] = 1
     if chance.random() < 0.4:
         partitions[LINEAGE] = chance.randint(1, 2)
-    idle_timeout_ms = chance.choice([10_000, 20_000, 60_000, 400_000])
+    idle_timeout_ms, shards = chance.choice([10_000, 20_000, 60_000, 400_000]), chance.randint(1, 3)
     return Scenario(
         seed=seed,
-        settings=Settings(allowed_lateness_ms=LATENESS_MS, idle_timeout_ms=idle_timeout_ms, window_ms=60_000),
+        settings=Settings(
+            allowed_lateness_ms=LATENESS_MS,
+            idle_timeout_ms=idle_timeout_ms,
+            window_ms=60_000,
+            shards=shards,
+        ),
         limits=Limits(nesting_max=32, sample_bytes_max=chance.choice([4 << 20, 4_000])),
         formats={topic: _FORMATS[topic] for topic in partitions},
         partitions=partitions,
         records=_Platform(chance, partitions, idle_timeout_ms).records(),
-        shards=chance.randint(1, 3),
-        triage_partitions=chance.randint(1, 2),
+        shards=shards,
         faults=_faults(chance),
         batch_sizes=chance.choice([(1,), (1, 2, 3), (1, 5, 40), (200,)]),
         mark_interval_ms=chance.choice([15_000, 60_000, 200_000]),

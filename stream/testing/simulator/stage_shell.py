@@ -246,7 +246,7 @@ def outputs_state_ack(shell: StageShell, partition: int, shard: Shard, dumped: D
 class Parts:
     """What a simulated worker is made of. Tests replace one of them by a broken one, and the judge must notice."""
 
-    detect: Callable[[Settings, int, int], Stage] = detect_stage
+    detect: Callable[[Settings, int], Stage] = detect_stage
     triage: Callable[[Settings], Stage] = triage_stage
     snapshot_log: Callable[[], SnapshotLog] = SnapshotLog
     snapshot_writer: Callable[[int, int, frozenset[str]], SnapshotWriter] = SnapshotWriter

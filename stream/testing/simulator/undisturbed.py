@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from detectors.detect import Detect
+from detectors.detect import MARK_EVERY_MS, Detect
 from detectors.outputs import Destination, Output
 from detectors.stage import Count, Stage
 from stream.stages import detect_stage, triage_stage
@@ -37,26 +37,30 @@ def undisturbed(scenario: Scenario, broker: Broker) -> Undisturbed:
                 broker.now_ms,
                 caught_up=False,
             )
-    for place, log in logs.items():
-        end = log[-1].offset + 1 if log else 0
-        outputs += ingest.mark(*place, end, broker.now_ms, caught_up=True, idle=True)
+    for now_ms in (broker.now_ms, broker.now_ms + 2 * MARK_EVERY_MS):
+        for place, log in logs.items():
+            end = log[-1].offset + 1 if log else 0
+            outputs += ingest.mark(*place, end, now_ms, caught_up=True, idle=True)
     return _fold(scenario, outputs)
 
 
 def _fold(scenario: Scenario, outputs: list[Output]) -> Undisturbed:
-    """The samples of every partition through their own detect, whose order among them cannot matter."""
-    samples = [output for output in outputs if output.destination is Destination.SAMPLES]
+    """The samples of every partition through their own detect, as they came."""
     dead = [output for output in outputs if output.destination is Destination.DEAD_LETTERS]
     triage = triage_stage(scenario.settings)
+    detects = [detect_stage(scenario.settings, shard) for shard in range(scenario.shards)]
     done = Undisturbed([], dead, Counter(), [])
     anomalies = 0
-    for shard in range(scenario.shards):
-        detect = detect_stage(scenario.settings, shard, 1)
-        mine = [output for output in samples if output.partition == shard]
-        for offset, output in enumerate(mine):
-            for anomaly in detect.step(offset, output.value or b""):
+    for output in outputs:
+        if output.destination is Destination.ANOMALIES:
+            done.alerts += triage.step(anomalies, output.value or b"")
+            anomalies += 1
+        if output.destination is Destination.SAMPLES:
+            detect = detects[output.partition or 0]
+            for anomaly in detect.step(detect.covered_offset + 1, output.value or b""):
                 done.alerts += triage.step(anomalies, anomaly.value or b"")
                 anomalies += 1
+    for detect in detects:
         done.counts += detect.take_counts()
         done.followed += followed(detect)
     return done

@@ -40,7 +40,7 @@ class Worker:
             StageShell(
                 self.member,
                 SAMPLES,
-                lambda shard: parts.detect(settings, shard, scenario.triage_partitions),
+                lambda shard: parts.detect(settings, shard),
                 parts,
             ),
             StageShell(self.member, ANOMALIES, lambda _: parts.triage(settings), parts),

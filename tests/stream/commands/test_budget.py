@@ -52,7 +52,8 @@ def muted(time_ms: int, pipeline: str) -> Verdict:
 def store(kafka: str, config: Path, partition: int, *verdicts: Verdict) -> None:
     """The snapshot of a triage shard that folded these verdicts."""
     stage = triage_stage(Settings())
-    stage.step(0, AnomalyBatch(VERSION, 0, 0, 2 * DAY_MS, 0, verdicts, SHARE).to_bytes())
+    orders_ms = tuple(it.time_ms for it in verdicts)
+    stage.step(0, AnomalyBatch(VERSION, 0, 0, 2 * DAY_MS, 0, orders_ms, verdicts, SHARE).to_bytes())
     plan = SnapshotWriter(partition, 1).plan(stage.dump(), 0)
     producer = Producer({"bootstrap.servers": kafka})
     name = config.read_text().split()[1]

@@ -4,10 +4,12 @@ from typing import Any
 import pytest
 
 from detectors.expected_changes import ExpectedChange
+from detectors.lineage import Link, Relation
 from detectors.settings import Model, Settings
 from stream.config import Config, ConfigError, Override, load
 from stream.config.loading import load_with_places
 from stream.exits import Exit
+from stream.formats.records import RecordSource
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -114,10 +116,31 @@ def test_expected_changes_reach_the_settings_with_their_topic(tmp_path: Path):
     assert settings.expected_changes == (ExpectedChange("a", "b.c"), ExpectedChange("a", "d", "renamed"))
 
 
+def test_lineage_reaches_the_settings_as_links_each_once(tmp_path: Path):
+    text = """
+    lineage:
+      - {pipeline: report, after: [orders, customers], reads: [w.orders]}
+      - {pipeline: report, after: [orders], writes: [w.report]}
+    """
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    assert settings.lineage == (
+        Link("report", Relation.READS, "w.orders"),
+        Link("report", Relation.WRITES, "w.report"),
+        Link("report", Relation.AFTER, "customers"),
+        Link("report", Relation.AFTER, "orders"),
+    )
+
+
+def test_what_tells_records_apart_reaches_their_reading(tmp_path: Path):
+    config = load(_write(tmp_path, "sources: [{topic: a, format: records, id: {path: meta.id}}]"), environ={})
+    assert config.sources[0].reading == RecordSource(id=("meta", "id"))
+
+
 def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
     config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
     assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
     assert config.samples_topic == "mine.samples"
+    assert (config.commands.topic, config.audit.topic) == ("mine.commands", "mine.audit")
 
 
 def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
@@ -127,9 +150,14 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, dead_letters, defaults, http, kafka, "
+        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, audit, commands, dead_letters, defaults, http, kafka, "
+         "limits, lineage, name, schema_registry, series, signals, snapshot_interval, sources, time, topics)")),
+        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, bridges, dead_letters, defaults, http, kafka, "
          "limits, name, schema_registry, series, signals, snapshot_interval, sources, time, topics)")),
         ("http:\n  prot: 1", "c.yaml:2: http.prot: unknown key, did you mean port? (allowed: host, port)"),
+        ("lineage:\n- pipeline: a", "c.yaml:2: lineage[0]: must have after, reads or writes"),
+        ("lineage:\n- {pipeline: a, after: [b, a]}", "c.yaml:2: lineage[0].after: a cannot come after itself"),
+        ("lineage:\n- {after: [b]}", "c.yaml:2: lineage[0].pipeline: is required"),
         ("http: {zzz: 1}", "c.yaml:1: http.zzz: unknown key (allowed: host, port)"),
         ("http: {port: true}", "c.yaml:1: http.port: must be a whole number"),
         ("http: {port: 70000}", "c.yaml:1: http.port: must be at most 65535, not 70000"),
@@ -147,6 +175,10 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "c.yaml:2: sources[0].expected[0].path: is required"),
         ("sources:\n- {topic: a, format: events, expected: [{path: a}]}", ("c.yaml:2: sources[0].expected: is for format "
          "records; a record of format events says it itself")),
+        ("sources:\n- {topic: a, format: events, id: {path: id}}", ("c.yaml:2: sources[0].id: is for format "
+         "records; a record of format events says it itself")),
+        ("sources:\n- {topic: a, format: records, id: {path: id, key: true}}",
+         "c.yaml:2: sources[0].id.key: cannot stand beside path: a value has one place"),
         ("sources:\n- {topic: a, format: records, event_time: {}}", "c.yaml:2: sources[0].event_time: must have path or header"),
         ("sources:\n- {topic: a, format: records, labels: {x: {path: a, key: true}}}",
          "c.yaml:2: sources[0].labels.x.key: cannot stand beside path: a value has one place"),

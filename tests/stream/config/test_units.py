@@ -8,11 +8,15 @@ from stream.config.units import (
     DURATION_MS_MAX,
     Rate,
     format_duration,
+    format_optional_duration,
     format_rate,
     format_share,
     parse_duration_ms,
+    parse_false_alarms,
+    parse_optional_duration_ms,
     parse_rate,
     parse_share,
+    parse_storm,
 )
 
 
@@ -56,7 +60,19 @@ def test_a_rate_reads_count_per_duration_or_named_period():
 )
 def test_anything_else_is_no_rate(written: Any):
     with pytest.raises(ValueError, match=r"rate|duration|longer|0 false alarms"):
-        parse_rate(written)
+        parse_false_alarms(written)
+
+
+def test_a_storm_needs_an_alert_that_is_told():
+    assert parse_storm("4 per 1m") == Rate(4, 60_000)
+    with pytest.raises(ValueError, match="at least 1 alert"):
+        parse_storm("0 per 1m")
+
+
+def test_a_duration_may_be_none_where_that_means_something():
+    assert parse_optional_duration_ms("none") is None
+    assert parse_optional_duration_ms("1d") == 86_400_000
+    assert [format_optional_duration(ms) for ms in (None, 60_000)] == ["none", "1m"]
 
 
 def test_a_share_reads_percent():

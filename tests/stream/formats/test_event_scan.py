@@ -78,6 +78,9 @@ SCANNED = (
 LEFT: tuple[Any, ...] = (
     {**EVENT, "error": "boom"},
     {**EVENT, "schema": []},
+    {**EVENT, "inputs": ["a"]},
+    {**EVENT, "outputs": []},
+    {**EVENT, "after": "a"},
     {**EVENT, "pipeline": ""},
     {**EVENT, "pipeline": "größe"},
     {**EVENT, "pipeline": 'a"b'},
@@ -165,6 +168,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "labels": st.dictionaries(TEXTS, TEXTS | st.none(), max_size=3) | st.none(),
     "owner": TEXTS | st.none(),
     "dataset": TEXTS | st.none(),
+    "inputs": st.lists(TEXTS, max_size=2) | st.none() | TEXTS,
     "scheduled_at": TIMES | st.none() | st.booleans(),
     "more": st.recursive(TEXTS | NUMBERS, st.lists, max_leaves=3),
 }

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from detectors.outputs import Destination
-from detectors.samples import PAYLOAD_COLUMNS, SampleBatch, decode_key
+from detectors.samples import PAYLOAD_COLUMNS, UNKNOWN_DELAY, SampleBatch, decode_key
 from stream.formats.limits import Limits
 from stream.formats.records import RecordSource, header_ms, read_ms
 from stream.formats.values import KEY, Values
@@ -93,6 +93,26 @@ def test_time_and_labels_stand_where_the_source_says() -> None:
         {"topic": TOPIC},
     ]
     assert [row["time_ms"] for row in rows] == [WALL_MS - 5000, 1_795_400_337_000, KAFKA_MS]
+
+
+def test_delays_are_from_event_time_to_broker_and_never_negative() -> None:
+    rows, _, _ = read({"at": KAFKA_MS - 250}, {"at": KAFKA_MS + 90}, {}, source=RecordSource(("at",)))
+    assert [row["delay_ms"] for row in rows] == [250, 0, 0]
+    assert [row["delay_ms"] for row in read({"at": 1})[0]] == [UNKNOWN_DELAY]
+
+
+@pytest.mark.parametrize("where", [("meta", "id"), "id", KEY])
+def test_an_id_is_the_same_number_wherever_it_stands(where: Any) -> None:
+    values = Values.of(
+        [json.dumps({"meta": {"id": it}}).encode() for it in ("a", "b", "a", "", None, {"b": 1})]
+    )
+    beside = Values.of([b"a", b"b", b"a", b"", None, None])
+    rows, _, _ = read_values(values.beside({"id": beside, KEY: beside}), RecordSource(id=where))
+    first, second, again, *none = [row["ident"] for row in rows]
+    assert first == again != second
+    assert none == [0, 0, 0]
+    (row,), _, _ = read_values(Values.of([b'{"meta": {"id": "a"}}']), RecordSource(id=("meta", "id")))
+    assert row["ident"] == first
 
 
 def test_a_record_without_its_event_time_has_the_brokers_and_is_counted() -> None:

@@ -51,6 +51,7 @@ EVENTS = st.fixed_dictionaries(
         **dict.fromkeys(["duration_ms", "rows", "bytes"], NUMBERS | ANYTHING),
         "labels": st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=3) | ANYTHING,
         "schema": st.lists(DECLARED, max_size=2) | ANYTHING,
+        **dict.fromkeys(["inputs", "outputs", "after"], st.lists(st.text(max_size=3), max_size=2) | ANYTHING),
         "something": ANYTHING,
     },
 )

@@ -17,11 +17,13 @@ from detectors.record_tokens import (
     HASH_MASK,
     NOTHING,
     NULL,
+    PARTS,
+    SIZE_CODES,
     TRUE,
     VALUE_PATHS_MAX,
     WORDS,
     ZERO,
-    number_codes,
+    number_tokens,
     size_of,
     value_paths,
 )
@@ -84,15 +86,20 @@ def test_the_order_of_fields_is_no_part_of_them(record: dict[str, Any], chance: 
 
 
 @given(RECORDS)
-def test_none_tells_more_than_a_code_and_a_part_of_a_hash(record: dict[str, Any]) -> None:
+def test_none_tells_more_than_a_code_and_of_a_text_a_part_of_its_hash(record: dict[str, Any]) -> None:
     for token in tokens(record)[0].values():
         code = token >> HASH_BITS
-        assert not token & HASH_MASK or EMPTY <= code < WORDS + len(FORMATS)
+        if code >= SIZE_CODES:
+            assert token & HASH_MASK < PARTS
+        else:
+            assert not token & HASH_MASK or EMPTY <= code < WORDS + len(FORMATS)
 
 
 @given(st.floats(1e-6, 1e15), st.sampled_from([10, 100, 1000]))
 def test_a_factor_moves_the_size_by_as_many_decades(number: float, factor: int) -> None:
-    once, moved, negative = number_codes(np.array([number, number * factor, -number])).tolist()
+    once, moved, negative = (
+        number_tokens(np.array([number, number * factor, -number])) >> HASH_BITS
+    ).tolist()
     assert abs(size_of(moved) - size_of(once) - 4 * np.log10(factor)) <= 1
     assert size_of(negative) == size_of(once)
     assert negative != once
@@ -100,7 +107,7 @@ def test_a_factor_moves_the_size_by_as_many_decades(number: float, factor: int) 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_every_number_has_a_code(number: float) -> None:
-    assert 4 <= number_codes(np.array([number]))[0] < 256
+    assert 4 <= number_tokens(np.array([number]))[0] >> HASH_BITS < 256
 
 
 FORMS = {

@@ -94,6 +94,16 @@ def test_a_run_on_the_embedded_broker_says_so_and_reports_what_it_could_not_test
 
 
 @pytest.mark.usefixtures("no_java")
+def test_a_run_of_several_processes_says_which_broker_each_used(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(CONFTEST.read_text())
+    for name in ("one", "other"):
+        pytester.makepyfile(**{f"test_{name}": "def test_has_a_broker(kafka): pass"})
+    result = run_inner(pytester, "-n2", "--dist=loadfile")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["kafka used: the embedded broker*:* and the embedded broker*:*"])
+
+
+@pytest.mark.usefixtures("no_java")
 def test_in_ci_a_run_without_apache_kafka_fails(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

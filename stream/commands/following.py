@@ -1,0 +1,66 @@
+"""What the commands that follow a topic share: from when on, where, and how they end."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from confluent_kafka import Consumer
+from rich.console import Console
+
+from stream.alert_stream import assign, open_consumer
+from stream.config import Config, bootstrap_servers, librdkafka_properties
+from stream.config.units import parse_duration_ms
+from stream.exits import Exit, Refused
+
+
+@contextmanager
+def following(config: Config, topic: str, since_ms: int | None) -> Iterator[tuple[Consumer, int]]:
+    """A consumer that reads a topic from the end (None) or a time on, and its number of partitions.
+
+    Ctrl-C and a closed pipe end the command without a word. Raises Refused.
+    """
+    consumer = open_consumer(librdkafka_properties(config, "consumer"))
+    try:
+        yield consumer, _assigned(consumer, topic, since_ms, bootstrap_servers(config))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(Exit.OK) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    finally:
+        consumer.close()
+
+
+def _assigned(consumer: Consumer, topic: str, since_ms: int | None, servers: str) -> int:
+    try:
+        return assign(consumer, topic, since_ms)
+    except Refused as refused:
+        raise Refused(f"{refused} (Kafka at {servers})", refused.code) from None
+
+
+def since_ms_of(from_beginning: bool, since: str | None, go_on: bool) -> int | None:
+    """The time from which to read, in epoch milliseconds; None is the end. Raises Refused."""
+    if since is None:
+        return 0 if from_beginning or not go_on else None
+    if from_beginning:
+        raise Refused("--from-beginning and --since exclude each other", Exit.USAGE)
+    try:
+        return int(time.time() * 1000) - parse_duration_ms(since)
+    except ValueError as error:
+        raise Refused(f"--since: {error}", Exit.USAGE) from None
+
+
+class PipedConsole(Console):
+    """A console that leaves a closed pipe to its caller."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich."""
+        raise BrokenPipeError
+
+
+def complain(what: str) -> None:
+    """Say something that is no data."""
+    typer.echo(what, err=True)
