@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Final
 
+from detectors.alerts import Mode
 from detectors.outputs import Destination
 from stream.command_intake import CommandIntake
 from stream.config import Config, faust_broker, librdkafka_properties
@@ -47,7 +48,10 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
                 lambda shard: detect_stage(settings, shard),
             ),
             StageSpec(
-                "triage", config.anomalies_topic, config.triage_state_topic, lambda _: triage_stage(settings)
+                "triage",
+                config.anomalies_topic,
+                config.triage_state_topic,
+                lambda _: triage_stage(settings, Mode(config.mode)),
             ),
         ),
         destinations={

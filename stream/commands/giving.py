@@ -16,7 +16,7 @@ from stream.audit_text import render
 from stream.commanding import give, give_and_await
 from stream.commands.following import complain
 from stream.commands.options import overrides
-from stream.config import load
+from stream.config import Config, load
 from stream.config.units import parse_positive_duration_ms
 from stream.config_offers import configure
 from stream.exits import Exit, Refused
@@ -68,10 +68,11 @@ class Giver:
         wait: bool,
         config: Path | None,
         bootstrap_servers: str | None,
+        loaded: Config | None = None,
     ) -> None:
         self._comment, self._author, self._wait = comment, author or _user(), wait
         self._timeout_s = _duration("--timeout", timeout).total_seconds()
-        self._config = load(config, overrides(bootstrap_servers))
+        self._config = loaded or load(config, overrides(bootstrap_servers))
         self.now = datetime.now(UTC)
 
     def alert_id(self, written: str) -> str:
@@ -98,9 +99,9 @@ class Giver:
             )
         )
 
-    def offer(self, origin: str) -> None:
-        """Offer the configuration to all workers, and show what becomes of it."""
-        self._send(configure(self._config, self.now, self._author, origin, self._comment))
+    def offer(self, origin: str, candidate: Config | None = None) -> None:
+        """Offer the configuration, or the tunable part of another one, to all workers, and show what becomes of it."""
+        self._send(configure(candidate or self._config, self.now, self._author, origin, self._comment))
 
     def _send(self, command: Command | Configure) -> None:
         if not self._wait:

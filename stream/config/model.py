@@ -58,6 +58,8 @@ SERIES_ENTRIES_MAX = 1_000
 LINEAGE_ENTRIES_MAX = 10_000
 LINEAGE_NAMES_MAX = 1_000
 SOURCES_MAX = 1_000
+NAME_DEFAULT = "streamgauge"
+ALERTS_DEFAULT = "pipeline.alerts"
 PARTITIONS_MAX = 10_000
 
 _DEFAULTS = Settings()
@@ -163,7 +165,7 @@ SOURCES_DEFAULT = (
 class Alerts(Section):
     """Where alerts go, and how many of them may be false."""
 
-    topic: TopicName = "pipeline.alerts"
+    topic: TopicName = ALERTS_DEFAULT
     """Append-only log of every state transition of every episode."""
     state_topic: TopicName = Field(default_factory=lambda data: f"{data['topic']}.state")
     """Compacted topic with the latest state of each open alert; `<topic>.state` unless written."""
@@ -299,8 +301,10 @@ class Topics(Section):
 class Config(Section):
     """Streamgauge's configuration."""
 
-    name: Prefix = "streamgauge"
+    name: Prefix = NAME_DEFAULT
     """Consumer group, and prefix of the internal topics."""
+    mode: Literal["live", "shadow"] = "live"
+    """A `shadow` runs beside the live configuration on the same sources; what it writes has names of its own."""
     kafka: Kafka = Field(default_factory=dict)
     """librdkafka properties of the connection, by their own names; secrets as env:NAME or file:PATH."""
     sources: tuple[Source, ...] = Field(SOURCES_DEFAULT, min_length=1, max_length=SOURCES_MAX)
