@@ -133,6 +133,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     rules: tuple[Rule, ...] = ()
     expected_changes: tuple[ExpectedChange, ...] = ()
     """Changes of records that are not told, but become what is known."""
+    unexampled_topics: frozenset[str] = frozenset()
+    """Topics of whose values alerts show not even masked examples."""
 
     def for_series(self, signal: str, labels: Mapping[str, str]) -> SeriesSettings:
         """Defaults, then the signal's layer, then every matching rule in order: the last one to set a key wins."""
