@@ -79,6 +79,7 @@ def _not_dots(value: str) -> str:
     return value
 
 
+Examples = Literal["masked", "none"]
 Format = Literal["events", "openlineage", "metrics", "records"]
 WHOLE = BeforeValidator(_whole)
 TopicName = Annotated[
@@ -123,6 +124,8 @@ class Source(Section):
     message: Text | None = None
     """Of Protobuf with a `schema_file`: the message that values are, by its full name; the first in the file unless written."""
 
+    examples: Examples = "masked"
+    """Of `records`: what alerts show of a value that stands where something has changed: its form and length, or `none`."""
     expected: Annotated[tuple[ExpectedOfRecord, ...], Field(max_length=EXPECTED_MAX)] = ()
     """Of `records`: changes that are not told when they come, but become what is known."""
 
@@ -135,6 +138,7 @@ class Source(Section):
             "encoding": self.encoding != "json",
             "schema_file": self.schema_file,
             "message": self.message,
+            "examples": self.examples != "masked",
             "expected": self.expected,
         }
         faults = [
@@ -418,6 +422,7 @@ class Config(Section):
             rules=tuple(entry.rule() for entry in self.series),
             expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
             lineage=tuple(sorted({link for entry in self.lineage for link in entry.links()})),
+            unexampled_topics=frozenset(it.topic for it in self.sources if it.examples == "none"),
             series_max=self.limits.series_max,
             ids_max=self.limits.ids_max,
             shards=self.topics.samples_partitions,
