@@ -17,8 +17,10 @@ from stream.commands import (
     budget,
     config,
     demo,
+    explain,
     feedback,
     publish,
+    replay,
     run,
     score,
     shadow,
@@ -60,6 +62,8 @@ app.command()(run.run)
 app.command()(demo.demo)
 app.command()(publish.publish)
 app.command()(alerts.alerts)
+app.command()(explain.explain)
+app.command()(replay.replay)
 for command in (
     acknowledge.ack,
     acknowledge.unack,

@@ -24,12 +24,7 @@ def alert_id_of(written: str, config: Config, complain: Callable[[str], None]) -
     Raises:
         Refused: it is no id, or no open alert or several begin so.
     """
-    digits = written.strip().lower()
-    if not _DIGITS.fullmatch(digits) or not SHORTEST <= len(digits) <= WHOLE:
-        raise Refused(
-            f"{written!r} is no alert id: write its {WHOLE} hexadecimal digits, or at least the first {SHORTEST}",
-            Exit.USAGE,
-        )
+    digits = digits_of(written)
     if len(digits) == WHOLE:
         return digits
     with closing(open_consumer(librdkafka_properties(config, "consumer"))) as consumer:
@@ -37,6 +32,21 @@ def alert_id_of(written: str, config: Config, complain: Callable[[str], None]) -
         return the_one(
             digits, open_alerts(messages(consumer, partitions, stop_at_end=True, complain=complain))
         )
+
+
+def digits_of(written: str) -> str:
+    """The digits of an alert's id, or the first of them.
+
+    Raises:
+        Refused: it is no such thing.
+    """
+    digits = written.strip().lower()
+    if not _DIGITS.fullmatch(digits) or not SHORTEST <= len(digits) <= WHOLE:
+        raise Refused(
+            f"{written!r} is no alert id: write its {WHOLE} hexadecimal digits, or at least the first {SHORTEST}",
+            Exit.USAGE,
+        )
+    return digits
 
 
 def open_alerts(states: Iterable[Message]) -> dict[str, bytes]:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bench.quality.attribution import Incident
-from bench.quality.drawing import Drawn
 from bench.quality.own import judge
 from bench.quality.per_run import Series
 from detectors.alerts import Alert
 from stream.commands.score import ScoredSignal
 from stream.formats.times import read_time
+from stream.plots.drawn import Drawn
 
 
 def panels(

@@ -10,7 +10,6 @@ import numpy as np
 import yaml
 
 from bench.quality.attribution import NOBODY, Alerts, Incident, Samples, gathered, owners
-from bench.quality.drawing import Drawn
 from bench.quality.evidence import Absent
 from bench.quality.fault_panels import panels
 from bench.quality.peers import PEERS, Peer
@@ -20,6 +19,7 @@ from bench.quality.stationary import DAY_MS
 from detectors.alerts import FIRST_SEQUENCE, Alert, State
 from stream.backtest import Recorded, read_lines
 from stream.formats.times import read_time
+from stream.plots.drawn import Drawn
 from stream.simulate.recording import Request, record, span
 
 WARM_DAYS: Final = 14

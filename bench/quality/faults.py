@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
-from bench.quality.drawing import drawing
 from bench.quality.fault_runs import END_MS, Course, Run, Size, run
 from bench.quality.fault_tables import add_comparison, add_own
 from bench.quality.plan import Plan
 from bench.quality.report import Picture, Section
+from stream.plots.svg import drawing
 from stream.simulate.recording import rfc3339
 
 NAME: Final = "faults"

@@ -10,7 +10,6 @@ import numpy as np
 from bench.figures import percentile
 from bench.quality import nab_score
 from bench.quality.detections import Balance, Watched, at, at_most, balance, candidates, opened, outcome
-from bench.quality.drawing import Drawn, drawing
 from bench.quality.evidence import Labelled, nab_series, reference_scorer
 from bench.quality.nab_score import PROFILES, Rows, Tally, best_threshold, rows_of, tally, total
 from bench.quality.own import Judged, judge
@@ -18,6 +17,8 @@ from bench.quality.peers import PEERS, Peer
 from bench.quality.plan import Plan
 from bench.quality.report import Picture, Section
 from bench.quality.stationary import Floats, Times
+from stream.plots.drawn import Drawn
+from stream.plots.svg import drawing
 
 NAME: Final = "nab"
 TITLE: Final = "Real series: the Numenta Anomaly Benchmark"

@@ -5,11 +5,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from bench.quality.drawing import Drawn, drawing
 from bench.quality.own import judge
 from bench.quality.plan import Plan
 from bench.quality.report import Picture, Section
 from bench.quality.stationary import DAY_MS, Floats, Times
+from stream.plots.drawn import Drawn
+from stream.plots.svg import drawing
 
 NAME: Final = "routines"
 TITLE: Final = "Routines: nightly, Monday to Friday, weekly, month-end"

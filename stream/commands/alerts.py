@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -10,7 +10,7 @@ import typer
 from detectors.alerts import Kind, State
 from stream.alert_stream import Received, follow
 from stream.alert_text import render
-from stream.commands.following import PipedConsole, complain, following, since_ms_of
+from stream.commands.following import complain, console_for_people, following, since_ms_of
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import load
 
@@ -86,10 +86,9 @@ def _json_writer() -> Callable[[Received], None]:
 
 
 def _text_writer() -> Callable[[Received], None]:
-    console = PipedConsole(highlight=False)
-    wraps: dict[str, Any] = {} if console.is_terminal else {"soft_wrap": True}
+    console = console_for_people()
 
     def write(received: Received) -> None:
-        console.print(render(received.alert), **wraps)
+        console.print(render(received.alert))
 
     return write

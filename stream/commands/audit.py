@@ -9,7 +9,7 @@ import typer
 from stream.alert_stream import messages
 from stream.audit_log import received
 from stream.audit_text import render
-from stream.commands.following import PipedConsole, complain, following, since_ms_of
+from stream.commands.following import complain, console_for_people, following, since_ms_of
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import load
 
@@ -40,7 +40,7 @@ def audit(
     settings = load(config, overrides(bootstrap_servers))
     count = 0
     with following(settings, settings.audit.topic, since_ms) as (consumer, partitions):
-        console = PipedConsole(highlight=False, soft_wrap=True)
+        console = console_for_people()
         for one in received(
             messages(consumer, partitions, stop_at_end=not go_on, complain=complain), complain
         ):

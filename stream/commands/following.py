@@ -15,6 +15,9 @@ from stream.config import Config, bootstrap_servers, librdkafka_properties
 from stream.config.units import parse_duration_ms
 from stream.exits import Exit, Refused
 
+WIDTH_PIPED = 10_000
+"""Columns where there is no terminal: more than any sentence has."""
+
 
 @contextmanager
 def following(config: Config, topic: str, since_ms: int | None) -> Iterator[tuple[Consumer, int]]:
@@ -59,6 +62,12 @@ class PipedConsole(Console):
     def on_broken_pipe(self) -> None:
         """Called by rich."""
         raise BrokenPipeError
+
+
+def console_for_people() -> PipedConsole:
+    """A console in which sentences wrap in a terminal, and are cut nowhere else."""
+    console = PipedConsole(highlight=False)
+    return console if console.is_terminal else PipedConsole(highlight=False, width=WIDTH_PIPED)
 
 
 def complain(what: str) -> None:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 
 from detectors.commands import Command, Configure, Outcome
 from stream.audit_text import render
 from stream.commanding import give, give_and_await
-from stream.commands.following import complain
+from stream.commands.following import complain, console_for_people
 from stream.commands.options import overrides
 from stream.config import Config, load
 from stream.config.units import parse_positive_duration_ms
@@ -109,7 +108,7 @@ class Giver:
             typer.echo(command.command_id)
             return
         answer = give_and_await(command, self._config, self._timeout_s, complain)
-        Console(highlight=False).print(render(answer), soft_wrap=True)
+        console_for_people().print(render(answer))
         if answer.outcome is Outcome.REFUSED:
             raise Refused(f"refused: {answer.reason}", Exit.COMMAND_REFUSED)
 

@@ -12,7 +12,7 @@ from detectors.commands import DAYS, Cancel, Day, Maintenance, Recurring, Silenc
 from stream.alert_stream import messages
 from stream.audit_log import in_force, received
 from stream.audit_text import quiet_text
-from stream.commands.following import PipedConsole, complain, following
+from stream.commands.following import complain, console_for_people, following
 from stream.commands.giving import (
     AuthorOption,
     CommentOption,
@@ -120,7 +120,7 @@ def silences(
     with following(settings, topic, 0) as (consumer, partitions):
         log = received(messages(consumer, partitions, stop_at_end=True, complain=complain), complain)
         found = in_force((it.answer for it in log), now)
-        console = PipedConsole(highlight=False, soft_wrap=True)
+        console = console_for_people()
         for quiet in found:
             if as_json:
                 sys.stdout.write(msgspec.json.encode(quiet).decode() + "\n")

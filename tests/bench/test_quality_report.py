@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from bench.quality import routines
-from bench.quality.drawing import Drawn, drawing
 from bench.quality.few import DROP, KNOWN_DAYS, Case, platform
 from bench.quality.plan import Plan
 from bench.quality.report import Picture, Report, Section, load, page, save
 from bench.quality.routines import ROUTINES, play, score
+from stream.plots.drawn import Drawn
+from stream.plots.svg import drawing
 
 DAY_MS = 86_400_000
 

@@ -97,6 +97,12 @@ def test_all_alerts_of_a_topic_are_shown_and_those_of_an_episode_in_their_order(
     assert result.stderr == ""
 
 
+def test_what_is_piped_is_cut_nowhere(kafka: str, topic: str):
+    write(kafka, topic, FIRING)
+    result = run("--topic", topic, "-b", kafka, "--no-follow")
+    assert result.stdout.splitlines() == text_of(FIRING).splitlines()
+
+
 def test_json_is_what_is_on_the_topic_one_alert_a_line(kafka: str, topic: str):
     later = {**json.loads(encode(VOLUME)), "added_later": {"a": 1}}
     write(kafka, topic, FIRING, json.dumps(later, indent=2).encode())

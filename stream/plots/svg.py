@@ -1,4 +1,4 @@
-"""Drawings of a series: its values over the band that was expected, what happened (shaded), and the alerts."""
+"""Plots as SVG: the values over the band that was expected, what happened (shaded), and the alerts. It loads nothing."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from bench.quality.stationary import Floats, Times
+from stream.plots.drawn import Drawn, Floats, Times, amount, ticks
 
 WIDTH: Final = 1000
 HEIGHT: Final = 220
@@ -26,20 +26,9 @@ INK: Final = {
     "text": "#212529",
     "axis": "#adb5bd",
 }
-DAY_MS: Final = 86_400_000
-
-
-class Drawn(NamedTuple):
-    """What one panel shows. `edges` are the expected value and the lower and upper edge, NaN where there is none."""
-
-    title: str
-    times_ms: Times
-    values: Floats
-    expected: Floats
-    lower: Floats
-    upper: Floats
-    incidents_ms: Sequence[tuple[int, int]]
-    alerts_ms: Sequence[int]
+TICKS_MAX: Final = 14
+DOTS_MAX: Final = 200
+"""Values up to which each has a dot of its own."""
 
 
 class _Scale(NamedTuple):
@@ -73,7 +62,10 @@ def _panel(it: Drawn) -> Iterator[str]:
     yield f"<text x='{LEFT}' y='20' font-size='14' font-weight='600' fill='{INK['text']}'>{escape(it.title)}</text>"
     yield from _incidents(it, scale)
     yield from _band(it, scale)
-    yield _line(_envelope(it.times_ms, it.values, scale), "value")
+    places = _envelope(it.times_ms, it.values, scale)
+    yield _line(places, "value")
+    if len(places) <= DOTS_MAX:
+        yield from (f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2' fill='{INK['value']}'/>" for x, y in places)
     for time_ms in it.alerts_ms:
         inside = any(first <= time_ms <= last for first, last in it.incidents_ms)
         x = scale.x(time_ms)
@@ -82,12 +74,8 @@ def _panel(it: Drawn) -> Iterator[str]:
 
 
 def _scale(it: Drawn) -> _Scale:
-    first, last = float(it.times_ms[0]), float(it.times_ms[-1])
-    known = it.values[np.isfinite(it.values)]
-    least, greatest = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    margin = 0.06 * (greatest - least) or 1.0
-    least, greatest = least - margin, greatest + margin
-    return _Scale(first, PLOT / max(last - first, 1.0), least, (HEIGHT - TOP - BOTTOM) / (greatest - least))
+    (first, last), (least, greatest) = it.span_ms, it.reach
+    return _Scale(first, PLOT / max(last - first, 1), least, (HEIGHT - TOP - BOTTOM) / (greatest - least))
 
 
 def _incidents(it: Drawn, scale: _Scale) -> Iterator[str]:
@@ -154,22 +142,10 @@ def _axes(it: Drawn, scale: _Scale) -> Iterator[str]:
     yield f"<path d='M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}' fill='none' stroke='{INK['axis']}'/>"
     for share in (0.05, 0.5, 0.95):
         value = scale.least + share * (bottom - TOP) / scale.per_unit
-        text = _amount(value)
+        text = escape(amount(value, it.unit))
         yield f"<text x='{LEFT - 6}' y='{scale.y(value) + 4:.1f}' {_small('end')}>{text}</text>"
-    days = (float(it.times_ms[-1]) - scale.first_ms) / DAY_MS
-    step = max(1, math.ceil(days / 14)) * DAY_MS
-    first = math.ceil(scale.first_ms / DAY_MS) * DAY_MS
-    for day_ms in range(first, int(it.times_ms[-1]) + 1, step):
-        label = str(np.datetime64(day_ms, "ms"))[5:10]
-        yield f"<text x='{scale.x(day_ms):.1f}' y='{HEIGHT - 9}' {_small('middle')}>{label}</text>"
-
-
-def _amount(value: float) -> str:
-    """Three digits, with M and k for millions and thousands."""
-    for unit, sign in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
-        if abs(value) >= unit:
-            return f"{value / (1e3 if sign == ' k' else unit):.3g}{sign}"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    for time_ms, label in ticks(*it.span_ms, TICKS_MAX):
+        yield f"<text x='{scale.x(time_ms):.1f}' y='{HEIGHT - 9}' {_small('middle')}>{label}</text>"
 
 
 def _small(anchor: str) -> str:
