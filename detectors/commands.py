@@ -15,6 +15,7 @@ from msgspec import Meta
 from detectors.zones import nearest_names, zone_names
 
 COMMAND_BYTES_MAX: Final = 64 << 10
+CONFIGURE_BYTES_MAX: Final = 1 << 20
 Id = Annotated[str, Meta(pattern="^[0-9a-zA-Z._:-]{1,64}$")]
 AlertId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -123,13 +124,6 @@ class ExpectChange(_Command, frozen=True, tag="expect_change"):
     alert_id: AlertId
 
 
-class Configure(_Command, frozen=True, tag="configure"):
-    """What may change of the configuration while workers run is to be as in `config`, which has the form of the file; what it leaves out is as by default."""
-
-    config: dict[str, Any]
-    origin: Text = "a command"
-
-
 Command = (
     Acknowledge
     | Unacknowledge
@@ -140,8 +134,17 @@ Command = (
     | Feedback
     | AcceptBaseline
     | ExpectChange
-    | Configure
 )
+
+
+class Configure(_Command, frozen=True, tag="configure"):
+    """What may change of the configuration while workers run is to be as in `config`, which has the form of the file; what it leaves out is as by default.
+
+    It has a topic of its own, which keeps the last one. `origin` says where it was written.
+    """
+
+    config: dict[str, Any]
+    origin: Text = "a command"
 
 
 class Outcome(StrEnum):
@@ -169,6 +172,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 _decode = msgspec.json.Decoder(Command).decode
+_decode_configure = msgspec.json.Decoder(Configure).decode
 
 
 def read_command(payload: bytes) -> Command:
@@ -183,6 +187,17 @@ def read_command(payload: bytes) -> Command:
     if faults := list(_faults(command)):
         raise ValueError("; ".join(faults))
     return command
+
+
+def read_configure(payload: bytes) -> Configure:
+    """The configuration in a record's bytes, of which only the form is checked.
+
+    Raises:
+        ValueError: it holds none, with the place and what was expected there.
+    """
+    if len(payload) > CONFIGURE_BYTES_MAX:
+        raise ValueError(f"{len(payload)} bytes; a configuration has at most {CONFIGURE_BYTES_MAX}")
+    return _decode_configure(payload)
 
 
 def _faults(command: Command) -> list[str]:

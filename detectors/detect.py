@@ -73,7 +73,7 @@ class Detect:
         self.covered_offset = -1
         self._followers = Followers(settings)
         self._declared = DeclaredSchemas()
-        self._records = RecordSchemas(settings.window_ms, settings.expected_changes, settings.ids_max)
+        self._records = RecordSchemas(settings)
         self._modelled = Modelled(shard)
         self._peers = Peers()
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
@@ -532,9 +532,7 @@ class Detect:
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
         self._declared = DeclaredSchemas()
         self._declared.load(chunks["declared"], self._followers.key)
-        self._records = RecordSchemas(
-            self._settings.window_ms, self._settings.expected_changes, self._settings.ids_max
-        )
+        self._records = RecordSchemas(self._settings)
         self._records.load(chunks)
         self._modelled = Modelled(self._index)
         self._modelled.load(chunks, self._followers)

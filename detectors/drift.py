@@ -17,6 +17,7 @@ from detectors.evidence import NOWHERE, Evidence, evidence_after
 from detectors.novelty import CHANCES_MIN, confidence, is_gone, log_p_of_gone
 from detectors.record_blocks import Block, Elements, Seen, by_element, lacking
 from detectors.record_changes import Found, found_with
+from detectors.record_examples import masked
 from detectors.record_maps import fold_maps, folded_seen
 from detectors.record_paths import ROOT, VALUES, is_inside
 from detectors.record_rates import Rate, log_p_of_rise, rate_text, rises
@@ -38,6 +39,8 @@ from detectors.value_state import new_values
 
 GAPS: Final = 3.0
 NEARLY_ALL: Final = 0.99
+UNEXAMPLED: Final = frozenset({REMOVED, "enum_removed", "null_rate_changed", "nullability_changed"})
+"""Changes after which nothing is there, or nothing new."""
 NESTED: Final = frozenset({"object", "array"})
 
 
@@ -71,7 +74,14 @@ class Judge:
         structure.first_ms = structure.first_ms or self._block.first_ms
         structure.last_ms = self._block.last_ms
         fold_maps(structure)
-        return with_renames(found, structure)
+        return [self._with_example(it) for it in with_renames(found, structure)]
+
+    def _with_example(self, found: Found) -> Found:
+        """The change with what stands there now, if anything does."""
+        if found.change in UNEXAMPLED:
+            return found
+        token = self._values.at(found.now_at, found.last)
+        return found if token is None else found._replace(example=masked(token))
 
     def _judge_values(self) -> Iterator[Found]:
         """What changes in the values of paths that are known; those of a new path are learned."""

@@ -5,10 +5,8 @@ from typing import Final
 import msgspec
 
 from detectors.novelty import confidence, is_new, log_p_of_new
-from detectors.record_blocks import Seen
+from detectors.record_blocks import Place, Seen
 
-Place = tuple[int, int]
-"""Source and offset of a record."""
 NOWHERE: Final = (-1, -1)
 
 

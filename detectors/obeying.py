@@ -106,8 +106,6 @@ class Obeying:
                 return self._cancel(command_id)
             case Feedback(opinion=Opinion.MISSED):
                 return ()
-            case Configure():
-                raise RefusedCommandError("configurations go to the topic for them: streamgauge config apply")
             case _:
                 return self._do_to(command, origin)
 
@@ -209,7 +207,9 @@ class Obeying:
         self._desk.arm(incident)
         return (incident.alert_id,)
 
-    def _answer(self, command: Command, outcome: Outcome, reason: str, alerts: tuple[str, ...]) -> Answer:
+    def _answer(
+        self, command: Command | Configure, outcome: Outcome, reason: str, alerts: tuple[str, ...]
+    ) -> Answer:
         return Answer(
             command_id=command.command_id,
             author=command.author,

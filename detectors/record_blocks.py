@@ -21,6 +21,9 @@ _NO_PLACE: Final = (-1, -1)
 
 Elements = tuple[Element, ...]
 
+Place = tuple[int, int]
+"""Source and offset of a record."""
+
 PAYLOAD: Final = np.dtype([("shape", "<i8"), ("offset", "<i8"), ("source", "<i4"), ("ident", "<u4")])
 """A payload of a block: the ident of its shape, where it lies, and what tells it from others (0: nothing does)."""
 

@@ -2,11 +2,15 @@
 
 from typing import NamedTuple
 
-from detectors.evidence import Evidence, Place
+from detectors.evidence import Evidence
+from detectors.record_blocks import Place
 
 
 class Found(NamedTuple):
-    """One change: what it is called, where, from what to what, in which share of the records since its first, and where those lie."""
+    """One change: what it is called, where, from what to what, in which share of the records since its first, and where those lie.
+
+    `example` is a masked value that stands there now.
+    """
 
     change: str
     path: str
@@ -16,6 +20,12 @@ class Found(NamedTuple):
     confidence: float
     first: Place
     last: Place
+    example: str | None = None
+
+    @property
+    def now_at(self) -> str:
+        """The path at which is now what has changed."""
+        return self.to if self.to is not None and self.from_ == self.path else self.path
 
 
 def found_with(change: str, path: str, from_: str | None, to: str | None, evidence: Evidence) -> Found:

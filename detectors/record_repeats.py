@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.episodes import QUIET_MS
-from detectors.evidence import NOWHERE, Place
+from detectors.evidence import NOWHERE
 from detectors.novelty import CHANCES_MIN, SHARE_MIN
-from detectors.record_blocks import Block
+from detectors.record_blocks import Block, Place
 from detectors.record_rates import RISE, Rate, log_p_of_rise, rises
 
 Idents = npt.NDArray[np.uint32]

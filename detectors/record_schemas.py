@@ -1,6 +1,6 @@
 """Record schemas: what payloads look like, learned series by series, and verdicts on what changes in it; and how many there are."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +11,6 @@ from detectors.core.layout import Records
 from detectors.declared import Told
 from detectors.drift import Judge
 from detectors.episodes import QUIET_MS
-from detectors.expected_changes import ExpectedChange
 from detectors.pending import Pending
 from detectors.ragged import starts_of
 from detectors.record_blocks import Block, Blocks, Closed, Elements
@@ -26,11 +25,14 @@ from detectors.record_windows import Ended, RecordWindows
 from detectors.reports import Followed
 from detectors.samples import Key, ShapeTable
 from detectors.series import Signal
+from detectors.settings import Settings
 from detectors.structure import Structure
 from detectors.token_log import TokenLog
 from detectors.verdicts import Baseline, Verdict
 
 CHUNKS: Final = 16
+TOPIC: Final = "topic"
+"""The label that names the topic of a series."""
 SHAPES_MAX: Final = 20_000
 """Shapes remembered before those that nothing waits for are forgotten."""
 SHAPES_STORED_MAX: Final = 500
@@ -40,8 +42,9 @@ SHAPES_STORED_MAX: Final = 500
 class RecordSchemas:
     """Every series of payloads of a shard, by the place of its follower, and the payloads that wait."""
 
-    def __init__(self, window_ms: int, expected: Sequence[ExpectedChange], ids_max: int) -> None:
-        self._expected, self._accepted, self._ids_max = expected, 0, ids_max
+    def __init__(self, settings: Settings) -> None:
+        self._expected, self._accepted, self._ids_max = settings.expected_changes, 0, settings.ids_max
+        self._unexampled, window_ms = settings.unexampled_topics, settings.window_ms
         self._structures: dict[int, Structure] = {}
         self._blocks = Blocks(window_ms)
         self._windows = RecordWindows(window_ms)
@@ -111,7 +114,9 @@ class RecordSchemas:
         versions = Versions(structure, block, self._shapes)
         found = versions.told(self._unexpected(key, judge.judge()))
         self._refused += judge.refused
-        said = Said(key, block, baseline, sources)
+        said = Said(
+            key, block, baseline, sources, examples=dict(key.labels).get(TOPIC) not in self._unexampled
+        )
         verdicts = [said.changed(change) for change in found]
         if versions.over is not None:
             verdicts.append(said.over(versions.over))

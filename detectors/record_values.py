@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.ragged import Ints
-from detectors.record_blocks import Block, Seen
+from detectors.record_blocks import Block, Place, Seen
 from detectors.record_maps import folded_path
 from detectors.record_tokens import HASH_BITS, WORDS, Tokens
 
@@ -117,6 +117,18 @@ class BlockValues:
             part = parts[number]
             find, since = partial(self._find, number), partial(self._since, number)
             yield self._paths[number], Look(codes[number], tokens[part], counts[part], find, since)
+
+    def at(self, path: str, place: Place) -> int | None:
+        """The token of the value at a path of the payload at this place (source, offset), if there is one."""
+        rows = np.flatnonzero((self._rows["source"] == place[0]) & (self._rows["offset"] == place[1]))
+        if not len(rows):
+            return None
+        ends, row = self._ends(), int(rows[0])
+        inside = slice(int(ends[row - 1]) if row else 0, int(ends[row]))
+        for number, token in zip(self._slots[inside].tolist(), self._tokens[inside].tolist(), strict=True):
+            if self._paths[number] == path:
+                return int(token)
+        return None
 
     def _since(self, number: int, payload: int) -> Tokens:
         first = int(self._ends()[payload - 1]) if payload else 0

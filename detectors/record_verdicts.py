@@ -5,8 +5,7 @@ from typing import Final
 
 import msgspec
 
-from detectors.evidence import Place
-from detectors.record_blocks import Block
+from detectors.record_blocks import Block, Place
 from detectors.record_changes import Found
 from detectors.record_repeats import Repeated
 from detectors.record_versions import CHANGE as VERSION_MIX
@@ -39,16 +38,27 @@ _ENDS: Final = {
 
 
 class Said:
-    """Puts what was found in one block into verdicts."""
+    """Puts what was found in one block into verdicts, with `examples` or without."""
 
-    def __init__(self, key: Key, block: Block, baseline: Baseline, sources: Sources) -> None:
+    def __init__(
+        self, key: Key, block: Block, baseline: Baseline, sources: Sources, *, examples: bool
+    ) -> None:
+        self._examples = examples
         self._key, self._block, self._baseline, self._sources = key, block, baseline, sources
 
     def changed(self, found: Found) -> Verdict:
         """A change of the schema."""
         first, last = self._place(found.first), self._place(found.last)
         change = SchemaChange(
-            found.change, found.path, found.from_, found.to, found.share, found.confidence, first, last
+            found.change,
+            found.path,
+            found.from_,
+            found.to,
+            found.share,
+            found.confidence,
+            first,
+            last,
+            found.example if self._examples else None,
         )
         positions = _between(first, last)
         reason = Reason.VERSION_MIX if found.change == VERSION_MIX else Reason.SCHEMA_CHANGED

@@ -17,9 +17,8 @@ from typing import Final
 
 import numpy as np
 
-from detectors.evidence import Place
 from detectors.novelty import CHANCES_MIN, is_gone
-from detectors.record_blocks import Block, Elements
+from detectors.record_blocks import Block, Elements, Place
 from detectors.record_changes import Found
 from detectors.record_maps import folded_path
 from detectors.record_renames import ADDED, REMOVED
@@ -220,14 +219,14 @@ def _trait(found: Found) -> Trait | None:
         return Trait(found.path, ABSENT)
     if found.change == ADDED:
         return Trait(found.path, "")
-    if found.to is not None and found.from_ == found.path:
-        return Trait(found.to, "")
+    if found.now_at != found.path:
+        return Trait(found.now_at, "")
     if found.change in _OF_TYPES and found.to is not None:
         return Trait(found.path, NULL if found.change == "nullability_changed" else found.to)
     return None
 
 
 def _named(found: Found) -> str:
-    if found.from_ == found.path and found.to:
-        return f"{found.path} now {found.to}"
+    if found.now_at != found.path:
+        return f"{found.path} now {found.now_at}"
     return f"{found.path} {_WORDS.get(found.change, 'changed')}"

@@ -141,6 +141,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     paging: Paging = Paging()
     lineage: tuple[Link, ...] = ()
     """Links that hold whatever the events tell."""
+    unexampled_topics: frozenset[str] = frozenset()
+    """Topics of whose values alerts show not even masked examples."""
 
     def for_series(self, signal: str, labels: Mapping[str, str]) -> SeriesSettings:
         """Defaults, then the signal's layer, then every matching rule in order: the last one to set a key wins."""

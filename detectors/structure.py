@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from detectors.evidence import Evidence, Place
+from detectors.evidence import Evidence
+from detectors.record_blocks import Place
 from detectors.record_paths import ROOT, parent_of
 from detectors.record_rates import Rate
 from detectors.record_repeats import Repeats

@@ -4,7 +4,8 @@ from typing import Final
 
 import msgspec
 
-from detectors.evidence import NOWHERE, Evidence, Place
+from detectors.evidence import NOWHERE, Evidence
+from detectors.record_blocks import Place
 from detectors.record_tokens import PER_DECADE
 
 COUNTS_MAX: Final = 1_000_000

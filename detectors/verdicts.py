@@ -116,6 +116,8 @@ class SchemaChange(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     confidence: float
     first: SourcePosition
     last: SourcePosition
+    example: str | None = None
+    """What a value that stands there now looks like, masked."""
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):

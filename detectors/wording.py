@@ -222,7 +222,8 @@ _DIFFERENCES: Final = {
 def _schema(change: SchemaChange) -> str:
     if change.change == "version_mix":
         return f"{_percent(change.share)} of them are of the new one ({change.to})"
-    return _difference(change) + (f", in {_percent(change.share)} of the records" if change.share < 1 else "")
+    share = f", in {_percent(change.share)} of the records" if change.share < 1 else ""
+    return _difference(change) + share + (f"; such as {change.example}" if change.example else "")
 
 
 def _percent(share: float) -> str:

@@ -23,6 +23,7 @@ from stream.commands import (
     replay,
     run,
     score,
+    shadow,
     silence,
     simulate,
     snooze,
@@ -82,6 +83,8 @@ app.command()(score.score)
 app.command()(backtest.backtest)
 app.command()(suggest.suggest)
 app.command()(simulate.simulate)
+app.command()(shadow.shadow)
+app.command()(shadow.promote)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
 app.add_typer(bridge.app, name="bridge")

@@ -8,10 +8,11 @@ from typing import Final
 import msgspec
 from confluent_kafka import Consumer
 
-from detectors.commands import Answer, Cancel, Command, read_command
+from detectors.commands import Answer, Cancel, Command, Configure, read_command
 from stream import answers
 from stream.alert_stream import UNREADABLE, assign, messages, open_consumer
 from stream.config import Config, librdkafka_properties
+from stream.config_offers import KEY, encoded
 from stream.deliveries import Deliveries
 from stream.exits import Exit, Refused
 
@@ -33,21 +34,23 @@ def checked(command: Command) -> bytes:
     return value
 
 
-def give(command: Command, config: Config, timeout_s: float) -> None:
-    """Put a command on the command topic; those about one alert, and about one silence, keep their order.
+def give(command: Command | Configure, config: Config, timeout_s: float) -> None:
+    """Put a command on the command topic, or a configuration on its own; those about one alert, and about one silence, keep their order.
 
     Raises:
         Refused: it is malformed, or Kafka does not take it in time.
     """
-    value = checked(command)
-    properties = librdkafka_properties(config, "producer")
-    deliveries = Deliveries(properties, config.commands.topic, timeout_s)
-    deliveries.send(_subject(command).encode(), value)
+    if isinstance(command, Configure):
+        topic, key, value = config.configs.topic, KEY, encoded(command)
+    else:
+        topic, key, value = config.commands.topic, _subject(command).encode(), checked(command)
+    deliveries = Deliveries(librdkafka_properties(config, "producer"), topic, timeout_s)
+    deliveries.send(key, value)
     deliveries.finish()
 
 
 def give_and_await(
-    command: Command, config: Config, timeout_s: float, complain: Callable[[str], None]
+    command: Command | Configure, config: Config, timeout_s: float, complain: Callable[[str], None]
 ) -> Answer:
     """Put a command on the command topic and wait for what becomes of it; seconds count for both together.
 

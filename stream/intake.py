@@ -1,4 +1,4 @@
-"""Intake: everything that a worker reads from outside. Sources go to ingest, the command topic to `CommandIntake`."""
+"""Intake: everything that a worker reads from outside. Sources go to ingest, commands to `CommandIntake`, configurations to `ConfigIntake`."""
 
 from collections import Counter as Tally
 from collections.abc import Sequence
@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from detectors.outputs import Output
 from detectors.stage import Count
 from stream.command_intake import CommandIntake
+from stream.config_intake import ConfigIntake
 from stream.topology import Ingesting, Ints
 
 
 class Intake:
-    """Ingest with the command topic beside the sources.
+    """Ingest with the topics of commands and configurations beside the sources.
 
-    Commands take no part in time: nothing of them, and no mark, goes to the samples topic, so they never hold back a watermark.
+    They take no part in time: no mark of theirs goes to the samples topic, so they never hold back a watermark.
     """
 
-    def __init__(self, ingest: Ingesting, commands: CommandIntake) -> None:
-        self._ingest, self._commands = ingest, commands
+    def __init__(self, ingest: Ingesting, commands: CommandIntake, configs: ConfigIntake) -> None:
+        self._ingest, self._commands, self._configs = ingest, commands, configs
 
     def batch(  # noqa: PLR0913  the columns of a fetched batch and where it comes from
         self,
@@ -32,6 +33,8 @@ class Intake:
         """The outputs of one batch."""
         if topic == self._commands.topic:
             return self._commands.batch(partition, offsets, values, wall_ms)
+        if topic == self._configs.topic:
+            return self._configs.batch(partition, offsets, values, wall_ms)
         return self._ingest.batch(
             topic, partition, offsets, values, timestamps_ms, previous_offset, wall_ms, caught_up
         )
@@ -40,7 +43,7 @@ class Intake:
         self, topic: str, partition: int, next_offset: int, wall_ms: int, caught_up: bool, idle: bool
     ) -> list[Output]:
         """The outputs that say where a source partition stands."""
-        if topic == self._commands.topic:
+        if topic in (self._commands.topic, self._configs.topic):
             return []
         return self._ingest.mark(topic, partition, next_offset, wall_ms, caught_up, idle)
 

@@ -75,7 +75,7 @@ LIVE = 1_000_000
 """The number of a run that happens now, above all in the history."""
 
 
-def history(end_ms: int, days: int, overdue_ms: int, seed: int = 9) -> list[dict[str, Any]]:
+def history(end_ms: int, days: int, overdue_ms: int, seed: int = 12) -> list[dict[str, Any]]:
     """Run events of `days` days, in the order of time, all of them ordinary.
 
     Every run has ended before `end_ms`, and the pipeline MISSING has been still for so long that its next run is

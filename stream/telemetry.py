@@ -74,6 +74,12 @@ class Telemetry:
             name: Gauge(f"streamgauge_{name}", what, registry=registry)
             for name, what in BUDGET_GAUGES.items()
         }
+        self.config_good = Gauge(
+            "streamgauge_config_last_reload_successful",
+            "Whether the configuration file was good when it was last read.",
+            registry=registry,
+        )
+        self.config_good.set(1)
         self.alerts = Counter(
             "streamgauge_alerts", "Alert events written.", ["kind", "state"], registry=registry
         )

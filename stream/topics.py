@@ -110,6 +110,7 @@ def wanted(config: Config) -> list[TopicSpec]:
         TopicSpec(config.dead_letters.topic, "dead letters", 1, copies, DELETED),
         TopicSpec(config.commands.topic, "commands", 1, copies, DELETED, KEPT),
         TopicSpec(config.audit.topic, "audit", 1, copies, DELETED, hints=KEPT_FOR_YEARS),
+        TopicSpec(config.configs.topic, "configurations", 1, copies, COMPACTED),
         TopicSpec(config.alerts.topic, "alerts", 1, copies, DELETED),
         TopicSpec(config.alerts.state_topic, "open alerts", 1, copies, COMPACTED, hints=COMPACTED_SOON),
     ]

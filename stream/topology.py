@@ -1,7 +1,7 @@
 """Topology: what a worker needs to know, as plain values; `stream.wiring` makes one of a configuration."""
 
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from detectors.outputs import Destination, Output
 from detectors.stage import Count, Stage
+from stream.outbox import Outbox
+from stream.telemetry import Telemetry
 
 Ints = npt.NDArray[np.int64]
 
@@ -64,7 +66,7 @@ class Topology:
     """Everything a worker needs to know.
 
     `besides` says what is wanted of a source topic's records beside the values: names of headers, or `KEY`.
-    `stall_s` is for how long records may wait, in a stable group, without one being handled.
+    `beside` is something that a worker does beside its records, for ever. `stall_s` is for how long records may wait, in a stable group, without one being handled.
     """
 
     group: str
@@ -77,6 +79,7 @@ class Topology:
     snapshot_interval_s: float
     idle_timeout_s: float
     besides: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    beside: Callable[[Outbox, Telemetry], Coroutine[Any, Any, None]] | None = None
     stall_s: float = 300.0
     http_host: str = "127.0.0.1"
     http_port: int = 0

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Final
 
+from detectors.alerts import Mode
 from detectors.outputs import Destination
 from stream.command_intake import CommandIntake
 from stream.config import Config, faust_broker, librdkafka_properties
+from stream.config_intake import ConfigIntake
 from stream.formats.encodings.choice import no_registry
 from stream.formats.encodings.schemas import SchemaOf
 from stream.formats.records import RecordSource
@@ -29,13 +31,14 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
     return Topology(
         group=config.name,
         version=version("streamgauge"),
-        source_topics=frozenset({*readings, config.commands.topic}),
+        source_topics=frozenset({*readings, config.commands.topic, config.configs.topic}),
         besides={
             topic: reading.besides for topic, reading in readings.items() if isinstance(reading, RecordSource)
         },
         make_ingest=lambda: Intake(
             Ingest(readings, shards, source_partitions, limits, settings.allowed_skew_ms, schema_of),
             CommandIntake(config.commands.topic, settings.config_hash),
+            ConfigIntake(config),
         ),
         stages=(
             StageSpec(
@@ -45,7 +48,10 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
                 lambda shard: detect_stage(settings, shard),
             ),
             StageSpec(
-                "triage", config.anomalies_topic, config.triage_state_topic, lambda _: triage_stage(settings)
+                "triage",
+                config.anomalies_topic,
+                config.triage_state_topic,
+                lambda _: triage_stage(settings, Mode(config.mode)),
             ),
         ),
         destinations={

@@ -147,6 +147,7 @@ class Worker:
             watch_for_a_clock_set_back(self._stopper),
             self._arm_freeze_guard(session_s),
             *(agent.store_for_ever(topology.snapshot_interval_s) for agent in self._stages),
+            *([topology.beside(self._outbox, self._telemetry)] if topology.beside else []),
         ]
 
     async def _arm_freeze_guard(self, session_s: float) -> None:

@@ -31,9 +31,16 @@ REASONS: dict[Kind, set[Reason]] = {
     Kind.VALUE: NUMERIC,
     Kind.FRESHNESS: {Reason.RUN_OVERDUE, Reason.RUN_ARRIVED, Reason.SERIES_SILENT, Reason.SERIES_BACK},
     Kind.FAILURES: {Reason.TOO_MANY_FAILURES},
-    Kind.DUPLICATES: {Reason.TOO_MANY_DUPLICATES},
+    Kind.DUPLICATES: {Reason.TOO_MANY_DUPLICATES, Reason.TOO_MANY_REPEATED},
     Kind.LATENESS: {Reason.TOO_MANY_LATE},
-    Kind.SCHEMA: {Reason.SCHEMA_CHANGED},
+    Kind.SCHEMA: {
+        Reason.SCHEMA_CHANGED,
+        Reason.VERSION_MIX,
+        Reason.NEW_VERSION_ALONE,
+        Reason.OLD_VERSION_ALONE,
+        Reason.VERSIONS_USUAL,
+    },
+    Kind.STORM: {Reason.STORM},
     Kind.NULLS: set(),
     Kind.DETECTOR_HEALTH: {reason for reason in Reason if reason.of_health},
 }

@@ -45,4 +45,6 @@ def _backtest(deployment: Deployment, course: Course) -> float:
     if done.returncode != 0:
         raise Unable(f"backtest: {done.stderr}")
     said = json.loads(done.stdout)
+    if not said["events"]:
+        raise Unable("everything was read at once: too few events to tell the rate")
     return float(said["events"] / said["seconds"])

@@ -50,5 +50,6 @@ class Target(Protocol):
 
 
 def is_notification(alert: Alert) -> bool:
-    """Whether a target may be told of it: a live alert that people are to be told of, or that somebody has acknowledged."""
-    return alert.mode is Mode.LIVE and (alert.notify or alert.state is State.ACKNOWLEDGED)
+    """Whether a target may be told of it: a live alert that people are to be told of, or that somebody has acknowledged; never one that is pending or suppressed."""
+    told = alert.notify or alert.state is State.ACKNOWLEDGED
+    return alert.mode is Mode.LIVE and told and alert.state not in {State.PENDING, State.SUPPRESSED}

@@ -82,7 +82,7 @@ def backtest(  # noqa: PLR0913  each is an option
         typer.Option(
             "--fail-on",
             metavar="CONDITION",
-            help="End with exit code 6 on: new, gone, recall<0.9, false-alarms>2, alerts>5 (a week). May be repeated.",
+            help="End with exit code 8 on: new, gone, recall<0.9, false-alarms>2, alerts>5 (a week). May be repeated.",
         ),
     ] = None,
     bootstrap_servers: BootstrapServersOption = None,

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stream.commands.options import ConfigOption
+from stream.commands.giving import AuthorOption, CommentOption, Giver, TimeoutOption, WaitOption
+from stream.commands.options import BootstrapServersOption, ConfigOption
 from stream.config import Loaded, load_with_places
 from stream.config.explain import Layer, as_json, explain
 from stream.config.loading import FILE_DEFAULT
@@ -74,6 +75,23 @@ def _table(loaded: Loaded, series: Selector) -> Table:
 
 def _place(layer: Layer) -> str:
     return layer.section if layer.place == DEFAULT else f"{layer.place} ({layer.section})"
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Argument(help="Configuration file.")],
+    *,
+    comment: CommentOption = "",
+    author: AuthorOption = None,
+    timeout: TimeoutOption = "15s",
+    wait: WaitOption = True,
+    bootstrap_servers: BootstrapServersOption = None,
+) -> None:
+    """Put the tunable part of a configuration in force in all workers, and show the answer.
+
+    That is defaults, signals, series, lineage and how alerts are told. Sources, topics and connections need a restart of the workers.
+    """
+    Giver(comment, author, timeout, wait, file, bootstrap_servers).offer(str(file))
 
 
 @app.command()

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from detectors.commands import Command, Outcome
+from detectors.commands import Command, Configure, Outcome
 from stream.audit_text import render
 from stream.commanding import give, give_and_await
 from stream.commands.following import complain, console_for_people
 from stream.commands.options import overrides
-from stream.config import load
+from stream.config import Config, load
 from stream.config.units import parse_positive_duration_ms
+from stream.config_offers import configure
 from stream.exits import Exit, Refused
 from stream.open_alerts import alert_id_of
 
@@ -66,10 +67,11 @@ class Giver:
         wait: bool,
         config: Path | None,
         bootstrap_servers: str | None,
+        loaded: Config | None = None,
     ) -> None:
         self._comment, self._author, self._wait = comment, author or _user(), wait
         self._timeout_s = _duration("--timeout", timeout).total_seconds()
-        self._config = load(config, overrides(bootstrap_servers))
+        self._config = loaded or load(config, overrides(bootstrap_servers))
         self.now = datetime.now(UTC)
 
     def alert_id(self, written: str) -> str:
@@ -86,13 +88,21 @@ class Giver:
 
     def give(self, kind: type[Any], **fields: Any) -> None:
         """Give a command of a kind, and show what becomes of it."""
-        command: Command = kind(
-            command_id=uuid.uuid4().hex,
-            author=self._author,
-            time=self.now,
-            comment=self._comment,
-            **fields,
+        self._send(
+            kind(
+                command_id=uuid.uuid4().hex,
+                author=self._author,
+                time=self.now,
+                comment=self._comment,
+                **fields,
+            )
         )
+
+    def offer(self, origin: str, candidate: Config | None = None) -> None:
+        """Offer the configuration, or the tunable part of another one, to all workers, and show what becomes of it."""
+        self._send(configure(candidate or self._config, self.now, self._author, origin, self._comment))
+
+    def _send(self, command: Command | Configure) -> None:
         if not self._wait:
             give(command, self._config, self._timeout_s)
             typer.echo(command.command_id)

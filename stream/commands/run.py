@@ -1,5 +1,6 @@
 """`streamgauge run`: one worker, until it is told to stop."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import typer
@@ -7,7 +8,7 @@ from confluent_kafka import KafkaException
 
 from stream import logs, topics
 from stream.commands.options import BootstrapServersOption, ConfigOption, HttpPortOption, overrides
-from stream.config import Config, load
+from stream.config import Config, librdkafka_properties, load_with_places
 from stream.exits import Exit, Refused
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -24,18 +25,30 @@ def run(
 ) -> None:
     """Run a worker: read the sources, detect, publish alerts. Start more of them to share the work.
 
+    A change of the configuration file comes in force while workers run, where it can; SIGHUP has the file looked at now.
     SIGTERM or SIGINT makes it finish what is under way, store its state and leave; a second one ends it at once.
     """
-    cfg = load(config, overrides(bootstrap_servers, http_port))
+    over = overrides(bootstrap_servers, http_port)
+    loaded = load_with_places(config, over)
+    cfg = loaded.config
     logs.configure(log_level, log_format)
     partitions = _source_partitions(cfg)
     # Faust and numba take a second to load: a broker that is away should be known before.
+    from stream.config_offers import offered  # noqa: PLC0415
+    from stream.config_watch import ConfigWatch  # noqa: PLC0415
+    from stream.outbox import Outbox  # noqa: PLC0415
+    from stream.telemetry import Telemetry  # noqa: PLC0415
     from stream.warm_up import compile_kernels  # noqa: PLC0415
     from stream.wiring import topology  # noqa: PLC0415
     from stream.worker import run_worker  # noqa: PLC0415
 
+    async def watch(outbox: Outbox, telemetry: Telemetry) -> None:
+        properties = librdkafka_properties(cfg, "consumer")
+        file_watch = ConfigWatch(loaded.file, cfg, over, outbox, telemetry)
+        await file_watch.watch(lambda: offered(properties, cfg.configs.topic))
+
     compile_kernels()
-    run_worker(topology(cfg, partitions))
+    run_worker(replace(topology(cfg, partitions), beside=watch))
 
 
 def _source_partitions(cfg: Config) -> dict[str, int]:

@@ -86,7 +86,7 @@ def _plain(found: Suggestions) -> dict[str, Any]:
             for it in found.proposals
         ],
         "unhelped": [{"series": it.name.text, "problem": it.problem} for it in found.unhelped],
-        "young": found.young,
+        "young": [it.text for it in found.young],
     }
 
 
@@ -114,7 +114,9 @@ def _text(found: Suggestions, output: Path | None) -> Group:
 def _headline(found: Suggestions) -> str:
     read = f"{found.records:,} records from {time_text(found.from_ms)} to {time_text(found.to_ms)}"
     young = (
-        f" {found.young:,} series have too few samples to tell whether they are blind." if found.young else ""
+        f" {len(found.young):,} series have too few samples to be judged; no setting helps them."
+        if found.young
+        else ""
     )
     if not found.proposals:
         return f"{read}: {found.alerts:,} alerts, nothing to propose.{young}"

@@ -13,7 +13,8 @@ from stream.config.complaints import faults_of
 from stream.config.document import Document, read
 from stream.config.faults import ConfigError, Fault, Path
 from stream.config.layers import Override, from_environment, lay_over
-from stream.config.model import Config
+from stream.config.model import ALERTS_DEFAULT, NAME_DEFAULT, Config
+from stream.config.shadow import shadowed
 
 FILE_DEFAULT = FilePath("streamgauge.yaml")
 
@@ -50,7 +51,7 @@ def load_with_places(
     lay_over(document, [*variables, *overrides])
     lines = [*document.faults, *unreadable]
     try:
-        config = Config.model_validate(document.values)
+        config = Config.model_validate(shadowed(document.values, NAME_DEFAULT, ALERTS_DEFAULT))
     except ValidationError as error:
         lines += [_line(fault, document.places, file) for fault in faults_of(error)]
         raise ConfigError(lines) from None

@@ -58,6 +58,8 @@ SERIES_ENTRIES_MAX = 1_000
 LINEAGE_ENTRIES_MAX = 10_000
 LINEAGE_NAMES_MAX = 1_000
 SOURCES_MAX = 1_000
+NAME_DEFAULT = "streamgauge"
+ALERTS_DEFAULT = "pipeline.alerts"
 PARTITIONS_MAX = 10_000
 
 _DEFAULTS = Settings()
@@ -77,6 +79,7 @@ def _not_dots(value: str) -> str:
     return value
 
 
+Examples = Literal["masked", "none"]
 Format = Literal["events", "openlineage", "metrics", "records"]
 WHOLE = BeforeValidator(_whole)
 TopicName = Annotated[
@@ -121,6 +124,8 @@ class Source(Section):
     message: Text | None = None
     """Of Protobuf with a `schema_file`: the message that values are, by its full name; the first in the file unless written."""
 
+    examples: Examples = "masked"
+    """Of `records`: what alerts show of a value that stands where something has changed: its form and length, or `none`."""
     expected: Annotated[tuple[ExpectedOfRecord, ...], Field(max_length=EXPECTED_MAX)] = ()
     """Of `records`: changes that are not told when they come, but become what is known."""
 
@@ -133,6 +138,7 @@ class Source(Section):
             "encoding": self.encoding != "json",
             "schema_file": self.schema_file,
             "message": self.message,
+            "examples": self.examples != "masked",
             "expected": self.expected,
         }
         faults = [
@@ -163,7 +169,7 @@ SOURCES_DEFAULT = (
 class Alerts(Section):
     """Where alerts go, and how many of them may be false."""
 
-    topic: TopicName = "pipeline.alerts"
+    topic: TopicName = ALERTS_DEFAULT
     """Append-only log of every state transition of every episode."""
     state_topic: TopicName = Field(default_factory=lambda data: f"{data['topic']}.state")
     """Compacted topic with the latest state of each open alert; `<topic>.state` unless written."""
@@ -190,6 +196,13 @@ class Alerts(Section):
 
     runbook_base_url: Text = RUNBOOKS
     """Where the runbooks of the kinds lie, `KIND.md`, for alerts whose series has no runbook of its own."""
+
+
+class Configs(Section):
+    """How configurations come in force while workers run."""
+
+    topic: TopicName
+    """Compacted topic of the tunable parts of configurations; all workers take over the last one."""
 
 
 class DeadLetters(Section):
@@ -292,8 +305,10 @@ class Topics(Section):
 class Config(Section):
     """Streamgauge's configuration."""
 
-    name: Prefix = "streamgauge"
+    name: Prefix = NAME_DEFAULT
     """Consumer group, and prefix of the internal topics."""
+    mode: Literal["live", "shadow"] = "live"
+    """A `shadow` runs beside the live configuration on the same sources; what it writes has names of its own."""
     kafka: Kafka = Field(default_factory=dict)
     """librdkafka properties of the connection, by their own names; secrets as env:NAME or file:PATH."""
     sources: tuple[Source, ...] = Field(SOURCES_DEFAULT, min_length=1, max_length=SOURCES_MAX)
@@ -310,6 +325,8 @@ class Config(Section):
     """Where commands are read; the topic `<name>.commands` unless written."""
     audit: Audit = Field(default_factory=lambda data: Audit(topic=f"{data['name']}.audit"))
     """Where commands are answered; the topic `<name>.audit` unless written."""
+    configs: Configs = Field(default_factory=lambda data: Configs(topic=f"{data['name']}.configs"))
+    """How configurations come in force while workers run; by the topic `<name>.configs` unless written."""
     bridges: Bridges = Bridges()
     """Where bridges take alerts to."""
     defaults: Defaults = Defaults()
@@ -405,6 +422,7 @@ class Config(Section):
             rules=tuple(entry.rule() for entry in self.series),
             expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
             lineage=tuple(sorted({link for entry in self.lineage for link in entry.links()})),
+            unexampled_topics=frozenset(it.topic for it in self.sources if it.examples == "none"),
             series_max=self.limits.series_max,
             ids_max=self.limits.ids_max,
             shards=self.topics.samples_partitions,

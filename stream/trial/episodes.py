@@ -2,17 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from detectors.alerts import Alert, State
 from detectors.series import canonical_labels, series_text
 from stream.formats.times import read_time
 
+_ENDED: Final = (State.RESOLVED, State.EXPIRED)
+
 
 class Episode(NamedTuple):
     """An alert from its opening to its end, or to the end of the reading while it is open.
 
-    `told_ms` is the event time at which it was decided, `alone` is False where it joined another alert and nobody was called.
+    `alone` says that people were told of it (`notify`), not only by another alert that it joined or waited for. `told_ms` is the event time at which they
+    first were, or else at which it opened.
     """
 
     first: Alert
@@ -47,10 +50,11 @@ def episodes(alerts: Iterable[Alert], end_ms: int) -> list[Episode]:
 
 def _episode(events: Sequence[Alert], end_ms: int) -> Episode:
     first, last = events[0], events[-1]
-    from_ms, told_ms = _ms(first.starts_at), _ms(first.updated_at)
-    ended = last.state is State.RESOLVED and last.ends_at is not None
+    notice = next((it for it in events if it.notify), None)
+    from_ms, told_ms = _ms(first.starts_at), _ms((notice or first).updated_at)
+    ended = last.state in _ENDED and last.ends_at is not None
     to_ms = _ms(last.ends_at or "") if ended else max(end_ms, told_ms)
-    return Episode(first, from_ms, max(to_ms, from_ms), told_ms, ended, first.state is not State.SUPPRESSED)
+    return Episode(first, from_ms, max(to_ms, from_ms), told_ms, ended, notice is not None)
 
 
 def match(new: Iterable[Episode], old: Iterable[Episode]) -> Matched:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from detectors.series import canonical_labels
 from stream.config import Config
-from stream.config.tuning import SeriesEntry
+from stream.config.tuning import TEXT_LENGTH_MAX, SeriesEntry
 from stream.trial import blindness, noise
 from stream.trial.accuracy import judge
 from stream.trial.episodes import Episode, Matched, episodes, match
@@ -65,11 +65,11 @@ class Unhelped(NamedTuple):
 
 
 class Suggestions(NamedTuple):
-    """All proposals, what no setting helps, how many series are too young to be told blind, and what would change in all series together."""
+    """All proposals, what no setting helps, the series that never had enough samples to be judged, and what would change in all series together."""
 
     proposals: list[Proposal]
     unhelped: list[Unhelped]
-    young: int
+    young: list[Name]
     records: int
     from_ms: int
     to_ms: int
@@ -132,10 +132,16 @@ def suggest(
 
 def entry_of(name: Name, candidate: Candidate) -> SeriesEntry:
     """A setting of one series as an entry of `series`: every label, letter by letter."""
-    globs = {label: _literally(value) for label, value in name.labels}
-    return SeriesEntry.model_validate(
-        {"match": {"signal": name.signal, **globs}, candidate.key: candidate.value}
-    )
+    return SeriesEntry.model_validate({"match": _globs(name), candidate.key: candidate.value})
+
+
+def can_be_named(name: Name) -> bool:
+    """Whether an entry of `series` can name it: no label is called like what names signals, and none is too long."""
+    return "signal" not in dict(name.labels) and max(map(len, _globs(name).values())) <= TEXT_LENGTH_MAX
+
+
+def _globs(name: Name) -> dict[str, str]:
+    return {"signal": name.signal, **{label: _literally(value) for label, value in name.labels}}
 
 
 class _Judged(NamedTuple):
@@ -167,7 +173,7 @@ class _Judged(NamedTuple):
 
 def _noisy(config: Config, trial: Trial, judged: _Judged) -> list[_Noisy]:
     settings, span_ms, found = config.settings(), trial.to_ms - trial.from_ms, []
-    for name in judged.by_name:
+    for name in filter(can_be_named, judged.by_name):
         own = settings.for_series(name.signal, dict(name.labels))
         unexplained, explained = judged.unexplained(name), judged.explained(name)
         if noise.is_noisy(len(unexplained), own, span_ms):
@@ -176,14 +182,15 @@ def _noisy(config: Config, trial: Trial, judged: _Judged) -> list[_Noisy]:
     return sorted(found, key=lambda it: (-len(it.unexplained), it.name))[:PROPOSALS_MAX]
 
 
-def _blind(config: Config, samples: Samples, leave_out: set[Name]) -> tuple[list[_Blind], int]:
-    """The blind series, and how many are too young to tell."""
-    settings, found, young = config.settings(), list[_Blind](), 0
-    for name in samples.names:
+def _blind(config: Config, samples: Samples, leave_out: set[Name]) -> tuple[list[_Blind], list[Name]]:
+    """The blind series, and those that never had enough samples to tell."""
+    settings, found, young = config.settings(), list[_Blind](), list[Name]()
+    for name in filter(can_be_named, samples.names):
         own = settings.for_series(name.signal, dict(name.labels))
         points = samples.of(name)
         sight = blindness.sight(name.signal, points, own)
-        young += sight.samples < blindness.JUDGED_MIN
+        if sight.samples < blindness.JUDGED_MIN:
+            young.append(name)
         if sight.is_blind and name not in leave_out and len(found) < PROPOSALS_MAX:
             found.append(_Blind(name, sight, blindness.candidate(name.signal, points, own)))
     return found, young

@@ -94,9 +94,9 @@ def report(trial: Trial, files: Sequence[str], labels: Labels | None) -> Judged:
             weeks=round(weeks, 3),
             config=configs[0],
             against=configs[1] if len(configs) > 1 else None,
-            kept=[_told(it, ours) for it, _ in matched.kept],
-            new=[_told(it, ours) for it in matched.new],
-            gone=[_told(it, theirs) for it in matched.gone],
+            kept=[told_of(it, ours) for it, _ in matched.kept],
+            new=[told_of(it, ours) for it in matched.new],
+            gone=[told_of(it, theirs) for it in matched.gone],
             incidents=_incidents(labels, judged),
         ),
         matched,
@@ -131,7 +131,8 @@ def _happened(it: Incident, delay_ms: int | None, before_ms: int | None) -> Happ
     return Happened(it.name, it.match, sorted(it.kinds), starts_at, ends_at, it.expected, delay_ms, before_ms)
 
 
-def _told(it: Episode, owners: Mapping[str, Incident]) -> Told:
+def told_of(it: Episode, owners: Mapping[str, Incident] = {}) -> Told:
+    """An episode as reports have it; `owners` are the incidents that alerts belong to, by `alert_id`."""
     first = it.first
     owner = owners.get(first.alert_id)
     return Told(

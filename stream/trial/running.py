@@ -91,11 +91,12 @@ def _ingested(
     """What the readings in use make of each stretch, by their number."""
     topics = {number: recording.formats(configs[number]).keys() for number in used}
     for stretch in recording.stretches():
-        yield {
+        ingested = {
             number: readings[number].take(stretch) if stretch.place.topic in topics[number] else []
             for number in used
         }
         seen(_records(stretch))
+        yield ingested
     yield {number: readings[number].end() for number in used}
 
 

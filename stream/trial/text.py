@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detectors.wording import duration_text
+from stream.trial.compared import Compared
 from stream.trial.report import Happened, Report, Told
 
 ROWS_MAX: Final = 50
@@ -33,6 +34,18 @@ def markdown(report: Report) -> str:
     if report.incidents:
         lines += _folded(f"incidents ({len(report.incidents)})", *happened(report))
     return "\n".join(lines)
+
+
+def compared_text(found: Compared, candidate: str) -> Group:
+    """What a candidate's alerts differ in from the live ones, for a terminal."""
+    headline = (
+        f"{candidate}: {len(found.kept):,} alerts kept, {len(found.new):,} new, {len(found.gone):,} gone."
+    )
+    named = (("new", found.new), ("gone", found.gone), ("kept", found.kept))
+    tables = [
+        _table(f"{title} ({len(told)})", HEADER, [_row(it) for it in told]) for title, told in named if told
+    ]
+    return Group(Text(headline), *tables)
 
 
 def headline(report: Report) -> str:

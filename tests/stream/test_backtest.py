@@ -3,12 +3,18 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from detectors.alerts import Alert, Mode, decode
 from stream import simulation
+from stream.backtest import Backtest, Place, Reading, Recorded, Stretch, stretches, survey
+from stream.config import Config
 from stream.exits import Exit
+from stream.ingest import Ingest
 
 NOW_MS = 1_790_000_000_000
 
@@ -91,3 +97,67 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     )
     assert done.returncode == Exit.DATA
     assert b"no.jsonl: No such file or directory" in done.stderr
+
+
+FORMATS = {"pipeline.events": "events", "pipeline.metrics": "metrics"}
+CONFIG = Config()
+
+
+def reading(partitions: dict[str, int]) -> Reading:
+    """Ingest with the default settings."""
+    settings = CONFIG.settings()
+    ingest = Ingest(
+        FORMATS, settings.shards, partitions, CONFIG.limits_for_ingest(), settings.allowed_skew_ms
+    )
+    return Reading(ingest, settings.allowed_lateness_ms, NOW_MS + 120_000)
+
+
+def alternating() -> list[Recorded]:
+    """The recording with a metric after every twentieth event, each on a topic of its own."""
+    records = []
+    for number, line in enumerate(recorded()):
+        time_ms = json.loads(line)["time"]
+        records.append(Recorded(Place("pipeline.events", 0), line.encode(), time_ms, -1))
+        if number % 20 == 0:
+            value = {"name": "depth", "value": 50 + number % 7, "time": time_ms}
+            records.append(Recorded(Place("pipeline.metrics", 0), json.dumps(value).encode(), time_ms, -1))
+    return records
+
+
+@pytest.fixture(scope="module")
+def plainly() -> list[Alert]:
+    """The alerts when records are taken as they come, a stretch for each change of topic."""
+    records = alternating()[-6_000:]
+    made = stretches(records, survey(records, FORMATS).places)
+    return list(Backtest(CONFIG.settings()).run(reading(dict.fromkeys(FORMATS, 1)).outputs(made)))
+
+
+@pytest.mark.parametrize("gather", [30, 500, 100_000])
+def test_how_many_records_are_sorted_by_topic_at_once_changes_no_alert(
+    plainly: list[Alert], gather: int
+) -> None:
+    records = alternating()[-6_000:]
+    made = stretches(records, survey(records, FORMATS).places, gather)
+    found = Backtest(CONFIG.settings()).run(reading(dict.fromkeys(FORMATS, 1)).outputs(made))
+    assert plainly
+    assert sorted(alert.event_id for alert in found) == sorted(alert.event_id for alert in plainly)
+
+
+def test_a_partition_that_ended_or_never_had_records_does_not_hold_back_time() -> None:
+    records = alternating()
+    metrics = [it for it in records if it.place.topic == "pipeline.metrics"][:100]
+    events = [it for it in records if it.place.topic == "pipeline.events"]
+    both = metrics + events
+    ingested = reading({"pipeline.events": 1, "pipeline.metrics": 2})
+    test = Backtest(CONFIG.settings())
+    empty = Stretch(Place("pipeline.metrics", 1), None, 17, last=True)
+    waiting = []
+    for stretch in [empty, *stretches(both, Counter(it.place for it in both), 2_000)]:
+        list(test.fold(ingested.take(stretch)))
+        waiting.append(test.gauges()["pending_rows"])
+    assert len(waiting) > 5
+    assert max(waiting[:-1]) < 5_000
+    list(test.fold(ingested.end()))
+    assert test.gauges()["pending_rows"] == 0
+    assert ingested.records == len(both)
+    assert ingested.first_ms == min(it.timestamp_ms for it in both)

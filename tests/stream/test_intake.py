@@ -12,6 +12,8 @@ from detectors.notes import CommandNote, read_note
 from detectors.outputs import Destination, Output
 from stream import answers
 from stream.command_intake import CommandIntake
+from stream.config import Config
+from stream.config_intake import ConfigIntake
 from stream.formats.limits import Limits
 from stream.ingest import Ingest
 from stream.intake import Intake
@@ -29,7 +31,9 @@ ACK: dict[str, Any] = {
 
 def intake() -> Intake:
     return Intake(
-        Ingest({"events": "events"}, 2, {"events": 1}, Limits(), 300_000), CommandIntake(COMMANDS, "abc")
+        Ingest({"events": "events"}, 2, {"events": 1}, Limits(), 300_000),
+        CommandIntake(COMMANDS, "abc"),
+        ConfigIntake(Config()),
     )
 
 

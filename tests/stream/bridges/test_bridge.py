@@ -22,9 +22,11 @@ def played(script: Script) -> Script:
 
 
 @pytest.mark.parametrize("state", State)
-def test_people_are_told_of_what_fires_is_acknowledged_or_has_ended(state: State) -> None:
-    told = is_notification(msgspec.structs.replace(FIRING, state=state))
-    assert told is (state not in {State.PENDING, State.SUPPRESSED, State.NO_DATA})
+def test_targets_are_told_of_what_people_are_to_be_told_of_and_of_what_is_acknowledged(state: State) -> None:
+    alert = msgspec.structs.replace(FIRING, state=state)
+    assert is_notification(alert) is (state not in {State.PENDING, State.SUPPRESSED})
+    untold = msgspec.structs.replace(alert, notify=False)
+    assert is_notification(untold) is (state is State.ACKNOWLEDGED)
 
 
 @pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.BACKTEST])

@@ -10,15 +10,13 @@ import pytest
 from apprise import Apprise
 from typer.testing import CliRunner
 
-from detectors.alerts import RootCause, State
-from stream.bridges import channel as channels
+from detectors.alerts import State
 from stream.bridges.channel import Channel, url_for
 from stream.bridges.target import Rejected, Unavailable
 from stream.cli import app
 from stream.config.bridges import AppriseTarget
 from stream.exits import Exit, Refused
 from tests.stream.alert_examples import FIRING, RESOLVED
-from tests.stream.alert_topic import episode
 from tests.stream.bridges.receiver import Receiver, status
 from tests.stream.bridges.scripted import delivery
 
@@ -67,30 +65,13 @@ def test_a_channel_that_cannot_be_reached_is_away(channel: Any) -> None:
         team.deliver(delivery(FIRING))
 
 
-def test_acknowledgements_and_ends_of_what_was_never_told_are_no_news(channel: Any) -> None:
+def test_people_are_told_of_what_matches_and_not_of_acknowledgements(channel: Any) -> None:
     with Receiver(status(200)) as receiver:
         team = channel(receiver.url, match={"owner": "data-*"})
-        explained = msgspec.structs.replace(RESOLVED, root_cause=RootCause("f" * 32, []))
-        assert team.wants(FIRING)
-        assert team.wants(RESOLVED)
-        assert not team.wants(msgspec.structs.replace(FIRING, owner="x"))
-        assert not team.wants(msgspec.structs.replace(FIRING, state=State.ACKNOWLEDGED))
-        assert not team.wants(explained)
-        team.deliver(delivery(FIRING))
-        assert team.wants(explained)
-        team.deliver(delivery(explained))
-        assert not team.wants(explained)
-
-
-def test_what_is_remembered_of_announced_alerts_is_bounded(
-    channel: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(channels, "ANNOUNCED_MAX", 2)
-    with Receiver(status(200)) as receiver:
-        team = channel(receiver.url)
-        for number in range(4):
-            team.deliver(delivery(episode(number)))
-    assert len(team._announced) == 2
+    assert team.wants(FIRING)
+    assert team.wants(RESOLVED)
+    assert not team.wants(msgspec.structs.replace(FIRING, owner="x"))
+    assert not team.wants(msgspec.structs.replace(FIRING, state=State.ACKNOWLEDGED, notify=False))
 
 
 def test_pagerduty_hears_of_one_incident_how_grave_it_is_and_when_it_ends() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,11 +10,15 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
+from confluent_kafka import Producer
 from typer.testing import CliRunner, Result
 
+from detectors.wording import time_text
 from stream import simulation
 from stream.commands.backtest import backtest
 from stream.exits import Exit, Refused
+from stream.testing.topics import TopicMaker
 
 NOW_MS = 1_790_000_000_000
 NEW = "defaults: {min_effect: 20%}\nseries: [{match: {signal: volume}, min_effect: 1000%}]\n"
@@ -173,3 +178,38 @@ def test_a_topic_that_is_no_source_is_refused_with_those_that_are(folder: Path) 
     done = CliRunner().invoke(app, ["--from", "elsewhere@-3d", "--config", str(folder / "old.yaml")])
     assert isinstance(done.exception, Refused)
     assert "elsewhere is no source of the configuration; sources are pipeline.events" in str(done.exception)
+
+
+def test_kafka_gives_headers_too_and_each_configuration_reads_its_own_sources(
+    kafka: str, make_topic: TopicMaker, tmp_path: Path
+) -> None:
+    records, metrics = make_topic(partitions=2), make_topic(partitions=1)
+    producer = Producer({"bootstrap.servers": kafka})
+    start_ms = int(time.time() * 1000) - 3_600_000
+    for number in range(200):
+        headers: list[tuple[str, str | bytes | None]] = [("at", str(start_ms + number * 1000))]
+        headers.append(("region", "eu" if number % 2 else "us"))
+        producer.produce(records, b'{"a": 1}', partition=number % 2, headers=headers)
+        value = {"name": "depth", "value": number % 5, "time": start_ms + number * 1000}
+        producer.produce(metrics, json.dumps(value).encode())
+    assert producer.flush(30) == 0
+    source = {
+        "topic": records,
+        "format": "records",
+        "event_time": {"header": "at"},
+        "labels": {"region": {"header": "region"}},
+    }
+    both = [source, {"topic": metrics, "format": "metrics"}]
+    for name, sources in (("new.yaml", both), ("old.yaml", [source])):
+        said = {"kafka": {"bootstrap.servers": kafka}, "sources": sources}
+        (tmp_path / name).write_text(yaml.safe_dump(said))
+    app = typer.Typer()
+    app.command()(backtest)
+    options = ["--config", str(tmp_path / "new.yaml"), "--against", str(tmp_path / "old.yaml")]
+    options += ["--from", records, "--from", f"{metrics}@-1h", "--format", "json"]
+    done = CliRunner().invoke(app, options, catch_exceptions=False)
+    report = json.loads(done.stdout)
+    assert report["records"] == 400
+    assert report["starts_at"] == time_text(start_ms)
+    assert (report["config"]["dead_letters"], report["against"]["dead_letters"]) == (0, 0)
+    assert report["config"]["series"] > report["against"]["series"] > 2

@@ -104,6 +104,13 @@ def test_the_patch_is_a_configuration_that_does_what_the_evidence_says(
     assert patch.count("\n  # ") == 2 * len(entries)
 
 
+def test_series_with_too_few_samples_are_named_and_nothing_is_proposed_for_them(
+    suggested: dict[str, Any],
+) -> None:
+    assert suggested["young"]
+    assert not set(suggested["young"]) & {it["series"] for it in suggested["proposals"]}
+
+
 def test_the_configuration_itself_is_never_touched(folder: Path, suggested: dict[str, Any]) -> None:
     assert suggested["proposals"]
     assert (folder / "config.yaml").read_text() == CONFIG

@@ -1,5 +1,6 @@
 """Alerts of two runs are matched by series, kind and time, whatever their ids."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,14 @@ def test_an_alert_is_one_episode_from_its_start_to_its_end_or_to_that_of_the_rea
     assert (over.from_ms, over.to_ms, over.ended) == (START_MS + HOUR_MS, START_MS + 3 * HOUR_MS, True)
     assert (still.to_ms, still.ended) == (END_MS, False)
     assert over.series == 'volume{pipeline="orders"}'
+
+
+def test_what_was_kept_back_is_told_when_people_are() -> None:
+    (opened,), (released,) = told("a", 1, None, state="pending"), told("a", 3, None)
+    (it,) = run([opened, msgspec.structs.replace(released, starts_at=opened.starts_at)])
+    assert (it.from_ms, it.told_ms, it.alone) == (START_MS + HOUR_MS, START_MS + 3 * HOUR_MS, True)
+    (it,) = run([opened])
+    assert (it.told_ms, it.alone) == (START_MS + HOUR_MS, False)
 
 
 def test_what_overlaps_in_the_same_series_is_kept_and_everything_else_is_new_or_gone():

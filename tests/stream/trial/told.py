@@ -29,11 +29,16 @@ def told(alert_id: str, from_h: float, to_h: float | None, **labels: Any) -> lis
         updated_at=starts_at,
         ends_at=None,
         sequence=1,
+        notify=state is State.FIRING,
     )
     if to_h is None:
         return [first]
     over = msgspec.structs.replace(
-        first, state=State.RESOLVED, sequence=2, updated_at=_time(to_h), ends_at=_time(to_h)
+        first,
+        state=State.RESOLVED,
+        sequence=2,
+        updated_at=_time(to_h),
+        ends_at=_time(to_h),
     )
     return [first, over]
 

@@ -1,0 +1,86 @@
+"""`streamgauge shadow` and `promote`: what a configuration would do that runs beside the live one, and making it the live one."""
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+from rich.console import Console
+
+from detectors.alerts import Alert
+from stream.alert_stream import assign, follow, open_consumer
+from stream.commands.following import complain
+from stream.commands.giving import AuthorOption, CommentOption, Giver, TimeoutOption, WaitOption
+from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
+from stream.config import Config, librdkafka_properties, load
+from stream.config.units import parse_duration_ms
+from stream.exits import Exit, Refused
+from stream.trial.compared import compared
+from stream.trial.text import compared_text
+
+SINCE: Final = "7d"
+ShadowArgument = Annotated[Path, typer.Argument(help="Configuration file with `mode: shadow`.")]
+
+
+def shadow(
+    file: ShadowArgument,
+    *,
+    since: Annotated[str, typer.Option(metavar="DURATION", help="Alerts from so long ago on.")] = SINCE,
+    as_json: Annotated[bool, typer.Option("--json", help="The same for programs.")] = False,
+    config: ConfigOption = None,
+    bootstrap_servers: BootstrapServersOption = None,
+) -> None:
+    """Compare the alerts of a shadow with those of the live configuration: kept, new and gone.
+
+    The shadow runs like any worker: streamgauge topics create --config FILE, then streamgauge run --config FILE.
+    """
+    candidate, live = _both(file, config, bootstrap_servers)
+    now_ms = int(time.time() * 1000)
+    since_ms = now_ms - _duration(since)
+    found = compared(_alerts(candidate, since_ms), _alerts(live, since_ms), now_ms)
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        return
+    Console().print(compared_text(found, file.name))
+
+
+def promote(
+    file: ShadowArgument,
+    *,
+    comment: CommentOption = "",
+    author: AuthorOption = None,
+    timeout: TimeoutOption = "15s",
+    wait: WaitOption = True,
+    config: ConfigOption = None,
+    bootstrap_servers: BootstrapServersOption = None,
+) -> None:
+    """Put the tunable part of a shadow in force in the live workers, which keep what they have learned, and show the answer.
+
+    Write it into their file, too: a worker that starts with a newer file offers that.
+    """
+    candidate, live = _both(file, config, bootstrap_servers)
+    Giver(comment, author, timeout, wait, config, bootstrap_servers, live).offer(str(file), candidate)
+
+
+def _both(file: Path, config: Path | None, bootstrap_servers: str | None) -> tuple[Config, Config]:
+    candidate, live = load(file, overrides(bootstrap_servers)), load(config, overrides(bootstrap_servers))
+    if candidate.mode != "shadow":
+        raise Refused(f"{file}: is no shadow: write `mode: shadow` into it", Exit.CONFIG)
+    if live.mode == "shadow":
+        raise Refused("--config names a shadow; it must be the live configuration", Exit.CONFIG)
+    return candidate, live
+
+
+def _alerts(config: Config, since_ms: int) -> list[Alert]:
+    with closing(open_consumer(librdkafka_properties(config, "consumer"))) as consumer:
+        partitions = assign(consumer, config.alerts.topic, since_ms)
+        return [it.alert for it in follow(consumer, partitions, stop_at_end=True, complain=complain)]
+
+
+def _duration(written: str) -> int:
+    try:
+        return parse_duration_ms(written)
+    except ValueError as error:
+        raise Refused(f"--since: {error}", Exit.USAGE) from None
