@@ -205,10 +205,10 @@ def reasons(
         *(_of_settings(settings, told) if fields & {MISSING, "config_hash"} else ()),
         *_of_retention(fields, gone),
     ]
-    if any(it.field == MISSING for it in found) and result.of_series:
-        ids = _listed({it.alert_id for it in result.of_series})
+    instead = {it.alert_id for it in result.of_series if _overlap(it, told)}
+    if instead and MISSING in fields:
         said.append(
-            f"its series has other alerts instead: {ids}; an alert is named by the sample that opened it"
+            f"at that time its series has other alerts: {_listed(instead)}; an alert is named by the sample that opened it"
         )
     if any(it.field == NEW and it.sequence < told.sequence for it in found):
         said.append("the alert topic may no longer hold the alert's earlier records")
@@ -217,6 +217,12 @@ def reasons(
             f"{result.batches.not_retained:,} of detect's batches were taken as recorded: their samples are gone"
         )
     return said or ["another version of Streamgauge may have made it"]
+
+
+def _overlap(alert: Alert, other: Alert) -> bool:
+    """Whether two alerts were open at one time, as far as these records say; their times compare as text."""
+    first, last = other.starts_at, other.ends_at or other.updated_at
+    return alert.starts_at <= last and (alert.ends_at or alert.updated_at) >= first
 
 
 def _of_settings(settings: Settings, told: Alert) -> Iterator[str]:

@@ -90,10 +90,8 @@ def _plain(
 
 def _print(story: Story, result: Rederived, found: Sequence[Difference], why: Sequence[str]) -> None:
     console, batches = console_for_people(), result.batches
-    told = (
-        f"{len(story.alerts)} {'record' if len(story.alerts) == 1 else 'records'} of {story.latest.alert_id}"
-    )
-    outcome = f"{len(found)} differences" if found else "equal but for processing times"
+    told = f"{_counted(len(story.alerts), 'record')} of {story.latest.alert_id}"
+    outcome = _counted(len(found), "difference") if found else "equal but for processing times"
     console.print(Text(f"{told}: {outcome}", "bold red" if found else "bold green"))
     console.print(
         Text(

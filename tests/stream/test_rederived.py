@@ -22,6 +22,7 @@ from stream.exits import Refused
 from stream.rederived import (
     MISSING,
     NEW,
+    Batches,
     Difference,
     Gone,
     Rederived,
@@ -141,6 +142,17 @@ def test_what_retention_took_is_said():
         "were taken as recorded",
     ):
         assert part in said
+
+
+def test_only_alerts_of_the_same_time_are_named_in_its_place():
+    told = recorded(0).alerts[0]
+    same = msgspec.structs.replace(told, alert_id="a" * 32)
+    later = msgspec.structs.replace(told, alert_id="b" * 32, starts_at="2030-01-01T00:00:00.000Z")
+    result = Rederived([], [same, later], Batches())
+    found = [Difference(1, MISSING, told.transition_reason, None)]
+    (said,) = reasons(SETTINGS, told, found, result, Gone(False, False))
+    assert same.alert_id in said
+    assert later.alert_id not in said
 
 
 def test_records_that_are_missing_or_new_are_told_with_their_transition():
