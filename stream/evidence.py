@@ -4,9 +4,10 @@ What a sample was compared with is nowhere stored, so detect folds what the topi
 the alert may have known more: its state is older than the topic's first record. Then the band is that of a younger one, which is said.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
+from math import nan
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -17,6 +18,7 @@ from detectors.detect import Detect
 from detectors.series import Signal, canonical_labels, series_text
 from detectors.settings import Settings
 from detectors.stage import HoleError
+from detectors.verdicts import Change
 from detectors.watching import Seen, Watch
 from detectors.wording import time_text
 from stream.exits import Exit, Refused
@@ -30,11 +32,12 @@ _WITHOUT_SAMPLES: Final = (Kind.SCHEMA, Kind.STORM, Kind.DETECTOR_HEALTH)
 
 
 class Evidence(NamedTuple):
-    """What is shown of a series: the samples of a span of time, and what is to be said about them."""
+    """What is shown of a series: the samples of a span of time, when the incident was, and what is to be said about them."""
 
     samples: list[Seen]
     from_ms: int
     to_ms: int
+    incident_ms: tuple[int, int]
     notes: list[str]
 
 
@@ -63,38 +66,53 @@ def fold(settings: Settings, shard: int, watch: Watch, records: Iterable[Kept]) 
         detect.take_counts()
 
 
-def incident_ms(alerts: list[Alert]) -> tuple[int, int]:
-    """From when to when the incident lasted, as far as was told."""
-    latest = alerts[-1]
-    return epoch_ms(latest.starts_at), epoch_ms(latest.ends_at or latest.updated_at)
+def nothing(alerts: Sequence[Alert], note: str) -> Evidence:
+    """No samples, and why."""
+    incident_ms = _incident_ms(alerts, 0)
+    return Evidence([], *incident_ms, incident_ms, [note])
 
 
-def around(alerts: list[Alert], seen: list[Seen]) -> Evidence:
+def around(alerts: Sequence[Alert], seen: Sequence[Seen]) -> Evidence:
     """The samples around the incident, or what there is where that is no longer retained."""
-    notes: list[str] = []
-    start_ms, end_ms = incident_ms(alerts)
     if not seen:
-        notes.append("no sample of this series is retained any more: there is nothing to draw")
-        return Evidence([], start_ms, end_ms, notes)
-    interval_ms = _interval_ms(seen)
-    length_ms = end_ms - start_ms
+        return nothing(alerts, "no sample of this series is retained any more: there is nothing to draw")
+    first_ms, last_ms = min(it.time_ms for it in seen), max(it.time_ms for it in seen)
+    incident_ms = start_ms, end_ms = _incident_ms(alerts, last_ms)
+    if first_ms > end_ms:
+        since = f"what is retained of this series begins at {time_text(first_ms)}, after the incident: drawn is what came since"
+        return Evidence(sorted(seen), first_ms, last_ms, incident_ms, [since])
+    interval_ms, length_ms = _interval_ms(seen), end_ms - start_ms
     from_ms = start_ms - int(max(_BEFORE * length_ms, _SAMPLES_BEFORE * interval_ms))
     to_ms = end_ms + int(max(_AFTER * length_ms, _SAMPLES_AFTER * interval_ms))
-    first_ms, last_ms = min(it.time_ms for it in seen), max(it.time_ms for it in seen)
-    if first_ms > end_ms:
-        notes.append(
-            f"what is retained of this series begins at {time_text(first_ms)}, after the incident: drawn is what came since"
-        )
-        return Evidence(sorted(seen), first_ms, last_ms, notes)
-    notes += _younger(alerts[0], first_ms)
     shown = sorted(it for it in seen if from_ms <= it.time_ms <= to_ms)
     if not shown:
-        notes.append(
+        until = (
             f"of the time of the incident no sample is retained: drawn are those up to {time_text(last_ms)}"
         )
-        return Evidence(sorted(seen), first_ms, last_ms, notes)
+        return Evidence(sorted(seen), first_ms, last_ms, incident_ms, [until])
     begin_ms = max(from_ms, min(start_ms, first_ms))
-    return Evidence(shown, begin_ms, max(min(to_ms, last_ms), end_ms), notes)
+    reached_ms = max(min(to_ms, last_ms), end_ms)
+    return Evidence(
+        sorted([*shown, *_silences(alerts)]), begin_ms, reached_ms, incident_ms, _younger(alerts[0], first_ms)
+    )
+
+
+def _incident_ms(alerts: Sequence[Alert], last_ms: int) -> tuple[int, int]:
+    """From when to when the incident lasted; one that is open, to the last that is known of the series."""
+    latest = alerts[-1]
+    end_ms = epoch_ms(latest.ends_at) if latest.ends_at else max(epoch_ms(latest.updated_at), last_ms)
+    return epoch_ms(latest.starts_at), end_ms
+
+
+def _silences(alerts: Sequence[Alert]) -> list[Seen]:
+    """How long a silence had lasted when it was told, though nothing came then."""
+    told = [it for it in alerts if it.change is Change.SILENCE and it.ends_at is None]
+    return [_told(it) for it in told if it.updated_at == it.window.end]
+
+
+def _told(alert: Alert) -> Seen:
+    numbers = (alert.observed, alert.expected, alert.lower, alert.upper)
+    return Seen(epoch_ms(alert.updated_at), *(nan if it is None else it for it in numbers))
 
 
 def _younger(first: Alert, first_ms: int) -> list[str]:
@@ -108,18 +126,16 @@ def _younger(first: Alert, first_ms: int) -> list[str]:
     return [said]
 
 
-def _interval_ms(seen: list[Seen]) -> float:
+def _interval_ms(seen: Sequence[Seen]) -> float:
     times = sorted({it.time_ms for it in seen})
     return median(after - before for before, after in pairwise(times)) if len(times) > 1 else 60_000.0
 
 
-def drawn(alerts: list[Alert], evidence: Evidence) -> Drawn:
+def drawn(alerts: Sequence[Alert], evidence: Evidence) -> Drawn:
     """The evidence as a plot; there is at least one sample."""
-    latest, samples = alerts[-1], evidence.samples
-    columns = np.array(samples, np.float64)
-    span_ms = evidence.from_ms, evidence.to_ms
-    start_ms, end_ms = incident_ms(alerts)
-    shown = start_ms <= evidence.to_ms and end_ms >= evidence.from_ms
+    latest, columns = alerts[-1], np.array(evidence.samples, np.float64)
+    from_ms, to_ms = evidence.from_ms, evidence.to_ms
+    start_ms, end_ms = evidence.incident_ms
     told = [epoch_ms(it.updated_at) for it in alerts if it.notify]
     return Drawn(
         series_text(latest.series.signal, canonical_labels(latest.series.labels)),
@@ -128,10 +144,10 @@ def drawn(alerts: list[Alert], evidence: Evidence) -> Drawn:
         columns[:, 2],
         columns[:, 3],
         columns[:, 4],
-        [(start_ms, end_ms)] if shown else [],
-        [time_ms for time_ms in told if span_ms[0] <= time_ms <= span_ms[1]],
+        [(start_ms, end_ms)] if start_ms <= to_ms and end_ms >= from_ms else [],
+        [time_ms for time_ms in told if from_ms <= time_ms <= to_ms],
         latest.series.unit,
-        span_ms,
+        (from_ms, to_ms),
     )
 
 

@@ -14,7 +14,7 @@ from stream.commands.following import console_for_people
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.commands.retained import AlertArgument, find_story, reading
 from stream.config import Config, librdkafka_properties, load
-from stream.evidence import Evidence, around, drawn, fold, has_samples, incident_ms, watch_of
+from stream.evidence import Evidence, around, drawn, fold, has_samples, nothing, watch_of
 from stream.exits import Exit, Refused
 from stream.plots.svg import drawing
 from stream.retained import Retained
@@ -56,7 +56,7 @@ def explain(
 def _evidence(config: Config, story: Story) -> Evidence:
     latest = story.latest
     if not has_samples(latest):
-        return Evidence([], *incident_ms(story.alerts), [_UNDRAWN])
+        return nothing(story.alerts, _UNDRAWN)
     settings, watch = config.settings(), watch_of(latest)
     shard = shard_of(canonical_labels(latest.series.labels), settings.shards)
     samples = Retained(librdkafka_properties(config, "consumer"), config.samples_topic, shard)

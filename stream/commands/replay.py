@@ -99,13 +99,21 @@ def _print(story: Story, result: Rederived, found: Sequence[Difference], why: Se
         Text(
             f"detect's batches: {batches.equal:,} as recorded, {batches.differing:,} otherwise"
             + (f" (the first at samples {batches.first_differing})" if batches.differing else "")
-            + (f", {batches.not_retained:,} whose samples are gone" if batches.not_retained else "")
+            + (
+                f", {batches.not_retained:,} not made again but taken as recorded: their samples are gone"
+                if batches.not_retained
+                else ""
+            )
         )
     )
     for it in found:
         console.print(Text(shown(_line(it))))
     for reason in why:
         console.print(Text(shown(f"why: {reason}")))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _line(it: Difference) -> str:

@@ -7,8 +7,8 @@ import math
 import msgspec
 from rich.console import Console
 
-from detectors.alerts import Alert, Kind, RootCause, encode
-from detectors.verdicts import SchemaChange, SourcePosition
+from detectors.alerts import Alert, Kind, RootCause, Window, encode
+from detectors.verdicts import Change, SchemaChange, SourcePosition
 from detectors.watching import Seen
 from stream import explanation
 from stream.alert_story import Story, read_story
@@ -35,6 +35,10 @@ YOUNG = [rested(alert, FIRING.starts_at) for alert in ALERTS]
 """Alerts that rest on nothing that is older than themselves."""
 
 
+def window_to(end: str) -> Window:
+    return Window(FIRING.starts_at, end)
+
+
 def test_an_incident_is_shown_with_what_came_before_and_after_it():
     found = around(YOUNG, samples(-5_000, 5_000))
     assert found.notes == []
@@ -46,9 +50,19 @@ def test_an_incident_is_shown_with_what_came_before_and_after_it():
 
 
 def test_a_silence_is_shown_though_nothing_came():
-    found = around(YOUNG, samples(-100, -20))
-    assert found.samples == samples(-96, -20)
+    silent = [
+        msgspec.structs.replace(it, change=Change.SILENCE, window=window_to(it.updated_at)) for it in YOUNG
+    ]
+    found = around(silent, samples(-100, -20))
+    told = Seen(epoch_ms(FIRING.updated_at), 31_200.0, 5_300.0, NAN, 7_100.0)
+    assert str(found.samples) == str([*samples(-96, -20), told])
     assert found.to_ms == epoch_ms(RESOLVED.updated_at)
+
+
+def test_an_incident_that_is_open_lasts_until_the_last_sample():
+    found = around(YOUNG[:1], samples(-500, 90))
+    assert found.incident_ms == (START_MS, START_MS + 89 * MINUTE_MS)
+    assert drawn(YOUNG[:1], found).incidents_ms == [found.incident_ms]
 
 
 def test_a_younger_detector_is_said():
@@ -107,7 +121,7 @@ def test_everything_that_is_known_is_read():
     root = msgspec.structs.replace(FIRING, alert_id="ab" * 16, summary="the root")
     given = [Received(alert, encode(alert), 0) for alert in (CAUSED, root)]
     story = read_story(given, CAUSED.alert_id, "topic")
-    said = text(story, Evidence([], 0, 0, ["only a [note]"]))
+    said = text(story, Evidence([], 0, 0, (0, 0), ["only a [note]"]))
     for part in (
         "opened: above_range",
         "told",
