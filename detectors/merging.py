@@ -78,7 +78,8 @@ class Merger:
         """The time that every shard is past, of those that are waited for."""
         if len(self._shards) < self._expected and self._clock_ms < ABSENT_MS:
             return NEVER
-        return min(it.now_ms for it in self._shards.values() if self._clock_ms - it.heard_ms < ABSENT_MS)
+        heard = (it.now_ms for it in self._shards.values() if self._clock_ms - it.heard_ms < ABSENT_MS)
+        return min(heard, default=NEVER)
 
     def dump(self) -> list[object]:
         """The state as plain values."""

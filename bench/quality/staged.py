@@ -1,4 +1,7 @@
-"""Records through the worker's three stages in this process, with the settings of an empty configuration."""
+"""Records through the worker's three stages in this process, with the settings of an empty configuration.
+
+Only how people are told differs: storms and reminders are off, so that what is counted is what was detected.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,10 +10,12 @@ from functools import cache
 import msgspec
 
 from detectors.alerts import Alert
+from detectors.paging import Paging
 from stream.backtest import Backtest, Place, Reading, Recorded, stretches, survey
 from stream.config import Config
 from stream.ingest import Ingest
 
+PAGING = Paging(storm_pages=1 << 30, remind_ms=None)
 RUNS: Place = Place("pipeline.events", 0)
 
 
@@ -46,7 +51,7 @@ def alerts_of(first_pass: Iterable[Recorded], records: Iterable[Recorded]) -> It
     """The alerts of a recording, which is looked through once before."""
     contents = survey(first_pass, formats())
     partitions = Counter(place.topic for place in contents.places)
-    settings = config().settings()
+    settings = msgspec.structs.replace(config().settings(), paging=PAGING)
     ingest = Ingest(
         contents.formats, settings.shards, partitions, config().limits_for_ingest(), settings.allowed_skew_ms
     )

@@ -1,11 +1,16 @@
 """Commands: what people ask for is done once, answered, and holds over restarts."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from detectors.alerts import State
 from detectors.commands import (
+    AcceptBaseline,
     Acknowledge,
     Cancel,
+    ExpectChange,
     Feedback,
     Maintenance,
     Opinion,
@@ -15,8 +20,12 @@ from detectors.commands import (
     Snooze,
     Unacknowledge,
 )
+from detectors.expected_changes import ExpectedChange
+from detectors.orders import AcceptLevel, Expect, Relearn
 from detectors.paging import Paging
-from detectors.settings import Settings
+from detectors.series import Signal
+from detectors.settings import Rule, Settings, Tuning
+from detectors.verdicts import SchemaChange, SourcePosition
 from tests.detectors.triage_log import (
     HOUR_MS,
     MINUTE_MS,
@@ -202,3 +211,56 @@ def test_an_answer_says_who_asked_for_what_and_under_which_configuration(log: Lo
     assert answer.config_hash == Settings().config_hash
     assert answer.command["comment"] == "on it"
     assert answer.answered_at.endswith(".005Z")
+
+
+@pytest.mark.parametrize(
+    ("command", "order"),
+    [
+        (given(AcceptBaseline, alert_id="0" * 32), AcceptLevel),
+        (given(Feedback, opinion=Opinion.RESET, alert_id="0" * 32), Relearn),
+    ],
+)
+def test_what_detect_has_to_do_is_ordered_and_the_alert_is_over_for_good(
+    log: Log, command: Any, order: type[Any]
+):
+    answer = log.order(msgspec.structs.replace(command, alert_id=alert_id(log)))
+    assert (answer.outcome, answer.alerts) == (Outcome.DONE, (alert_id(log),))
+    (ordered,) = log.triage.take_orders()
+    assert isinstance(ordered, order)
+    assert (ordered.signal, ordered.labels) == ("latency", (("pipeline", "orders"),))
+    (again,) = log.say(verdict(START_MS + MINUTE_MS))
+    assert (again.state, again.alert_id != alert_id(log)) == (State.FIRING, True)
+
+
+def test_a_change_of_records_that_is_meant_is_ordered_to_all_shards():
+    log = Log()
+    place = SourcePosition("orders", 0, 7, 7)
+    changed = SchemaChange("field_added", "a.b", None, "string", 1.0, 1.0, place, place)
+    said = msgspec.structs.replace(
+        verdict(START_MS, labels=(("topic", "orders"),)), signal=Signal.SCHEMA, schema_change=changed
+    )
+    (alert,) = log.say(said)
+    log.order(given(ExpectChange, alert_id=alert.alert_id))
+    (ordered,) = log.triage.take_orders()
+    assert isinstance(ordered, Expect)
+    assert ordered.change == ExpectedChange("orders", "a.b", "field_added")
+
+
+def test_what_cannot_be_done_to_a_series_is_refused_with_what_can(log: Log):
+    assert log.order(given(ExpectChange, alert_id=alert_id(log))).reason == (
+        "it tells of no change of the records of a topic"
+    )
+    (late,) = log.say(verdict(START_MS, "late", Signal.FRESHNESS))
+    answer = log.order(given(AcceptBaseline, alert_id=late.alert_id))
+    assert answer.reason == "a series of freshness has none: latency, value, volume have"
+    assert log.triage.take_orders() == []
+
+
+def test_other_settings_hold_from_their_note_on_and_over_a_restart(log: Log):
+    quiet = Settings(rules=(Rule({"pipeline": "orders*"}, Tuning(owner="data", severity="critical")),))
+    switched = log.switch(quiet)
+    assert switched.reason == f"{Settings().config_hash} -> {quiet.config_hash}"
+    assert log.switch(quiet).reason == "it was in force"
+    log.restart()
+    (alert,) = log.say(verdict(START_MS + HOUR_MS, "orders2"))
+    assert (alert.owner, alert.severity, alert.config_hash) == ("data", "critical", quiet.config_hash)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from detectors.alerts import Alert, Mode, State
-from detectors.commands import Answer, Command
+from detectors.commands import Answer, Command, Configure
 from detectors.lineage import Link, Relation
-from detectors.notes import VERSION, CommandNote, LineageNote, encode
+from detectors.notes import VERSION, CommandNote, LineageNote, SwitchNote, encode
 from detectors.series import Labels, Signal
 from detectors.settings import Settings
 from detectors.triage import Triage
@@ -93,6 +93,13 @@ class Log:
         """A command is given; its answer."""
         self._commands += 1
         self._fold(encode(CommandNote(VERSION, "commands", 0, self._commands, wall_ms, command)))
+        return self.answers[-1]
+
+    def switch(self, settings: Settings) -> Answer:
+        """A configuration comes in force; the answer."""
+        self._commands += 1
+        asked = given(Configure, config={})
+        self._fold(encode(SwitchNote(VERSION, "configs", 0, self._commands, START_MS, asked, settings)))
         return self.answers[-1]
 
     def restart(self) -> None:
