@@ -133,6 +133,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     rules: tuple[Rule, ...] = ()
     expected_changes: tuple[ExpectedChange, ...] = ()
     """Changes of records that are not told, but become what is known."""
+    sampled_topics: Mapping[str, float] = msgspec.field(default_factory=dict)
+    """Topics of which not all records are looked at, and the share that is."""
     unexampled_topics: frozenset[str] = frozenset()
     """Topics of whose values alerts show not even masked examples."""
 
