@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+from xxhash import xxh3_64_intdigest
 
 from detectors.ragged import Ints
 from detectors.samples import NEVER
@@ -27,6 +28,8 @@ PAYLOAD_ROW: Final = np.dtype(
 `delay_ms` is from its event time to its Kafka timestamp, -1 when they are one; `behind_ms` how far its event time lies behind the greatest that was seen
 before it in its source partition; `ident` is of the hash of its id, 0 when it has none."""
 
+UNSEEN: Final = xxh3_64_intdigest(b"") >> 1
+"""The ident of the shape without elements: that of payloads that are counted and not looked at, because their topic is sampled."""
 MS_MAX: Final = (1 << 31) - 1
 
 

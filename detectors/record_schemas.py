@@ -16,7 +16,7 @@ from detectors.ragged import starts_of
 from detectors.record_blocks import Block, Blocks, Closed, Elements
 from detectors.record_changes import Found
 from detectors.record_repeats import RepeatJudge, Repeats
-from detectors.record_rows import PAYLOAD_ROW
+from detectors.record_rows import PAYLOAD_ROW, UNSEEN
 from detectors.record_tokens import TOKEN, Tokens, value_paths
 from detectors.record_values import Slots
 from detectors.record_verdicts import DETECTOR, UNIT, Said, Sources
@@ -44,7 +44,8 @@ class RecordSchemas:
 
     def __init__(self, settings: Settings) -> None:
         self._expected, self._accepted, self._ids_max = settings.expected_changes, 0, settings.ids_max
-        self._unexampled, window_ms = settings.unexampled_topics, settings.window_ms
+        self._unexampled, self._samples = settings.unexampled_topics, settings.sampled_topics
+        window_ms = settings.window_ms
         self._structures: dict[int, Structure] = {}
         self._blocks = Blocks(window_ms)
         self._windows = RecordWindows(window_ms)
@@ -97,6 +98,7 @@ class RecordSchemas:
         rows = self._pending.take(before_ms, ranked)
         rows = rows[np.argsort(rows["follower"], kind="stable")]
         self._ended += self._windows.take(rows, before_ms)
+        rows = rows[rows["shape"] != UNSEEN]
         sizes = self._slots.sizes(rows["shape"])
         tokens = self._tokens.take(rows["address"], sizes)
         for closed in self._blocks.take(rows, tokens, sizes, before_ms):
@@ -114,9 +116,9 @@ class RecordSchemas:
         versions = Versions(structure, block, self._shapes)
         found = versions.told(self._unexpected(key, judge.judge()))
         self._refused += judge.refused
-        said = Said(
-            key, block, baseline, sources, examples=dict(key.labels).get(TOPIC) not in self._unexampled
-        )
+        topic = dict(key.labels).get(TOPIC, "")
+        sample, examples = self._samples.get(topic, 1.0), topic not in self._unexampled
+        said = Said(key, block, baseline, sources, sample=sample, examples=examples)
         verdicts = [said.changed(change) for change in found]
         if versions.over is not None:
             verdicts.append(said.over(versions.over))

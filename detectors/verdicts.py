@@ -118,6 +118,8 @@ class SchemaChange(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     last: SourcePosition
     example: str | None = None
     """What a value that stands there now looks like, masked."""
+    sample: float = 1.0
+    """The share of all records that are looked at; below 1 `share` is an estimate."""
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -221,8 +221,15 @@ _DIFFERENCES: Final = {
 
 def _schema(change: SchemaChange) -> str:
     if change.change == "version_mix":
-        return f"{_percent(change.share)} of them are of the new one ({change.to})"
+        sample = f", by a sample of {_percent(change.sample)}" if change.sample < 1 else ""
+        return f"{_percent(change.share)} of them are of the new one ({change.to}){sample}"
     share = f", in {_percent(change.share)} of the records" if change.share < 1 else ""
+    if change.sample < 1:
+        share += (
+            f" (of which a sample of {_percent(change.sample)} is looked at)"
+            if share
+            else f", in a sample of {_percent(change.sample)} of the records"
+        )
     return _difference(change) + share + (f"; such as {change.example}" if change.example else "")
 
 

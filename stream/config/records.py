@@ -109,9 +109,10 @@ def record_source(
     encoding: EncodingName,
     schema: Schema | None,
     id_: IdOfRecord | None,
+    sample: float,
 ) -> RecordSource:
     """The same for ingest."""
     named = tuple(sorted((name, place.where()) for name, place in labels.items()))
     return RecordSource(
-        event_time.where() if event_time else (), named, encoding, schema, id_.where() if id_ else ()
+        event_time.where() if event_time else (), named, encoding, schema, id_.where() if id_ else (), sample
     )

@@ -41,6 +41,7 @@ Where = FieldPath | str
 class RecordSource(msgspec.Struct, frozen=True):
     """What is said of a topic of records: where their event time stands, labels by name with where their values stand, and what tells a record from all others.
 
+    Of a `sample` of the records, from 0 to 1, the shape and values are looked at.
     Without an event time it is the broker's. With a `schema` values are bare and all of it; without one they are framed, unless they are JSON.
     """
 
@@ -49,6 +50,7 @@ class RecordSource(msgspec.Struct, frozen=True):
     encoding: EncodingName = "json"
     schema: Schema | None = None
     id: Where = ()
+    sample: float = 1.0
 
     @property
     def besides(self) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ class Records:
         self._shapes = Shapes(caps, typed=self._encoding.typed)
         self._tokenizer = Tokenizer(caps, self._shapes)
         self._series = Memo(self._key, shards)
+        self._chosen_below = round(source.sample * 2**64)
         self._label_paths = [where for _, where in source.labels if not isinstance(where, str)]
         self._time_path: FieldPath = () if isinstance(source.event_time, str) else source.event_time
         self._id_path: FieldPath = () if isinstance(source.id, str) else source.id
@@ -89,8 +92,7 @@ class Records:
             self._shapes.forget()
             self._tokenizer.forget()
         values = Values.of(values)
-        decode = self._plain if self._plainly else self._item
-        batch = decode_all(values, self._encoding.guard, decode, self._odd)
+        batch = self._decoded(values, kafka_ms)
         table = Table(len(values))
         table.dead = batch.dead
         table.times = self._times(table, batch, values, np.asarray(kafka_ms, np.int64))
@@ -105,6 +107,21 @@ class Records:
         table.shapes = self._shapes
         return table
 
+    def _decoded(self, values: Values, kafka_ms: Sequence[int]) -> Decoded[Any]:
+        """What is kept of the records; of a topic that is sampled all are decoded, and those chosen by their content and time are looked at."""
+        if self._source.sample >= 1:
+            decode = self._plain if self._plainly else self._item
+            return decode_all(values, self._encoding.guard, decode, lambda *it: self._kept(self._odd(*it)))
+        batch = decode_all(values, self._encoding.guard, self._decode, self._odd)
+        present, stamps = list(values), np.asarray(kafka_ms, np.int64).clip(0).tolist() or [0] * len(values)
+        chosen = [xxh3_64_intdigest(present[n] or b"", stamps[n]) < self._chosen_below for n in batch.records]
+        keep, pass_over = self._kept, self._passed_over
+        batch.items = [
+            keep(it) if seen else pass_over(it) for it, seen in zip(batch.items, chosen, strict=True)
+        ]
+        self._caps.counts["records_passed_over",] += len(chosen) - sum(chosen)
+        return batch
+
     def _plain(self, value: bytes) -> Any:
         """The number of a record's shape: all that is kept where neither time nor labels stand in it."""
         return self._tokenizer.gather(self._decode(value))
@@ -112,14 +129,21 @@ class Records:
     def _item(self, value: bytes) -> Any:
         return self._kept(self._decode(value))
 
-    def _odd(self, value: bytes, error: Exception) -> Any:
+    def _odd(self, value: bytes, error: Exception) -> dict[str, Any]:
         record = self._encoding.odd(value, error)
         self._caps.counts["odd_json",] += 1
-        return self._kept(record)
+        return record
 
     def _kept(self, record: dict[str, Any]) -> Any:
         """What is kept of a record."""
-        shape, path = self._tokenizer.gather(record), self._time_path
+        return self._placed(self._tokenizer.gather(record), record)
+
+    def _passed_over(self, record: dict[str, Any]) -> Any:
+        """What is kept of a record that is counted, and not looked at."""
+        return self._placed(self._tokenizer.pass_over(), record)
+
+    def _placed(self, shape: int, record: dict[str, Any]) -> Any:
+        path = self._time_path
         if self._plainly:
             return shape
         labels = tuple([_label(_at(record, path)) for path in self._label_paths])

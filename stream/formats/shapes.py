@@ -79,6 +79,8 @@ class Shapes:
         self._remembered = 0
         for own in _OWN:
             self._number(frozenset([("", own)]))
+        self.unseen = self._number(frozenset())
+        """The number of the shape of records that are not looked at."""
 
     @property
     def full(self) -> bool:

@@ -71,6 +71,15 @@ class Tokenizer(dict[int, Gather]):
         self._values += self[shape](record)
         return shape
 
+    def pass_over(self) -> int:
+        """The number of the shape of records that are not looked at: they have no values."""
+        return self._shapes.unseen if self._shapes.unseen in self else self._passed_over()
+
+    def _passed_over(self) -> int:
+        self[self._shapes.unseen] = gatherer((), sure=True)
+        self._kinds[self._shapes.unseen] = np.zeros(0, np.int8)
+        return self._shapes.unseen
+
     def __missing__(self, number: int) -> Gather:
         elements = self._shapes.elements_of(number)
         paths = value_paths(elements)

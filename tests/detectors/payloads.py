@@ -11,6 +11,7 @@ from detectors.settings import Settings
 from detectors.verdicts import AnomalyBatch, SchemaChange
 from stream.formats import Reading
 from stream.sources import Place
+from tests.detectors.scripted_log import UNGATHERED
 from tests.simulator.in_one_process import InOneProcess
 
 TOPIC = "orders"
@@ -46,7 +47,7 @@ class Topic:
         expected: tuple[ExpectedChange, ...] = (),
         **tuned: Any,
     ) -> None:
-        settings = Settings(window_ms=window_ms, expected_changes=expected, **tuned)
+        settings = Settings(window_ms=window_ms, expected_changes=expected, paging=UNGATHERED, **tuned)
         self._process = InOneProcess({TOPIC: reading}, {TOPIC: 1}, settings, shards, keep_payloads=True)
         self._place = Place(TOPIC, 0)
         self._chance = random.Random(7)

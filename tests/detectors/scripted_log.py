@@ -10,6 +10,7 @@ import numpy as np
 
 from detectors.alerts import Alert, Mode
 from detectors.detect import Detect
+from detectors.paging import Paging
 from detectors.samples import (
     NEVER,
     RUN_COLUMNS,
@@ -168,11 +169,15 @@ def ending(log: Log, after_ms: int = 100_000) -> Iterator[bytes]:
         yield batch(log, partition, len(events), len(events) - 1, idle=True, wall_ms=last_ms + after_ms)
 
 
+UNGATHERED = Paging(remind_ms=None, storm_pages=1 << 30)
+"""Every alert is told by itself, and once."""
+
+
 class Pipeline:
     """Detect and triage back to back; `crash` goes on from a dump, as a new worker would."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings()
+        self.settings = msgspec.structs.replace(settings or Settings(), paging=UNGATHERED)
         self.detect = Detect(self.settings, 0)
         self.triage = Triage(self.settings, Mode.LIVE)
         self.alerts: list[Alert] = []

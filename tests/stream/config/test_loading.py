@@ -136,6 +136,12 @@ def test_what_tells_records_apart_reaches_their_reading(tmp_path: Path):
     assert config.sources[0].reading == RecordSource(id=("meta", "id"))
 
 
+def test_a_sample_reaches_its_reading_and_the_settings(tmp_path: Path):
+    config = load(_write(tmp_path, "sources: [{topic: a, format: records, sample: 10%}]"), environ={})
+    assert config.sources[0].reading == RecordSource(sample=0.1)
+    assert config.settings().sampled_topics == {"a": 0.1}
+
+
 def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
     config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
     assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
@@ -179,6 +185,8 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "records; a record of format events says it itself")),
         ("sources:\n- {topic: a, format: records, id: {path: id, key: true}}",
          "c.yaml:2: sources[0].id.key: cannot stand beside path: a value has one place"),
+        ("sources:\n- {topic: a, format: records, id: {path: id}, sample: 10%}",
+         "c.yaml:2: sources[0].sample: cannot stand beside id: only who looks at all records sees one twice"),
         ("sources:\n- {topic: a, format: records, event_time: {}}", "c.yaml:2: sources[0].event_time: must have path or header"),
         ("sources:\n- {topic: a, format: records, labels: {x: {path: a, key: true}}}",
          "c.yaml:2: sources[0].labels.x.key: cannot stand beside path: a value has one place"),

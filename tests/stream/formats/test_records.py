@@ -95,6 +95,21 @@ def test_time_and_labels_stand_where_the_source_says() -> None:
     assert [row["time_ms"] for row in rows] == [WALL_MS - 5000, 1_795_400_337_000, KAFKA_MS]
 
 
+def test_a_sample_is_chosen_by_content_and_time_and_the_others_are_counted() -> None:
+    values = [{"id": number, "region": "eu"} for number in range(2_000)]
+    source = RecordSource(labels=(("region", ("region",)),), sample=0.1)
+    rows, dead, ingest = read(*values, b"{", source=source)
+    assert (len(rows), dead) == (2_000, {2_000: "not_json"})
+    seen = [row["offset"] for row in rows if row["elements"]]
+    assert 130 < len(seen) < 270
+    assert ingest.take_counts()["records_passed_over",] == 2_000 - len(seen)
+    assert all(row["labels"] == {"topic": TOPIC, "region": "eu"} and row["size"] > 0 for row in rows)
+    again, _, _ = read(*values[1_000:], source=source)
+    assert [row["offset"] + 1_000 for row in again if row["elements"]] == [it for it in seen if it >= 1_000]
+    plain, _, _ = read(*values, source=RecordSource(sample=0.1))
+    assert [row["offset"] for row in plain if row["elements"]] == seen
+
+
 def test_delays_are_from_event_time_to_broker_and_never_negative() -> None:
     rows, _, _ = read({"at": KAFKA_MS - 250}, {"at": KAFKA_MS + 90}, {}, source=RecordSource(("at",)))
     assert [row["delay_ms"] for row in rows] == [250, 0, 0]
