@@ -117,7 +117,7 @@ class Court:
         A worker that drains while others hold partitions leaves those to them; the last one must have all.
         """
         topics = self.deployment.config.topics
-        everything = PARTITIONS + topics.samples_partitions + 1 + 1  # anomalies, commands
+        everything = PARTITIONS + topics.samples_partitions + 1 + 1 + 1  # anomalies, commands, configurations
         last = [said[-1] for worker in workers if (said := worker.logged("partitions.assigned"))]
         return (
             len(last) == len(workers)
