@@ -17,10 +17,10 @@ VERSION: Final = 1
 
 
 class LineageNote(msgspec.Struct, array_like=True, frozen=True, tag="lineage"):
-    """Links that one fetched batch told. `time_ms` is its greatest event time; learning links again changes nothing."""
+    """Links that one fetched batch told, and for each the time (event time in ms) from which on it counts; learning links again changes nothing."""
 
     version: int
-    time_ms: int
+    times_ms: tuple[int, ...]
     links: tuple[Link, ...]
 
 

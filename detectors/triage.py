@@ -67,7 +67,8 @@ class Triage:
         if isinstance(note, AnomalyBatch):
             return self._fold(note)
         if isinstance(note, LineageNote):
-            self._desk.lineage.learn(note.links, note.time_ms)
+            for link, time_ms in zip(note.links, note.times_ms, strict=True):
+                self._desk.lineage.learn([link], time_ms)
             return []
         return self._obey(note)
 

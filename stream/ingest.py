@@ -6,7 +6,7 @@ Stateless but for one thing: the greatest event time seen in each source partiti
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from detectors.lineage import Link
 from detectors.outputs import Destination, Output
 from detectors.samples import NEVER, Mark
+from detectors.settings import Settings
 from detectors.stage import Count
 from stream.formats import Reading, reader_for
 from stream.formats.caps import Caps
@@ -25,6 +26,8 @@ from stream.formats.placement import Ints, Placement, Records
 from stream.formats.table import Table
 from stream.formats.values import Values
 from stream.lineage_notes import LineageTeller
+
+LATENESS_MS: Final = Settings().allowed_lateness_ms
 
 
 class _Standing:
@@ -63,6 +66,7 @@ class Ingest:
         source_partitions: every source topic and its number of partitions.
         limits: caps on records and on what is kept of them.
         allowed_skew_ms: how far an event time may lie ahead of the wall clock and of the record's Kafka timestamp.
+        allowed_lateness_ms: how far behind the greatest event time of its partition a record is not late; from when on lineage counts.
         schema_of: gives the schemas that framed values name; it may ask a registry, and does not wait long.
 
     Raises:
@@ -77,6 +81,7 @@ class Ingest:
         limits: Limits,
         allowed_skew_ms: int,
         schema_of: SchemaOf = no_registry,
+        allowed_lateness_ms: int = LATENESS_MS,
     ) -> None:
         self._caps = Caps(limits)
         self._readers = {
@@ -87,7 +92,7 @@ class Ingest:
         self._partitions = dict(source_partitions)
         self._letter_bytes_max = limits.dead_letter_bytes_max
         self._sample_bytes_max = limits.sample_bytes_max
-        self._skew_ms = allowed_skew_ms
+        self._skew_ms, self._lateness_ms = allowed_skew_ms, allowed_lateness_ms
         self._standings: dict[tuple[str, int], _Standing] = {}
         self._lineage = LineageTeller()
 
@@ -102,7 +107,7 @@ class Ingest:
         wall_ms: int,
         caught_up: bool,
     ) -> list[Output]:
-        """The sample batches of one fetched batch, one for each samples partition, its dead letters, and what it tells of lineage.
+        """What one fetched batch tells of lineage, its sample batches, one for each samples partition, and its dead letters.
 
         Where a sample batch would grow beyond the limit, the fetched batch is cut in halves, each with its own.
 
@@ -166,7 +171,7 @@ class Ingest:
         for record, why in sorted(table.dead.items()):
             position = Position(topic, partition, int(offsets[record]), int(timestamps_ms[record]))
             outputs.append(dead_letter(position, values[record] or b"", why, self._letter_bytes_max))
-        return outputs + self._lineage.notes(_told_links(table, records))
+        return self._lineage.notes(_told_links(table, records, self._lateness_ms)) + outputs
 
     def mark(
         self, topic: str, partition: int, next_offset: int, wall_ms: int, caught_up: bool, idle: bool
@@ -240,11 +245,14 @@ class Ingest:
             table.dead[record] = why
 
 
-def _told_links(table: Table, records: Records) -> Iterator[tuple[Link, int]]:
-    """The links that records which are alive tell, with event times; what many tell in the same words, once."""
-    told: set[int] = set()
+def _told_links(table: Table, records: Records, lateness_ms: int) -> Iterator[tuple[Link, int]]:
+    """The links that records which are alive tell, and the least time from which on each counts: that at which detect applies the record."""
+    told: dict[int, tuple[tuple[Link, ...], int]] = {}
     for record, links in table.links:
-        if id(links) not in told and record not in table.dead:
-            told.add(id(links))
-            for link in links:
-                yield link, int(records.times[record])
+        if record not in table.dead:
+            time_ms = max(int(records.times[record]), int(records.highs[record]) - lateness_ms)
+            _, least_ms = told.get(id(links), (links, time_ms))
+            told[id(links)] = links, min(least_ms, time_ms)
+    for links, time_ms in told.values():
+        for link in links:
+            yield link, time_ms

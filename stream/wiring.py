@@ -36,7 +36,15 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
             topic: reading.besides for topic, reading in readings.items() if isinstance(reading, RecordSource)
         },
         make_ingest=lambda: Intake(
-            Ingest(readings, shards, source_partitions, limits, settings.allowed_skew_ms, schema_of),
+            Ingest(
+                readings,
+                shards,
+                source_partitions,
+                limits,
+                settings.allowed_skew_ms,
+                schema_of,
+                settings.allowed_lateness_ms,
+            ),
             CommandIntake(config.commands.topic, settings.config_hash),
             ConfigIntake(config),
         ),

@@ -67,14 +67,15 @@ class RunLinks:
 
 
 class WrittenDatasets:
-    """Which dataset each known series was last seen to write, and when. What it forgets is told once more, which changes nothing."""
+    """Which dataset each known series was last seen to write, and when at the earliest. What it forgets is told once more, which changes nothing."""
 
     def __init__(self) -> None:
         self._pairs = np.zeros(_START, np.int64)
         self._told_ms = np.full(_START, NEVER, np.int64)
+        self._first_ms = np.full(_START, NEVER, np.int64)
 
     def news(self, places: Ints, idents: Ints, datasets: Ints, times_ms: Ints) -> Ints:
-        """The first records of those that write another dataset than their series did, or the same as a day ago.
+        """The earliest records of those that write another dataset than their series did, or the same as a day ago, or earlier than was known.
 
         Args:
             places: of the records' series among the known ones.
@@ -86,9 +87,17 @@ class WrittenDatasets:
         pairs = datasets ^ idents
         news = np.flatnonzero(
             (datasets != 0)
-            & ((self._pairs[places] != pairs) | (np.abs(times_ms - self._told_ms[places]) >= AGAIN_MS))
+            & (
+                (self._pairs[places] != pairs)
+                | (times_ms - self._told_ms[places] >= AGAIN_MS)
+                | (times_ms < self._first_ms[places])
+            )
         )
+        news = news[np.argsort(times_ms[news], kind="stable")]
+        fresh = self._pairs[places[news]] != pairs[news]
+        first_ms = np.where(fresh, times_ms[news], np.minimum(times_ms[news], self._first_ms[places[news]]))
         self._pairs[places[news]], self._told_ms[places[news]] = pairs[news], times_ms[news]
+        self._first_ms[places[news[::-1]]] = first_ms[::-1]
         _, firsts = np.unique(pairs[news], return_index=True)
         return news[firsts]
 
@@ -97,3 +106,4 @@ class WrittenDatasets:
             more = 2 * size - len(self._pairs)
             self._pairs = np.append(self._pairs, np.zeros(more, np.int64))
             self._told_ms = np.append(self._told_ms, np.full(more, NEVER, np.int64))
+            self._first_ms = np.append(self._first_ms, np.full(more, NEVER, np.int64))

@@ -117,6 +117,7 @@ def reading_of(config: Config, recording: Recording, now_ms: int) -> Reading:
         config.limits_for_ingest(),
         settings.allowed_skew_ms,
         schemas_of(config),
+        settings.allowed_lateness_ms,
     )
     return Reading(ingest, settings.allowed_lateness_ms, now_ms)
 

@@ -87,7 +87,7 @@ class Log:
 
     def learn(self, *links: tuple[str, Relation, str]) -> None:
         """Lineage is told."""
-        self._fold(encode(LineageNote(VERSION, START_MS, tuple(Link(*link) for link in links))))
+        self._fold(encode(LineageNote(VERSION, (START_MS,) * len(links), tuple(Link(*it) for it in links))))
 
     def order(self, command: Command, wall_ms: int = START_MS) -> Answer:
         """A command is given; its answer."""

@@ -11,7 +11,7 @@ from detectors.lineage import Link, Relation
 from detectors.notes import LineageNote, read_note
 from detectors.outputs import Destination, Output
 from stream.formats.limits import Limits
-from stream.ingest import Ingest
+from stream.ingest import LATENESS_MS, Ingest
 from stream.lineage_notes import LINKS_OF_NOTE_MAX, LineageTeller
 
 DAY_MS = 86_400_000
@@ -86,9 +86,18 @@ def test_a_dataset_of_plain_events_is_told_once_a_day_for_each_pipeline() -> Non
     assert reading.links(event("p1", 6, dataset="other")) == [Link("p1", WRITES, "other")]
     assert reading.notes(event("p1", 7, dataset="d")) == []
     again = reading.notes(event("p0", 25, dataset="d"), event("p2", 1, dataset="d"))
-    assert [(note.links, note.time_ms) for note in again] == [
-        ((Link("p0", WRITES, "d"),), START_MS + 25 * 3_600_000)
+    now_ms = START_MS + 25 * 3_600_000
+    assert [(note.links, note.times_ms) for note in again] == [
+        ((Link("p0", WRITES, "d"), Link("p2", WRITES, "d")), (now_ms, now_ms - LATENESS_MS))
     ]
+
+
+def test_a_link_that_counts_from_an_earlier_time_on_is_told_again() -> None:
+    reading = Reading()
+    (first,) = reading.notes(event("p", 5, dataset="d"))
+    (again,) = Reading.notes(reading, event("p", 5 - LATENESS_MS / 7_200_000, dataset="d"))
+    assert again.times_ms[0] == first.times_ms[0] - LATENESS_MS // 2
+    assert reading.notes(event("p", 5, dataset="d")) == []
 
 
 @given(
@@ -181,7 +190,7 @@ def test_many_links_are_told_in_several_notes() -> None:
     links = [(Link(f"p{n}", READS, "d"), START_MS + n) for n in range(2 * LINKS_OF_NOTE_MAX + 1)]
     notes = notes_in(LineageTeller().notes(links))
     assert [len(note.links) for note in notes] == [LINKS_OF_NOTE_MAX, LINKS_OF_NOTE_MAX, 1]
-    assert {note.time_ms for note in notes} == {START_MS + 2 * LINKS_OF_NOTE_MAX}
+    assert [ms for note in notes for ms in note.times_ms] == [ms for _, ms in links]
 
 
 def test_what_is_remembered_is_bounded_and_what_was_told_longest_ago_gives_way() -> None:

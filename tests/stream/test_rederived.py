@@ -61,7 +61,7 @@ def recorded(seed: int) -> Recorded:
         alerts.extend(triage.step(len(notes), value))
         notes.append(Kept(len(notes), 0, value))
 
-    hear(encode_note(LineageNote(VERSION, START_MS, (Link("payments", Relation.AFTER, "orders"),))))
+    hear(encode_note(LineageNote(VERSION, (START_MS,), (Link("payments", Relation.AFTER, "orders"),))))
     while left := [shard for shard in range(SHARDS) if at[shard] < len(logs[shard])]:
         shard = rng.choice(left)
         for output in shards[shard].step(at[shard], logs[shard][at[shard]]):

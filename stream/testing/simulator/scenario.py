@@ -110,7 +110,15 @@ class Scenario:
 
     def make_ingest(self) -> Ingest:
         """A fresh ingest."""
-        return Ingest(self.formats, self.shards, self.partitions, self.limits, self.settings.allowed_skew_ms)
+        settings = self.settings
+        return Ingest(
+            self.formats,
+            self.shards,
+            self.partitions,
+            self.limits,
+            settings.allowed_skew_ms,
+            allowed_lateness_ms=settings.allowed_lateness_ms,
+        )
 
     def places(self) -> list[Place]:
         """Every source partition."""
