@@ -8,7 +8,7 @@ what happens to a run shows in many ways. Of several incidents the one that name
 An incident is found by an alert of its own that has one of its signals; of a change for good, that comes within a week and ten usual
 intervals. An alert that belongs to no incident is a false one. Everything an incident causes counts among its alerts.
 
-What joins an alert that is open (`suppressed`, with a root cause) is no alert of its own, so it is neither counted nor false. But it finds:
+What people are never told of by itself (it joined an alert, or one upstream explains it) is no alert of its own, so it is neither counted nor false. But it finds:
 it is told, in its own record and, unless it is more of the same within half an hour, by the alert it joins, which is told again.
 """
 

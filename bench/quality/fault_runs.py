@@ -96,7 +96,8 @@ def _run(course: Course, folder: Path) -> Run:
     warm_ms = from_ms + WARM_DAYS * DAY_MS
     opened = [it for it in told if it.sequence == FIRST_SEQUENCE]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(_key(it) for it in told))}
-    alerts = _own_alerts(opened, numbers, incidents)
+    noticed = {it.alert_id for it in told if it.notify}
+    alerts = _own_alerts(opened, noticed, numbers, incidents)
     young = int(np.sum(alerts.own & (alerts.belongs == NOBODY) & (alerts.times_ms < warm_ms)))
     count = len(runs.series()) if not numbers else max(len(numbers), _watched(runs))
     series = [it for it in runs.series() if it.signal not in LEFT_OUT_FOR_PEERS]
@@ -108,7 +109,7 @@ def _run(course: Course, folder: Path) -> Run:
         signals=[key[0] for key in numbers] + ["quiet"] * (count - len(numbers)),
         alerts=alerts,
         reasons=[f"{it.series.signal}: {it.transition_reason.rpartition(': ')[2]}" for it in opened],
-        notifications=sum(it.state is State.FIRING for it in told),
+        notifications=sum(it.notify and it.state in (State.FIRING, State.NO_DATA) for it in told),
         young_false=young,
         weeks=count * (to_ms - warm_ms) / WEEK_MS,
         young_weeks=count * (warm_ms - from_ms) / WEEK_MS,
@@ -174,6 +175,7 @@ def _watched(runs: PerRun) -> int:
 
 def _own_alerts(
     opened: Sequence[Alert],
+    noticed: set[str],
     numbers: dict[tuple[str, tuple[tuple[str, str], ...]], int],
     incidents: list[Incident],
 ) -> Alerts:
@@ -187,7 +189,7 @@ def _own_alerts(
         np.array([numbers[_key(it)] for it in opened], int),
         np.concatenate([np.zeros(0, int), *(it.belongs for it in whose)]),
         np.concatenate([np.zeros(0, int), *(it.finds for it in whose)]),
-        np.array([it.state is State.FIRING for it in opened], bool),
+        np.array([it.alert_id in noticed for it in opened], bool),
     )
 
 
