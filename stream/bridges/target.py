@@ -1,10 +1,12 @@
 """Target: where a bridge takes alerts, and the two ways in which it can fail to take one."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from detectors.alerts import Alert, Mode, State
 from stream.alert_group import Delivery
 from stream.formats.dead import DeadReason
+
+STALE_MS: Final = 86_400_000
 
 
 class NotDelivered(Exception):
@@ -50,6 +52,15 @@ class Target(Protocol):
 
 
 def is_notification(alert: Alert) -> bool:
-    """Whether a target may be told of it: a live alert that people are to be told of, or that somebody has acknowledged; never one that is pending or suppressed."""
+    """Whether a target may be told of it: a live alert that people are to be told of, or that somebody has acknowledged; never one that is pending or suppressed.
+
+    What was found more than a day after it happened is history: a worker that reads a backlog of weeks for the first time pages nobody. What is still open then is
+    told when its reminder is due.
+    """
     told = alert.notify or alert.state is State.ACKNOWLEDGED
-    return alert.mode is Mode.LIVE and told and alert.state not in {State.PENDING, State.SUPPRESSED}
+    return (
+        alert.mode is Mode.LIVE
+        and alert.detection_delay_ms <= STALE_MS
+        and told
+        and alert.state not in {State.PENDING, State.SUPPRESSED}
+    )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from detectors.alerts import Mode, State
 from stream.alert_group import Delivery, Unreadable
 from stream.bridges.retries import Retries
-from stream.bridges.target import NotDelivered, Rejected, Unavailable, is_notification
+from stream.bridges.target import STALE_MS, NotDelivered, Rejected, Unavailable, is_notification
 from stream.formats.dead import Position
 from tests.stream.alert_examples import FIRING, RESOLVED
 from tests.stream.bridges.scripted import Script, delivery
@@ -32,6 +32,11 @@ def test_targets_are_told_of_what_people_are_to_be_told_of_and_of_what_is_acknow
 @pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.BACKTEST])
 def test_people_are_told_nothing_of_shadows(mode: Mode) -> None:
     assert not is_notification(msgspec.structs.replace(FIRING, mode=mode))
+
+
+def test_what_was_found_days_after_it_happened_is_history() -> None:
+    assert is_notification(msgspec.structs.replace(FIRING, detection_delay_ms=STALE_MS))
+    assert not is_notification(msgspec.structs.replace(FIRING, detection_delay_ms=STALE_MS + 1))
 
 
 def test_what_is_delivered_is_done_and_what_is_none_or_not_wanted_is_passed_over() -> None:
