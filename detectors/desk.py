@@ -53,13 +53,13 @@ class Desk:
             return
         explained = self._explained(incident, settled=True)
         if not explained and self._has_upstream(incident) and not incident.paged:
-            incident.held_until_ms = now_ms + self._paging.upstream_hold_ms
+            incident.held_until_ms = incident.opened_ms + self._paging.upstream_hold_ms
         if incident.standing is State.FIRING:
             self._count(incident)
 
     def arm(self, incident: Incident) -> None:
         """Have an incident come up when something is next due about it."""
-        due = [incident.heard_ms + self._paging.expire_ms]
+        due = [incident.heard_ms + self._paging.expire_ms] if incident.is_silent else []
         due += [
             at_ms
             for at_ms in (incident.held_until_ms, incident.snoozed_until_ms, incident.children_due_ms)
@@ -67,32 +67,33 @@ class Desk:
         ]
         if self._paging.remind_ms is not None and incident.paged:
             due.append(incident.notified_ms + self._paging.remind_ms)
-        self._register.arm(incident, max(self._teller.now_ms, min(due)))
+        if due:
+            self._register.arm(incident, min(due))
 
     def pass_time(self, now_ms: int) -> None:
-        """Do what is due up to a time, in order."""
+        """Do what is due up to a time, in order; then it is that time, which lies before others that were for what comes late."""
         while True:
             due_ms = self._register.next_due_ms()
             if self.silences_due_ms <= now_ms and (due_ms is None or self.silences_due_ms <= due_ms):
-                self._teller.now_ms = max(self._teller.now_ms, self.silences_due_ms)
+                self._teller.now_ms = self.silences_due_ms
                 self.silences_changed()
             elif due_ms is not None and due_ms <= now_ms:
                 self._come_up(due_ms)
             else:
                 break
-        self._teller.now_ms = max(self._teller.now_ms, now_ms)
+        self._teller.now_ms = max(now_ms, 0)
 
     def _come_up(self, due_ms: int) -> None:
         for at_ms, incident in self._register.due(due_ms):
-            self._teller.now_ms = max(self._teller.now_ms, at_ms)
+            self._teller.now_ms = at_ms
             self._do_what_is_due(incident, at_ms)
 
     def _do_what_is_due(self, incident: Incident, at_ms: int) -> None:
-        if incident.heard_ms + self._paging.expire_ms <= at_ms:
+        if incident.is_silent and incident.heard_ms + self._paging.expire_ms <= at_ms:
             self.expire(incident)
             return
         if incident.held_until_ms is not None and incident.held_until_ms <= at_ms:
-            self._judge_anew(incident)
+            self._judge_anew(incident, incident.held_until_ms)
         if incident.snoozed_until_ms is not None and incident.snoozed_until_ms <= at_ms:
             incident.snoozed_until_ms = None
             self._restate(incident, Transition.RELEASED)
@@ -109,21 +110,21 @@ class Desk:
             self._teller.tell_lead(incident, Transition.REMINDED, at_ms)
         incident.notified_ms = at_ms
 
-    def _judge_anew(self, incident: Incident) -> None:
+    def _judge_anew(self, incident: Incident, at_ms: int) -> None:
         """The hold is over, or the cause has been for a hold's time."""
         before, incident.cause, incident.held_until_ms = incident.cause, None, None
         explained = self._explained(incident, settled=False)
         if explained and incident.cause == before:
             return
-        self._restate(incident, Transition.EXPLAINED if explained else Transition.RELEASED)
+        self._restate(incident, Transition.EXPLAINED if explained else Transition.RELEASED, at_ms)
 
-    def _restate(self, incident: Incident, transition: Transition) -> None:
+    def _restate(self, incident: Incident, transition: Transition, at_ms: int | None = None) -> None:
         """Tell where an incident stands that something kept from being told, if that has changed or says more."""
         if incident.standing is State.FIRING:
             self._count(incident)
             transition = Transition.EXPLAINED if incident.storm else transition
         if incident.standing is not incident.state or transition is Transition.EXPLAINED:
-            self._teller.tell_lead(incident, transition, self._teller.now_ms)
+            self._teller.tell_lead(incident, transition, self._teller.now_ms if at_ms is None else at_ms)
 
     def ended(self, incident: Incident) -> None:
         """Let go of what an incident explained, and take it from its storm: it is over."""
@@ -137,7 +138,7 @@ class Desk:
             self._end_storm(storm)
 
     def expire(self, incident: Incident) -> None:
-        """End an incident of which nothing is heard any more, for good."""
+        """End an incident whose series have not come for very long, for good."""
         self.close(incident, State.EXPIRED, Transition.EXPIRED)
         self._register.remove(incident)
 

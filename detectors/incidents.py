@@ -123,10 +123,10 @@ class Incident(msgspec.Struct):
             return State.PENDING
         if self.acknowledged_by:
             return State.ACKNOWLEDGED
-        return State.NO_DATA if self._is_silent else State.FIRING
+        return State.NO_DATA if self._lacks_data else State.FIRING
 
     @property
-    def _is_silent(self) -> bool:
+    def _lacks_data(self) -> bool:
         """Whether its lead's series has stopped coming, as one that joined it says."""
         lead = self.leading
         if lead.worst.change is Change.SILENCE:
@@ -135,6 +135,11 @@ class Incident(msgspec.Struct):
             it.worst.change is Change.SILENCE and it.worst.labels == lead.worst.labels
             for it in self.episodes()
         )
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether something of it has stopped coming."""
+        return any(it.worst.change is Change.SILENCE for it in self.episodes())
 
     def is_of_health(self) -> bool:
         """Whether it is about Streamgauge itself, or about many others."""

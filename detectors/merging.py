@@ -58,13 +58,13 @@ class Merger:
         shard.now_ms, shard.heard_ms = max(shard.now_ms, batch.now_ms), self._clock_ms
 
     def ready(self) -> Iterator[tuple[int, Verdict]]:
-        """The verdicts that may be judged now, with their times; afterwards `now_ms` says what time it is."""
+        """The verdicts that may be judged now, with the times at which they were given; `now_ms` says what time it is, which may be later."""
         now_ms = self._reached()
         while self._waiting and (self._waiting[0][0] < now_ms or len(self._waiting) > WAITING_MAX):
             order_ms, _, _, verdict = heapq.heappop(self._waiting)
             self.hurried += order_ms >= now_ms
             self.now_ms = max(self.now_ms, order_ms)
-            yield self.now_ms, verdict
+            yield order_ms, verdict
         self.now_ms = max(self.now_ms, now_ms)
 
     def finish(self) -> None:

@@ -48,6 +48,7 @@ class Triage:
         self._switched = False
         self._answers: list[Answer] = []
         self._swept_ms = 0
+        self._order_ms = 0
         self._counts: Counter[Count] = Counter()
         self.ledger = Ledger()
 
@@ -112,8 +113,9 @@ class Triage:
 
     def _judge_all(self) -> list[Alert]:
         """Judge what every shard is past."""
-        for now_ms, verdict in self._merger.ready():
-            self._desk.pass_time(now_ms)
+        for order_ms, verdict in self._merger.ready():
+            self._desk.pass_time(order_ms)
+            self._order_ms = order_ms
             self._judge(verdict)
         self._desk.pass_time(self._merger.now_ms)
         return self._teller.take()
@@ -159,8 +161,8 @@ class Triage:
             incident.add(series, part, opened)
             self._joins(incident, opened, part, verdict)
             return
-        now_ms, time_ms = self._teller.now_ms, verdict.time_ms
-        incident = Incident(who, (series, part), now_ms, time_ms, time_ms, [kind_of(verdict)])
+        time_ms = verdict.time_ms
+        incident = Incident(who, (series, part), self._order_ms, time_ms, time_ms, [kind_of(verdict)])
         incident.add(series, part, opened)
         incidents.append(incident)
         self._desk.place(incident)

@@ -192,7 +192,7 @@ class Alerts(Section):
     remind_ms: OptionalDurationMs = Field(_PAGING.remind_ms, alias="remind")
     """What still fires and nobody acknowledged is told again after this time, or never: none."""
     expire_ms: PositiveDurationMs = Field(_PAGING.expire_ms, alias="expire")
-    """An alert of which nothing was heard for this time has ended."""
+    """An alert whose series has not come for this time has ended."""
 
     def paging(self) -> Paging:
         """The same for triage."""

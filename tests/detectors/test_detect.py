@@ -336,7 +336,7 @@ def test_an_outage_of_weeks_is_told_once() -> None:
     pipeline, log = Pipeline(), [weekday_runs(40)]
     pipeline.run(whole(log))
     alerts = pipeline.run(ending(log, after_ms=60 * DAY_MS))
-    assert [(alert.kind, alert.state) for alert in alerts] == [("freshness", "firing")]
+    assert [(it.kind, it.state) for it in alerts] == [("freshness", "firing"), ("freshness", "expired")]
 
 
 def test_a_restart_keeps_what_is_due() -> None:

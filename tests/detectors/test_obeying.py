@@ -73,12 +73,19 @@ def test_reminding_can_be_switched_off():
     assert log.pass_time(START_MS + 9 * DAY_MS) == []
 
 
-def test_an_alert_of_which_nothing_is_heard_for_a_month_expires_and_nothing_is_more_of_it(log: Log):
+def test_what_has_not_come_for_a_month_expires_and_nothing_is_more_of_it():
+    log = Log()
+    log.say(verdict(START_MS, signal=Signal.FRESHNESS))
     log.pass_time(START_MS + 31 * DAY_MS)
     assert course(log.alerts)[-1] == "expired orders expired"
     assert log.alerts[-1].ends_at is not None
-    (again,) = log.say(verdict(START_MS + 31 * DAY_MS + 1))
+    (again,) = log.say(verdict(START_MS + 31 * DAY_MS + 1, signal=Signal.FRESHNESS))
     assert again.alert_id != alert_id(log)
+
+
+def test_what_still_comes_does_not_expire_however_long_it_is_wrong(log: Log):
+    log.pass_time(START_MS + 100 * DAY_MS)
+    assert State.EXPIRED not in {it.state for it in log.alerts}
 
 
 def test_an_acknowledgement_can_be_taken_back(log: Log):

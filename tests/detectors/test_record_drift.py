@@ -225,7 +225,7 @@ def test_each_label_has_a_schema_of_its_own() -> None:
     )
     assert alert.series.labels == {"region": "us", "topic": TOPIC}
     assert alert.summary.startswith("orders (region=us) changed its schema at ")
-    assert alert.summary.endswith("field id changed its type from integer to string")
+    assert "field id changed its type from integer to string" in alert.summary
 
 
 def test_too_many_paths_are_refused_counted_and_told_once() -> None:

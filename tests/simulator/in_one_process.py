@@ -112,7 +112,8 @@ class InOneProcess:
     def _triage_step(self, anomaly: Output) -> None:
         self._remember("anomalies", anomaly)
         for alert in self._triage.step(self._offset("anomalies", 0), anomaly.value or b""):
-            self._keep(msgspec.structs.replace(alert, detected_at="", detection_delay_ms=0))
+            timeless = {"detected_at": "", "detection_delay_ms": 0, "config_hash": ""}
+            self._keep(msgspec.structs.replace(alert, **timeless))
 
     def _keep(self, alert: Alert) -> None:
         if self.alerts.setdefault(alert.event_id, alert) != alert:

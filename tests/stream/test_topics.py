@@ -19,6 +19,7 @@ def test_every_topic_that_is_read_or_written_is_wanted_once():
         "streamgauge.dead-letters",
         "streamgauge.commands",
         "streamgauge.audit",
+        "streamgauge.configs",
         "pipeline.alerts",
         "pipeline.alerts.state",
     ]

@@ -156,10 +156,8 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, audit, commands, dead_letters, defaults, http, kafka, "
-         "limits, lineage, name, schema_registry, series, signals, snapshot_interval, sources, time, topics)")),
-        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, bridges, dead_letters, defaults, http, kafka, "
-         "limits, name, schema_registry, series, signals, snapshot_interval, sources, time, topics)")),
+        ("nmae: x", ("c.yaml:1: nmae: unknown key, did you mean name? (allowed: alerts, audit, bridges, commands, configs, dead_letters, defaults, http, kafka, "
+         "limits, lineage, mode, name, schema_registry, series, signals, snapshot_interval, sources, time, topics)")),
         ("http:\n  prot: 1", "c.yaml:2: http.prot: unknown key, did you mean port? (allowed: host, port)"),
         ("lineage:\n- pipeline: a", "c.yaml:2: lineage[0]: must have after, reads or writes"),
         ("lineage:\n- {pipeline: a, after: [b, a]}", "c.yaml:2: lineage[0].after: a cannot come after itself"),
