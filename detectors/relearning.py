@@ -11,6 +11,7 @@ from detectors.core.layout import Record
 from detectors.followers import Followers
 from detectors.numeric_layout import LIGHT_BLOCK_BITS, MODEL_BLOCK_BITS, RUNS
 from detectors.parts import parts_of, series_of
+from detectors.reports import RATES
 from detectors.series import Labels, Signal
 
 RELEARNED: Final = frozenset(
@@ -19,11 +20,6 @@ RELEARNED: Final = frozenset(
 """The signals whose series can be learned anew."""
 LEVELLED: Final = frozenset({Signal.LATENCY, Signal.VOLUME, Signal.VALUE})
 """The signals whose series have a level."""
-_RATES: Final = {
-    layout.FAILURES: "failures",
-    layout.DUPLICATES: "duplicates",
-    layout.LATENESS: "lateness",
-}
 _OF_NEW_LEVEL: Final = (
     *("rise", "fall", "recent", "shifted", "unrest"),
     *("new_runs", "new_since_ms", "proposed", "missed", "new_mean", "new_late", "new_square"),
@@ -62,8 +58,8 @@ def _forget(followers: Followers, found: _Found) -> bool:
     arrays = followers.arrays
     follower = arrays.followers[found.place]
     followers.touch(found.place, int(follower["seen_ms"]))
-    if found.part in _RATES:
-        follower[_RATES[found.part]] = np.zeros((), layout.OUTCOMES)
+    if found.part in RATES:
+        follower[RATES[found.part]] = np.zeros((), layout.OUTCOMES)
         return True
     slot = _slot(follower, found.part)
     if slot is None:

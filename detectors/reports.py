@@ -43,7 +43,8 @@ _RATE_REASONS = {
     layout.LATENESS: Reason.TOO_MANY_LATE,
 }
 
-_RATES = {layout.FAILURES: "failures", layout.DUPLICATES: "duplicates", layout.LATENESS: "lateness"}
+RATES = {layout.FAILURES: "failures", layout.DUPLICATES: "duplicates", layout.LATENESS: "lateness"}
+"""The fields of a follower that hold shares, by part."""
 _RUNS_SILENT = Reason.RUN_OVERDUE, Reason.RUN_ARRIVED
 _VALUES_SILENT = Reason.SERIES_SILENT, Reason.SERIES_BACK
 
@@ -219,7 +220,7 @@ def followed(followers: Followers, place: int) -> list[Followed]:
     """What is known of the series of one follower."""
     f, key = followers.arrays.followers[place], followers.key(place)
     known = _measures(followers, f, key)
-    rates = [(part, f[name]["rate"]) for part, name in _RATES.items()]
+    rates = [(part, f[name]["rate"]) for part, name in RATES.items()]
     known += [_outcomes(key, part, rate) for part, rate in rates if rate["count"]]
     if f["arrivals"]["arrivals"]:
         known.append(_arrivals(key, f["arrivals"]))

@@ -189,13 +189,10 @@ class Teller:
         )
         return True
 
-    def tell_lead(
-        self, incident: Incident, transition: Transition, at_ms: int, *, apart: bool = False
-    ) -> None:
+    def tell_lead(self, incident: Incident, transition: Transition, at_ms: int) -> None:
         """Tell where an incident's lead stands, at a time at which nothing new was seen of its series."""
         lead = incident.leading
-        told = self.tell(incident, lead, lead.worst, incident.standing, transition, apart=apart)
-        if told:
+        if self.tell(incident, lead, lead.worst, incident.standing, transition):
             self.amend(updated_at=time_text(at_ms), detection_delay_ms=max(0, self.wall_ms - at_ms))
 
     def amend(self, **changes: object) -> None:

@@ -18,10 +18,10 @@ from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
 from detectors.parts import parts_of, series_of
 from detectors.rates import HARDLY_EVER, PRIOR_YES, SELDOM, SOMETIMES
+from detectors.reports import RATES
 from detectors.samples import RUNS, Key
 from detectors.series import Labels, Signal
 
-_RATES: Final = {layout.FAILURES: "failures", layout.DUPLICATES: "duplicates", layout.LATENESS: "lateness"}
 _PRIORS: Final = {layout.FAILURES: SOMETIMES, layout.DUPLICATES: HARDLY_EVER, layout.LATENESS: SELDOM}
 
 
@@ -104,8 +104,8 @@ class _Series(NamedTuple):
     def latest(self, time_ms: int) -> _Latest:
         """The latest sample; `time_ms` is when that of a rate came."""
         f = self.followers.arrays.followers[self.place]
-        if self.part in _RATES:
-            outcomes = f[_RATES[self.part]]
+        if self.part in RATES:
+            outcomes = f[RATES[self.part]]
             rate = outcomes["rate"]
             share = int(rate["recent"]).bit_count() / max(int(rate["count"]), 1)
             return _Latest(int(outcomes["seen"]), time_ms, share)
@@ -119,8 +119,8 @@ class _Series(NamedTuple):
     def expected(self, time_ms: int) -> _Limits:
         """What is expected of a sample at a time: about how much, at least and at most."""
         f = self.followers.arrays.followers[self.place]
-        if self.part in _RATES:
-            rate = f[_RATES[self.part]]["rate"]
+        if self.part in RATES:
+            rate = f[RATES[self.part]]["rate"]
             yes, no = PRIOR_YES + float(rate["yes"]), _PRIORS[self.part] + float(rate["no"])
             return yes / (yes + no), nan, nan
         if self.part == layout.FRESHNESS:

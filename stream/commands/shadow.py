@@ -1,21 +1,18 @@
 """`streamgauge shadow` and `promote`: what a configuration would do that runs beside the live one, and making it the live one."""
 
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 import typer
-from rich.console import Console
 
 from detectors.alerts import Alert
-from stream.alert_stream import assign, follow, open_consumer
-from stream.commands.following import complain
+from stream.alert_stream import follow
+from stream.commands.following import complain, console_for_people, following, since_ms_of
 from stream.commands.giving import AuthorOption, CommentOption, Giver, TimeoutOption, WaitOption
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
-from stream.config import Config, librdkafka_properties, load
-from stream.config.units import parse_duration_ms
+from stream.config import Config, load
 from stream.exits import Exit, Refused
 from stream.trial.compared import compared
 from stream.trial.text import compared_text
@@ -37,13 +34,12 @@ def shadow(
     The shadow runs like any worker: streamgauge topics create --config FILE, then streamgauge run --config FILE.
     """
     candidate, live = _both(file, config, bootstrap_servers)
-    now_ms = int(time.time() * 1000)
-    since_ms = now_ms - _duration(since)
-    found = compared(_alerts(candidate, since_ms), _alerts(live, since_ms), now_ms)
+    since_ms = since_ms_of(from_beginning=False, since=since, go_on=False)
+    found = compared(_alerts(candidate, since_ms), _alerts(live, since_ms), int(time.time() * 1000))
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
         return
-    Console().print(compared_text(found, file.name))
+    console_for_people().print(compared_text(found, file.name))
 
 
 def promote(
@@ -73,14 +69,6 @@ def _both(file: Path, config: Path | None, bootstrap_servers: str | None) -> tup
     return candidate, live
 
 
-def _alerts(config: Config, since_ms: int) -> list[Alert]:
-    with closing(open_consumer(librdkafka_properties(config, "consumer"))) as consumer:
-        partitions = assign(consumer, config.alerts.topic, since_ms)
+def _alerts(config: Config, since_ms: int | None) -> list[Alert]:
+    with following(config, config.alerts.topic, since_ms) as (consumer, partitions):
         return [it.alert for it in follow(consumer, partitions, stop_at_end=True, complain=complain)]
-
-
-def _duration(written: str) -> int:
-    try:
-        return parse_duration_ms(written)
-    except ValueError as error:
-        raise Refused(f"--since: {error}", Exit.USAGE) from None
