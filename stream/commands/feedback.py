@@ -5,19 +5,12 @@ from typing import Annotated
 import typer
 
 from detectors.commands import AcceptBaseline, ExpectChange, Feedback, Opinion
-from stream.commands.giving import (
-    AlertArgument,
-    AuthorOption,
-    CommentOption,
-    Giver,
-    TimeoutOption,
-    WaitOption,
-)
-from stream.commands.options import BootstrapServersOption, ConfigOption
+from stream.commands.giving import AlertArgument, Giver, gives
 from stream.exits import Exit, Refused
 
 
-def feedback(  # noqa: PLR0913  one option for each thing to say
+@gives
+def feedback(
     alert: Annotated[
         str | None,
         typer.Argument(metavar="ALERT_ID", help="Its id, or the first 8 digits.", show_default=False),
@@ -37,12 +30,7 @@ def feedback(  # noqa: PLR0913  one option for each thing to say
             metavar="SERIES", help="A series that should have alarmed and did not.", show_default=False
         ),
     ] = None,
-    comment: CommentOption = "",
-    author: AuthorOption = None,
-    timeout: TimeoutOption = "15s",
-    wait: WaitOption = True,
-    config: ConfigOption = None,
-    bootstrap_servers: BootstrapServersOption = None,
+    giver: Giver,
 ) -> None:
     """Say what you think of an alert, or of a time without one.
 
@@ -54,38 +42,19 @@ def feedback(  # noqa: PLR0913  one option for each thing to say
         raise Refused("--missed names a series; it cannot go with an alert", Exit.USAGE)
     if missed is None and (alert is None or opinion in (None, Opinion.MISSED)):
         raise Refused("give an alert and expected, false_alarm or reset; or --missed SERIES", Exit.USAGE)
-    giver = Giver(comment, author, timeout, wait, config, bootstrap_servers)
     if alert is None:
         giver.give(Feedback, opinion=Opinion.MISSED, series=missed)
     else:
         giver.give(Feedback, opinion=opinion, alert_id=giver.alert_id(alert))
 
 
-def accept(
-    alert: AlertArgument,
-    *,
-    comment: CommentOption = "",
-    author: AuthorOption = None,
-    timeout: TimeoutOption = "15s",
-    wait: WaitOption = True,
-    config: ConfigOption = None,
-    bootstrap_servers: BootstrapServersOption = None,
-) -> None:
+@gives
+def accept(alert: AlertArgument, *, giver: Giver) -> None:
     """Accept the level that an alert tells of as the new normal one."""
-    giver = Giver(comment, author, timeout, wait, config, bootstrap_servers)
     giver.give(AcceptBaseline, alert_id=giver.alert_id(alert))
 
 
-def expect(
-    alert: AlertArgument,
-    *,
-    comment: CommentOption = "",
-    author: AuthorOption = None,
-    timeout: TimeoutOption = "15s",
-    wait: WaitOption = True,
-    config: ConfigOption = None,
-    bootstrap_servers: BootstrapServersOption = None,
-) -> None:
+@gives
+def expect(alert: AlertArgument, *, giver: Giver) -> None:
     """Say that the schema change that an alert tells of is meant: it becomes what is known."""
-    giver = Giver(comment, author, timeout, wait, config, bootstrap_servers)
     giver.give(ExpectChange, alert_id=giver.alert_id(alert))

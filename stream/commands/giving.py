@@ -4,7 +4,10 @@ import getpass
 import os
 import socket
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,7 +17,7 @@ from detectors.commands import Command, Configure, Outcome
 from stream.audit_text import render
 from stream.commanding import give, give_and_await
 from stream.commands.following import complain, console_for_people
-from stream.commands.options import overrides
+from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import Config, load
 from stream.config.units import parse_positive_duration_ms
 from stream.config_offers import configure
@@ -71,8 +74,13 @@ class Giver:
     ) -> None:
         self._comment, self._author, self._wait = comment, author or _user(), wait
         self._timeout_s = _duration("--timeout", timeout).total_seconds()
-        self._config = loaded or load(config, overrides(bootstrap_servers))
+        self._file, self._bootstrap_servers, self._loaded = config, bootstrap_servers, loaded
         self.now = datetime.now(UTC)
+
+    @cached_property
+    def _config(self) -> Config:
+        """What is read only when what was written on the command line is right."""
+        return self._loaded or load(self._file, overrides(self._bootstrap_servers))
 
     def alert_id(self, written: str) -> str:
         """The whole id of an alert."""
@@ -111,6 +119,31 @@ class Giver:
         console_for_people().print(render(answer))
         if answer.outcome is Outcome.REFUSED:
             raise Refused(f"refused: {answer.reason}", Exit.COMMAND_REFUSED)
+
+
+def gives(command: Callable[..., None]) -> Callable[..., None]:
+    """A command line that gives a command: its parameter `giver` comes of options that all of these share, at the end."""
+
+    def run(
+        *positional: Any,
+        comment: CommentOption = "",
+        author: AuthorOption = None,
+        timeout: TimeoutOption = "15s",
+        wait: WaitOption = True,
+        config: ConfigOption = None,
+        bootstrap_servers: BootstrapServersOption = None,
+        **own: Any,
+    ) -> None:
+        giver = Giver(comment, author, timeout, wait, config, bootstrap_servers)
+        command(*positional, giver=giver, **own)
+
+    mine, shared = signature(command).parameters, signature(run).parameters
+    kept = [it for it in mine.values() if it.name != "giver"]
+    added = [it for it in shared.values() if it.kind is Parameter.KEYWORD_ONLY]
+    run.__signature__ = Signature([*kept, *added])  # type: ignore[attr-defined]
+    run.__annotations__ = {it.name: it.annotation for it in (*kept, *added)}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
 
 
 def time_of(option: str, written: str) -> datetime:

@@ -14,15 +14,12 @@ from stream.audit_log import in_force, received
 from stream.audit_text import quiet_text
 from stream.commands.following import complain, console_for_people, following
 from stream.commands.giving import (
-    AuthorOption,
-    CommentOption,
     ForOption,
     FromOption,
     Giver,
     MatchOption,
-    TimeoutOption,
     UntilOption,
-    WaitOption,
+    gives,
     globs_of,
     optional_time,
 )
@@ -35,29 +32,25 @@ _EVERY: Final = re.compile(r"(?:(?P<days>[a-z, -]+?)\s+)?(?P<at>\d{1,2}:\d{2})\s
 _EVERY_HOW: Final = "write days, a time and how long, like 'sat,sun 02:00 for 4h', 'mon-fri 22:30 for 30m' or 'daily 02:00 for 1h'"
 
 
-def silence(  # noqa: PLR0913  one option for each thing to say
+@gives
+def silence(
     *,
     match: MatchOption,
     duration: ForOption = None,
     until: UntilOption = None,
     starts_at: FromOption = None,
-    comment: CommentOption = "",
-    author: AuthorOption = None,
-    timeout: TimeoutOption = "15s",
-    wait: WaitOption = True,
-    config: ConfigOption = None,
-    bootstrap_servers: BootstrapServersOption = None,
+    giver: Giver,
 ) -> None:
     """Say nothing of the alerts that match, until a time. The answer names the id to cancel it by.
 
     streamgauge silence --match 'pipeline=orders*' --for 4h --comment "backfill"
     """
-    giver = Giver(comment, author, timeout, wait, config, bootstrap_servers)
     begin = optional_time("--from", starts_at)
     giver.give(Silence, match=globs_of(match), until=giver.end(duration, until, begin), starts_at=begin)
 
 
-def maintenance(  # noqa: PLR0913  one option for each thing to say
+@gives
+def maintenance(
     *,
     match: MatchOption,
     starts_at: FromOption = None,
@@ -69,12 +62,7 @@ def maintenance(  # noqa: PLR0913  one option for each thing to say
         ),
     ] = None,
     time_zone: Annotated[str, typer.Option(metavar="ZONE", help="The zone of --every's clock.")] = "UTC",
-    comment: CommentOption = "",
-    author: AuthorOption = None,
-    timeout: TimeoutOption = "15s",
-    wait: WaitOption = True,
-    config: ConfigOption = None,
-    bootstrap_servers: BootstrapServersOption = None,
+    giver: Giver,
 ) -> None:
     """Say nothing of the alerts that match in a window, once or recurring. The answer names the id to cancel it by.
 
@@ -82,7 +70,6 @@ def maintenance(  # noqa: PLR0913  one option for each thing to say
 
     streamgauge maintenance --match owner=warehouse --every "sat,sun 02:00 for 4h" --time-zone Europe/Berlin
     """
-    giver = Giver(comment, author, timeout, wait, config, bootstrap_servers)
     giver.give(
         Maintenance,
         match=globs_of(match),
@@ -92,20 +79,16 @@ def maintenance(  # noqa: PLR0913  one option for each thing to say
     )
 
 
+@gives
 def cancel(
     command_id: Annotated[
         str, typer.Argument(help="The id that the answer to it, and streamgauge silences, show.")
     ],
     *,
-    comment: CommentOption = "",
-    author: AuthorOption = None,
-    timeout: TimeoutOption = "15s",
-    wait: WaitOption = True,
-    config: ConfigOption = None,
-    bootstrap_servers: BootstrapServersOption = None,
+    giver: Giver,
 ) -> None:
     """End a silence or a maintenance window."""
-    Giver(comment, author, timeout, wait, config, bootstrap_servers).give(Cancel, cancels=command_id)
+    giver.give(Cancel, cancels=command_id)
 
 
 def silences(
