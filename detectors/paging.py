@@ -9,7 +9,7 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True):
     """What a user may set of it. None: never.
 
     `upstream_hold_ms` is for how long an alert waits for one upstream that explains it. More than `storm_pages` alerts in `storm_window_ms` that would
-    be told to the same people become one. What still fires is told again every `remind_ms`, and what nothing was heard of for `expire_ms` has ended.
+    be told to the same people become one. What still fires is told again every `remind_ms`, and what has not come for `expire_ms` has ended.
     """
 
     upstream_hold_ms: int = 300_000
