@@ -73,7 +73,7 @@ def test_the_worker_can_be_scaled() -> None:
     assert not {"container_name", "ports", "hostname"} & SERVICES["worker"].keys()
 
 
-@pytest.mark.parametrize("place, name", enumerate(["worker", "bridge"]))
+@pytest.mark.parametrize(("place", "name"), list(enumerate(["worker", "bridge"])))
 def test_prometheus_finds_every_replica(place: int, name: str) -> None:
     service = SERVICES[name]
     job = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"][place]
