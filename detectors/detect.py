@@ -19,7 +19,7 @@ import numpy.typing as npt
 from detectors.core.layout import Records
 from detectors.declared import DeclaredSchemas
 from detectors.expected_changes import CHANGES_MAX
-from detectors.follower_layout import ROW
+from detectors.follower_layout import ARRIVED, OVERDUE, ROW
 from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
 from detectors.ledger import FLEET_DAYS
@@ -48,6 +48,7 @@ from detectors.samples import (
 from detectors.series import Signal
 from detectors.settings import Settings
 from detectors.stage import Count
+from detectors.timetable import Timetable
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
@@ -60,6 +61,7 @@ PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
 Columns = dict[str, npt.NDArray[Any]]
+_SILENCES: Final = (OVERDUE, ARRIVED)
 _WINDOWS: Final = -1
 """The source of rows that are made here, as the volume of a window of payloads."""
 _NO_ROWS: Final[Records] = np.zeros(0, ROW)
@@ -76,12 +78,14 @@ class Detect:
         self._records = RecordSchemas(settings)
         self._modelled = Modelled(shard)
         self._peers = Peers()
+        self._timetable = Timetable(settings)
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
         self._pending = Pending()
         self._sources: list[tuple[str, int]] = []
         self._errors: dict[int, str] = {}
         self._error_serial = 0
         self._verdicts: list[tuple[int, Verdict]] = []
+        self._folded = _NO_ROWS
         self._counts: Counter[Count] = Counter()
         self._marked_ms = self._told_ms = NEVER
         self._full = False
@@ -253,9 +257,15 @@ class Detect:
             self._give_up_idle(now_ms, places[places != UNKNOWN])
         new = followers.add(batch.idents, batch.kinds, now_ms, places)
         followers.name(places[new], batch.key_texts(new))
+        self._schedule(places[new])
         if refused := int((places == UNKNOWN).sum()):
             self._counts["series_refused",] += refused
         return places
+
+    def _schedule(self, places: npt.NDArray[np.int32]) -> None:
+        if self._settings.has_schedules:
+            for place in places.tolist():
+                self._timetable.follow(place, self._followers.key(place))
 
     def _give_up_idle(self, now_ms: int, met: npt.NDArray[np.int32]) -> None:
         """Have idle followers make room, but for those that were just `met` or that a row waits for."""
@@ -267,6 +277,7 @@ class Detect:
             self._records.forget(place)
             self._modelled.forget(place)
             self._peers.forget(place)
+            self._timetable.forget(place)
         if given:
             self._counts["idle_given_up",] += len(given)
             self._full = False
@@ -343,10 +354,23 @@ class Detect:
             kinds = bytes(key.follower_kind for key in keys)
             new = self._followers.add(idents, kinds, self._watermarks.rows_ms, places)
             self._followers.name(places[new], [encode_key(keys[number]) for number in new.tolist()])
+            self._schedule(places[new])
             self._counts["series_refused",] += int((places == UNKNOWN).sum())
         return places
 
     def _fold(self, rows: Records, timers_ms: int) -> None:
+        """Fold rows in, and in between look at what was due by its schedule."""
+        self._timetable.begin(rows)
+        last_ms = int(rows["order_ms"][-1]) if len(rows) else NEVER
+        while (due_ms := self._timetable.due_ms) < max(timers_ms, last_ms):
+            done = int(np.searchsorted(rows["order_ms"], due_ms, "right"))
+            self._fold_through(rows[:done], due_ms + 1)
+            self._verdicts += self._timetable.pass_due(self._followers, self._sources)
+            rows = rows[done:]
+        self._fold_through(rows, timers_ms)
+
+    def _fold_through(self, rows: Records, timers_ms: int) -> None:
+        self._folded = rows
         folded = self._watch.fold(self._followers, rows, timers_ms) if self._watch else None
         for findings in folded or self._followers.fold(rows, timers_ms):
             for it in findings:
@@ -357,6 +381,9 @@ class Detect:
 
     def _say(self, finding: Any) -> None:
         order_ms = int(finding["order_ms"])
+        if finding["what"] in _SILENCES:
+            self._say_silence(finding)
+            return
         if not finding["asked"]:
             self._verdicts.append((order_ms, self._verdict(finding)))
             return
@@ -365,6 +392,23 @@ class Detect:
         if self._modelled.troubled:
             troubles = self._modelled.take_troubles(finding, self._verdict(finding).positions)
             self._verdicts += [(order_ms, trouble) for trouble in troubles]
+
+    def _say_silence(self, finding: Any) -> None:
+        """What freshness has learned is passed over where a schedule is declared."""
+        place, said = int(finding["follower"]), self._verdict(finding)
+        told: Verdict | None = said
+        if finding["what"] == ARRIVED:
+            told = self._timetable.arrived(place, said, self._event_ms(finding))
+        elif place in self._timetable:
+            told = None
+        if told is not None:
+            self._verdicts.append((int(finding["order_ms"]), told))
+
+    def _event_ms(self, finding: Any) -> int:
+        """The event time of the row at hand that a finding is about, however late it came."""
+        rows = self._folded
+        same = (rows["offset"] == finding["offset"][0]) & (rows["source"] == finding["source"][0])
+        return int(rows["time_ms"][same & (rows["follower"] == finding["follower"])][0])
 
     def _verdict(self, finding: Any) -> Verdict:
         place = int(finding["follower"])
@@ -471,6 +515,7 @@ class Detect:
             **self._followers.dump(),
             **self._modelled.dump(),
             **self._peers.dump(),
+            **self._timetable.dump(),
         }
 
     def changed(self) -> dict[str, bytes]:
@@ -481,6 +526,7 @@ class Detect:
             **self._followers.changed(),
             **self._modelled.changed(),
             **self._peers.changed(),
+            **self._timetable.dump(),
         }
 
     def _own_chunks(self) -> dict[str, bytes]:
@@ -538,3 +584,5 @@ class Detect:
         self._modelled.load(chunks, self._followers)
         self._peers = Peers()
         self._peers.load(chunks)
+        self._timetable = Timetable(self._settings)
+        self._timetable.load(chunks, self._followers, self._watermarks.timers_ms)

@@ -67,6 +67,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
             Destination.ANOMALIES: config.anomalies_topic,
             Destination.ALERTS: config.alerts.topic,
             Destination.ALERT_STATE: config.alerts.state_topic,
+            Destination.SHADOW_ALERTS: config.shadow_alerts_topic,
             Destination.DEAD_LETTERS: config.dead_letters.topic,
             Destination.AUDIT: config.audit.topic,
         },
