@@ -47,9 +47,10 @@ from detectors.samples import (
 )
 from detectors.series import Signal
 from detectors.settings import Settings
-from detectors.stage import Count
+from detectors.stage import Count, HoleError
 from detectors.timetable import Timetable
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
+from detectors.warm_start import History, Part, Wanted, wanted
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
@@ -68,9 +69,14 @@ _NO_ROWS: Final[Records] = np.zeros(0, ROW)
 
 
 class Detect:
-    """One shard: every series whose labels hash to one samples partition; `watch` looks on, and changes nothing."""
+    """One shard: every series whose labels hash to one samples partition; `watch` looks on, and changes nothing.
 
-    def __init__(self, settings: Settings, shard: int, watch: Watch | None = None) -> None:
+    Models that come in force later learn from `history` first, see `warm_start`; without it they begin with what comes.
+    """
+
+    def __init__(
+        self, settings: Settings, shard: int, watch: Watch | None = None, history: History | None = None
+    ) -> None:
         self._settings, self._index, self._watch = settings, shard, watch
         self.covered_offset = -1
         self._followers = Followers(settings)
@@ -90,7 +96,10 @@ class Detect:
         self._marked_ms = self._told_ms = NEVER
         self._full = False
         self._obeyed: dict[tuple[str, int], int] = {}
-        self._switched = False
+        self._switched = self._retuned = False
+        self._history = history
+        self._since_ms: npt.NDArray[np.int64] | None = None
+        self.is_to_be_stored = False
 
     def step(self, offset: int, payload: bytes) -> list[Output]:
         """Fold in one record of the samples topic; the outputs go to the anomalies topic.
@@ -99,8 +108,9 @@ class Detect:
             HoleError: source records are missing before this batch.
             ValueError: the payload is no sample batch of this version.
         """
+        self.is_to_be_stored = False
         if is_order(payload):
-            self._obey(read_order(payload))
+            self._obey(read_order(payload), offset)
             self.covered_offset = offset
             return self._outputs(offset)
         batch = SampleBatch.from_bytes(payload)
@@ -119,7 +129,7 @@ class Detect:
         self.covered_offset = offset
         return self._outputs(offset)
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: Order, offset: int) -> None:
         """Do what is ordered, unless it was done; it counts from here on, for rows that wait as well."""
         origin = order.origin
         place = (origin.topic, origin.partition)
@@ -128,8 +138,11 @@ class Detect:
             return
         self._obeyed[place] = origin.offset
         match order:
+            case Switch() | Expect() if self._since_ms is not None:
+                pass
             case Switch():
                 self._switch(self._settings.tuned_as(order.settings))
+                self.is_to_be_stored = self._warm_up(offset)
             case Expect():
                 changes = (*self._settings.expected_changes, order.change)[-CHANGES_MAX:]
                 self._switch(msgspec.structs.replace(self._settings, expected_changes=changes))
@@ -137,6 +150,44 @@ class Detect:
                 relearn(self._followers, order.signal, order.labels)
             case AcceptLevel():
                 accept_level(self._followers, order.signal, order.labels)
+
+    def _warm_up(self, before_offset: int) -> bool:
+        """Have models that are new learn the past of their series; whether any did."""
+        fresh = self._modelled.unlearned(self._followers)
+        if self._history is None or not fresh:
+            return False
+        past, places = self._past_of(wanted(self._followers, fresh), before_offset)
+        learned = {it: past.models.of(Part(places[it.place], it.part)) for it in fresh}
+        warmed = {it: model for it, model in learned.items() if model is not None}
+        for part, model in warmed.items():
+            self._modelled.adopt(part, model)
+        self._counts["models_warmed",] += len(warmed)
+        return bool(warmed)
+
+    def _past_of(self, followed: list[Wanted], before_offset: int) -> tuple["Detect", dict[int, int]]:
+        """What these settings make of the retained past of some followers, and their places there by those here."""
+        past = Detect(self._settings, self._index)
+        at = past.follow_only(followed)
+        for offset, payload in self._history(before_offset) if self._history else ():
+            try:
+                past.step(offset, payload)
+            except (ValueError, HoleError):  # of an earlier version, or nothing that leads on from it
+                past = Detect(self._settings, self._index)
+                at = past.follow_only(followed)
+            past.take_counts()
+        return past, dict(zip([it.place for it in followed], at, strict=True))
+
+    @property
+    def models(self) -> Modelled:
+        """The models of its series."""
+        return self._modelled
+
+    def follow_only(self, followed: list[Wanted]) -> list[int]:
+        """Follow these and no others, from their times on; their places."""
+        places: list[int] = self._made_places([it.key for it in followed]).tolist()
+        self._since_ms = np.zeros(max(places, default=-1) + 2, np.int64)
+        self._since_ms[places] = [it.since_ms for it in followed]
+        return places
 
     def _switch(self, settings: Settings) -> None:
         if settings.config_hash != self._settings.config_hash:
@@ -164,7 +215,7 @@ class Detect:
             self._take_declared(batch, places, source, before),
             self._take_payloads(batch, places, source, before),
         ]
-        if (places == UNKNOWN).any():
+        if self._since_ms is None and (places == UNKNOWN).any():
             self._refuse(np.concatenate(taken), before)
 
     def _take_runs(
@@ -251,7 +302,7 @@ class Detect:
         followers, now_ms = self._followers, self._watermarks.rows_ms
         places = followers.find(batch.idents)
         unknown = int((places == UNKNOWN).sum())
-        if not unknown:
+        if not unknown or self._since_ms is not None:
             return places
         if len(followers) + unknown > self._settings.series_max:
             self._give_up_idle(now_ms, places[places != UNKNOWN])
@@ -299,7 +350,10 @@ class Detect:
         return rows
 
     def _fresh(self, rows: Records, before: Progress) -> npt.NDArray[np.bool_]:
-        return np.asarray((rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN), np.bool_)
+        fresh = (rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN)
+        if self._since_ms is not None:
+            fresh &= rows["time_ms"] >= self._since_ms[rows["follower"]]
+        return np.asarray(fresh, np.bool_)
 
     def _wait(self, source: int, rows: Records, fresh: npt.NDArray[np.bool_]) -> None:
         if not fresh.all():
@@ -563,6 +617,8 @@ class Detect:
         if self._switched:
             self._settings = self._settings.tuned_as(stored)
         self._load(chunks)
+        if self._retuned:
+            self._warm_up(self.covered_offset + 1)
 
     def _load(self, chunks: dict[str, bytes]) -> None:
         """Take over all but the settings, which may be others than those that the state was written under."""
@@ -574,7 +630,8 @@ class Detect:
         sources, self._error_serial, self._errors = rest
         self._sources = [(topic, partition) for topic, partition in sources]
         self._followers = Followers(self._settings)
-        self._followers.load(chunks, retuned=config_hash != self._settings.config_hash)
+        self._retuned = config_hash != self._settings.config_hash
+        self._followers.load(chunks, retuned=self._retuned)
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
         self._declared = DeclaredSchemas()
         self._declared.load(chunks["declared"], self._followers.key)

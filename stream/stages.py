@@ -10,14 +10,15 @@ from detectors.series import shard_of
 from detectors.settings import Settings
 from detectors.stage import Count, Stage
 from detectors.triage import Triage
+from detectors.warm_start import History
 from stream.alert_records import alert_outputs, shadow_output
 from stream.alert_states import AlertStates
 from stream.answers import answer_output
 
 
-def detect_stage(settings: Settings, shard: int) -> Stage:
-    """The detect stage of one samples partition."""
-    return Detect(settings, shard)
+def detect_stage(settings: Settings, shard: int, history: History | None = None) -> Stage:
+    """The detect stage of one samples partition, of which `history` reads what is retained."""
+    return Detect(settings, shard, history=history)
 
 
 def triage_stage(settings: Settings, mode: Mode = Mode.LIVE) -> Stage:
@@ -27,6 +28,8 @@ def triage_stage(settings: Settings, mode: Mode = Mode.LIVE) -> Stage:
 
 class TriageStage:
     """Triage whose alerts leave as records of the alert topics."""
+
+    is_to_be_stored = False
 
     def __init__(self, triage: Triage, shards: int, mode: Mode = Mode.LIVE) -> None:
         self._triage, self._states, self._shards, self._mode = triage, AlertStates(), shards, mode
