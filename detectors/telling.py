@@ -22,7 +22,6 @@ from detectors.verdicts import Reason, Verdict
 from detectors.wording import recovery, summary, time_text
 
 _TOLD = (State.FIRING, State.NO_DATA)
-_ENDED = (State.RESOLVED, State.EXPIRED)
 _NEWS = (
     Transition.OPENED,
     Transition.REOPENED,
@@ -34,7 +33,7 @@ _NEWS = (
 
 def is_notice(state: State, transition: Transition, *, paged: bool, apart: bool = False) -> bool:
     """Whether people are to be told of a transition: news of what fires, and the end of what they were told of."""
-    if state in _ENDED:
+    if state.is_final:
         return paged
     return state in _TOLD and (transition in _NEWS or (transition is Transition.JOINED and apart))
 
@@ -52,7 +51,7 @@ def alert_of(  # noqa: PLR0913  what an alert is made of
     mode: Mode,
 ) -> Alert:
     """The alert of one transition of an episode, at the time and with the numbers of a verdict."""
-    ended = state in _ENDED
+    ended = state.is_final
     labels = dict(verdict.labels)
     kind, leads = kind_of(verdict), incident.leads(known)
     own = settings.for_series(verdict.signal, labels)
@@ -72,7 +71,9 @@ def alert_of(  # noqa: PLR0913  what an alert is made of
         detection_delay_ms=max(0, wall_ms - verdict.time_ms),
         kind=kind,
         severity=incident.who.severity if leads else own.severity,
-        summary=recovery(verdict, known.starts_at_ms) if state is State.RESOLVED else summary(verdict),
+        summary=recovery(verdict, known.starts_at_ms)
+        if state in (State.RESOLVED, State.CORRECTED)
+        else summary(verdict),
         labels={**labels, "kind": kind},
         annotations=_annotations(known.worst, incident if leads else None),
         owner=owner,
@@ -184,7 +185,7 @@ class Teller:
                 notify=notify,
                 wall_ms=self.wall_ms,
                 settings=self.settings,
-                mode=self._mode,
+                mode=Mode.SHADOW if incident.who.in_shadow else self._mode,
             )
         )
         return True

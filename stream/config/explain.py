@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from detectors.settings import SIGNAL_DEFAULTS, Tuning
+from detectors.settings import NO_SCHEDULE, SIGNAL_DEFAULTS, Tuning
 from stream.config.loading import Loaded
 from stream.config.selector import Selector
 from stream.config.show import DEFAULT, origin
@@ -13,6 +13,7 @@ from stream.config.tuning import Defaults, TuningSection
 
 BUILT_IN = "built in"
 NONE = "none"
+_UNSET = {"model": "default", "schedule": NO_SCHEDULE.written}
 _KEYS = tuple(name for name in TuningSection.model_fields if name != "parameters")
 
 
@@ -89,6 +90,6 @@ def _text(section: TuningSection, key: str) -> str:
     said = section.model_dump(mode="json", by_alias=True, include={key, "parameters"})
     value = said[key]
     if value is None:
-        return "default" if key == "model" else NONE
+        return _UNSET.get(key, NONE)
     text = f"{value:.15g}" if isinstance(value, float) else str(value)
     return f"{text} {said['parameters']}" if key == "model" and said.get("parameters") else text

@@ -66,6 +66,8 @@ def sample(offset: int) -> Event:
 class Alerting:
     """A stage that puts out one alert for each record."""
 
+    is_to_be_stored = False
+
     def __init__(self, _shard: int) -> None:
         self.covered_offset = -1
 

@@ -200,7 +200,15 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "alarms: write a long period instead, like 1 per 365d, or none")),
         ("alerts: {fleet_false_alarms: 5}", ("c.yaml:1: alerts.fleet_false_alarms: 5 is not a rate: write N per DURATION, "
          "like 1 per 30d, or none")),
-        ("defaults: {season: daily}", "c.yaml:1: defaults.season: 'daily' is not one of them (allowed: auto)"),
+        ("defaults: {season: yearly}", ("c.yaml:1: defaults.season: 'yearly' is not one of them "
+         "(allowed: none, daily, weekly, auto)")),
+        ("defaults: {mode: on}", "c.yaml:1: defaults.mode: True is not one of them (allowed: live, shadow, off)"),
+        ("signals: {latency: {schedule: '02:00'}}", "c.yaml:1: signals.latency.schedule: only freshness keeps to a schedule"),
+        ("series: [{match: {signal: volume}, schedule: '02:00'}]",
+         "c.yaml:1: series[0].schedule: only freshness keeps to a schedule"),
+        ("signals: {freshness: {schedule: nightly}}", ("c.yaml:1: signals.freshness.schedule: 'nightly' is no schedule: "
+         "a cron expression has five fields: minute, hour, day, month, day of the week; write it like weekdays 02:00-02:20, "
+         "mon,thu 06:30 or 0 2 * * 1-5 within 20m, or learned")),
         ("signals: {nulls: {}}", "c.yaml:1: signals.nulls: not supported yet"),
         ("defaults: {severity: high}", ("c.yaml:1: defaults.severity: 'high' is not one of them "
          "(allowed: critical, error, warning, info)")),
@@ -370,3 +378,11 @@ def test_a_model_of_river_reaches_the_settings_of_its_series(tmp_path: Path):
 def test_a_model_that_cannot_be_is_refused_where_it_is_written(tmp_path: Path, text: str, line: str):
     (said,) = _lines(tmp_path, text)
     assert said.startswith(line)
+
+
+def test_a_series_can_be_switched_off_by_the_word_that_yaml_takes_for_false(tmp_path: Path):
+    text = "series: [{match: {pipeline: a}, mode: off, season: none}, {match: {pipeline: b}, schedule: weekdays 02:00-02:20}]"
+    settings = load(_write(tmp_path, text), environ={}).settings()
+    off = settings.for_series("volume", {"pipeline": "a"})
+    assert (off.mode, off.season) == ("off", "none")
+    assert settings.for_series("freshness", {"pipeline": "b"}).schedule.cron == "0 2 * * mon-fri"
