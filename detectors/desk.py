@@ -269,6 +269,7 @@ def about(incident: Incident) -> dict[str, str]:
     """What silences match an incident by."""
     verdict = incident.leading.worst
     return {
+        **dict(incident.who.labels),
         **dict(verdict.labels),
         "signal": verdict.signal,
         "kind": kind_of(verdict),

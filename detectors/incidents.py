@@ -22,7 +22,7 @@ import msgspec
 
 from detectors.alerts import Kind, RootCause, State
 from detectors.episodes import WORSENED_GAP_MS, Episode
-from detectors.series import group_of, series_text
+from detectors.series import Labels, group_of, series_text
 from detectors.settings import Severity
 from detectors.verdicts import Change, Reason, Verdict
 
@@ -63,6 +63,8 @@ class Who(msgspec.Struct, frozen=True):
     severity: Severity
     in_shadow: bool = False
     """Nobody is told who does not watch the shadow topic."""
+    labels: Labels = ()
+    """What alerts are routed by, beside the labels of the series."""
 
 
 class Incident(msgspec.Struct):

@@ -17,6 +17,7 @@ import msgspec
 from detectors.expected_changes import ExpectedChange
 from detectors.lineage import Link
 from detectors.paging import Paging
+from detectors.series import Labels, canonical_labels
 
 Direction = Literal["up", "down", "both"]
 Severity = Literal["critical", "error", "warning", "info"]
@@ -78,7 +79,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `false_alarms_per_day` is the ceiling a user accepts for one series. `min_volume` is, of a volume, the amount below which it
     does not matter whether it was expected, and of a rate the outcomes that it takes to judge it. `time_zone` is an IANA name:
     whose clock its routines follow, `season` which of them it may have. `schedule` says when something is expected to come, for freshness. `mode` says whom
-    alerts are for: everybody, those who watch the shadow topic, or nobody. `model` judges numeric series; with the name `BUILT_IN` it takes back a model of the layer
+    alerts are for: everybody, those who watch the shadow topic, or nobody; alerts carry `labels` beside those of the series, to be routed by. `model` judges numeric series; with the name `BUILT_IN` it takes back a model of the layer
     below.
     """
 
@@ -93,6 +94,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule: Schedule | None = None
     mode: SeriesMode | None = None
     owner: str | None = None
+    labels: Labels | None = None
     runbook_url: str | None = None
     model: Model | None = None
 
@@ -111,12 +113,16 @@ class SeriesSettings(msgspec.Struct, frozen=True, kw_only=True):
     schedule: Schedule = NO_SCHEDULE
     mode: SeriesMode = "live"
     owner: str | None = None
+    labels: Labels = ()
     runbook_url: str | None = None
     model: Model = Model(BUILT_IN)
 
     def under(self, tuning: Tuning) -> SeriesSettings:
-        """These settings with every key that `tuning` sets taken from it."""
-        return msgspec.structs.replace(self, **written(tuning))
+        """These settings with every key that `tuning` sets taken from it, of `labels` each by itself."""
+        keys = written(tuning)
+        if tuning.labels is not None:
+            keys["labels"] = canonical_labels(dict(self.labels) | dict(tuning.labels))
+        return msgspec.structs.replace(self, **keys)
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -224,7 +230,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:12]
 
 
-def written(tuning: Tuning) -> dict[str, str | float | Persistence | Schedule | Model]:
+def written(tuning: Tuning) -> dict[str, str | float | Persistence | Schedule | Labels | Model]:
     """The keys that `tuning` sets, with their values."""
     return {key: value for key, value in msgspec.structs.asdict(tuning).items() if value is not None}
 

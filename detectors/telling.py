@@ -56,6 +56,7 @@ def alert_of(  # noqa: PLR0913  what an alert is made of
     kind, leads = kind_of(verdict), incident.leads(known)
     own = settings.for_series(verdict.signal, labels)
     owner = incident.who.owner if leads else own.owner or verdict.owner or None
+    routed_by = incident.who.labels if leads else own.labels
     return Alert(
         schema_version=SCHEMA_VERSION,
         event_id=content_id(known.alert_id, known.sequence, state),
@@ -74,7 +75,7 @@ def alert_of(  # noqa: PLR0913  what an alert is made of
         summary=recovery(verdict, known.starts_at_ms)
         if state in (State.RESOLVED, State.CORRECTED)
         else summary(verdict),
-        labels={**labels, "kind": kind},
+        labels={**dict(routed_by), **labels, "kind": kind},
         annotations=_annotations(known.worst, incident if leads else None),
         owner=owner,
         runbook_url=settings.runbook_url(kind, own),

@@ -183,7 +183,7 @@ class Triage:
     def _who(self, verdict: Verdict) -> Who:
         settings = self._teller.settings.for_series(verdict.signal, dict(verdict.labels))
         in_shadow = self._mode_of(verdict) == "shadow"
-        return Who(settings.owner or verdict.owner or None, settings.severity, in_shadow)
+        return Who(settings.owner or verdict.owner or None, settings.severity, in_shadow, settings.labels)
 
     def _mode_of(self, verdict: Verdict) -> SeriesMode:
         """Whom alerts on a series are for; what is about Streamgauge itself is for everybody."""

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from detectors.series import canonical_labels
 from detectors.settings import (
     BUILT_IN,
     FALSE_ALARMS_PER_DAY,
@@ -39,6 +40,7 @@ from stream.config.schedule_text import ScheduleText
 from stream.config.units import UNITS_MS, FalseAlarmRate, PersistenceText, Rate, Share, TimeZone, shown
 
 TEXT_LENGTH_MAX = 1_000
+LABELS_MAX = 16
 VOLUME_MAX = 1e15
 MODELLED = ("latency", "volume", "value")
 """The signals whose series are numbers, which a model can judge."""
@@ -53,6 +55,19 @@ def _number(value: Any) -> Any:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
+
+
+TAKEN = ("signal", "kind", "severity", "owner")
+"""What every alert is matched by anyway, so that no label may have the name."""
+
+
+def _not_taken(labels: dict[str, str]) -> dict[str, str]:
+    if taken := [name for name in labels if name in TAKEN]:
+        raise FaultsError([Fault((taken[0],), "says what every alert has by itself; take another name")])
+    return labels
+
+
+RoutingLabels = Annotated[dict[Text, Text], Field(max_length=LABELS_MAX), AfterValidator(_not_taken)]
 
 
 def _off(value: Any) -> Any:
@@ -116,6 +131,8 @@ class TuningSection(Section):
     """Whom its alerts are for: `live`, `shadow` for the shadow topic alone, or `off` for nobody."""
     owner: Text | None = None
     """Who is told."""
+    labels: RoutingLabels | None = None
+    """What its alerts carry beside the labels of the series, such as `{team: data}`, to be routed by; each is a key of its own to the layers above."""
     runbook_url: Text | None = None
     """What to read when it alarms."""
     model: Text | None = None
@@ -154,6 +171,7 @@ class TuningSection(Section):
             schedule=self.schedule,
             mode=self.mode,
             owner=self.owner,
+            labels=None if self.labels is None else canonical_labels(self.labels),
             runbook_url=self.runbook_url,
             model=self.named_model(),
         )

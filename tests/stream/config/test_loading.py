@@ -196,6 +196,8 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "'a..b' is no path of names with dots between, such as customer.id")),
         ("sources:\n- {topic: a, format: records, labels: {region: eu}}",
          "c.yaml:2: sources[0].labels.region: must be a section of keys and values, not 'eu'"),
+        ("series:\n- match: {pipeline: a}\n  labels: {severity: high}",
+         "c.yaml:3: series[0].labels.severity: says what every alert has by itself; take another name"),
         ("alerts: {fleet_false_alarms: 0 per week}", ("c.yaml:1: alerts.fleet_false_alarms: no detector can promise 0 false "
          "alarms: write a long period instead, like 1 per 365d, or none")),
         ("alerts: {fleet_false_alarms: 5}", ("c.yaml:1: alerts.fleet_false_alarms: 5 is not a rate: write N per DURATION, "
