@@ -83,7 +83,7 @@ def merged(standings: Sequence[Standing], shard: int, settings: Settings, to: De
         families_due_ms=min(it.families_due_ms for it in standings),
         fleet_since_ms=min(since, default=-1),
         fleet_allowed_per_day=allowed,
-        troubles_told=sorted({tuple(told) for it in standings for told in it.troubles_told}),
+        troubles_told=sorted({told for it in standings for told in it.troubles_told}),
     )
 
 

@@ -4,7 +4,8 @@ import random
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from detectors.portable.desk import moved_desk
@@ -13,7 +14,10 @@ from detectors.portable.moving import Destination, moved_shards, reads
 from detectors.portable.series import Portable, Read, decoded, encoded
 from detectors.portable.shard import raw_records
 from detectors.series import shard_of
-from stream.testing.simulator.scenario import EVENTS, LINEAGE, METRICS, Scenario
+from detectors.settings import Settings
+from detectors.verdicts import SchemaChange
+from stream.testing.simulator.scenario import EVENTS, LINEAGE, METRICS
+from tests.detectors.payloads import TOPIC, Topic
 from tests.detectors.test_mixed_determinism import (
     SETTINGS,
     assert_same,
@@ -27,7 +31,7 @@ from tests.detectors.test_mixed_determinism import (
 from tests.simulator.in_one_process import InOneProcess
 
 Chunks = dict[str, bytes]
-EVERY_TOPIC = (EVENTS, LINEAGE, METRICS)
+EVERY_TOPIC = (EVENTS, LINEAGE, METRICS, TOPIC)
 
 
 def series_of(shards: list[Chunks]) -> dict[bytes, Portable]:
@@ -37,24 +41,22 @@ def series_of(shards: list[Chunks]) -> dict[bytes, Portable]:
     return {it.name: it for it in found}
 
 
-def spread(shards: list[Chunks], count: int, topics: tuple[str, ...] = EVERY_TOPIC) -> list[Chunks]:
+def spread(
+    shards: list[Chunks], count: int, settings: Settings = SETTINGS, topics: tuple[str, ...] = EVERY_TOPIC
+) -> list[Chunks]:
     """The states of some shards on another number of them."""
     standings = [standing_of(chunks, shard) for shard, chunks in enumerate(shards)]
-    new = msgspec.structs.replace(SETTINGS, shards=count)
-    to = Destination(new, [-1] * count, topics, {})
+    to = Destination(settings, [-1] * count, topics, {})
     return list(moved_shards(series_of(shards).values(), standings, tables_of(shards), to))
 
 
-def moved_process(
-    process: InOneProcess, found: Scenario, count: int, shards: list[Chunks] | None = None
-) -> InOneProcess:
-    """A worker with another number of shards that goes on from the state of one."""
-    shards = shards or [detect.dump() for detect in process._detects]
-    new = worker(found, count)
-    for detect, chunks in zip(new._detects, spread(shards, count), strict=True):
+def carry(process: InOneProcess, new: InOneProcess, shards: list[Chunks] | None = None) -> InOneProcess:
+    """Have a worker with another number of shards go on from the state of one, or from what its shards stored."""
+    count = len(new._detects)
+    stored = shards or [detect.dump() for detect in process._detects]
+    for detect, chunks in zip(new._detects, spread(stored, count, new._settings), strict=True):
         detect.load(chunks)
-    desk = moved_desk(process._triage.dump(), new._settings, -1, [-1] * count, EVERY_TOPIC)
-    new._triage.load(desk)
+    new._triage.load(moved_desk(process._triage.dump(), new._settings, -1, [-1] * count, EVERY_TOPIC))
     new._fetched, new.alerts, new.dead_letters = process._fetched, process.alerts, process.dead_letters
     return new
 
@@ -73,7 +75,7 @@ def half_read(number: int, seed: int, shards: int, share: float) -> tuple[InOneP
     return process, at
 
 
-@settings(max_examples=12, deadline=None)
+@examples(max_examples=12, deadline=None)
 @given(
     number=st.integers(0, 5),
     seed=st.integers(0, 1 << 30),
@@ -93,7 +95,7 @@ def test_series_are_the_same_to_the_byte_on_any_number_of_shards_and_judged_as_b
     for shard, chunks in enumerate(there):
         check_format(chunks)
         assert all(shard_of(it.labels, after) == shard for it in series_of([chunks]).values())
-    new = moved_process(process, found, after)
+    new = carry(process, worker(found, after))
     for place, log in logs_of(found).items():
         if log[at[place] :]:
             read(new, place, log[at[place] :], found.records[-1].at_ms)
@@ -101,7 +103,7 @@ def test_series_are_the_same_to_the_byte_on_any_number_of_shards_and_judged_as_b
     assert_same(new, undisturbed(number))
 
 
-@settings(max_examples=10, deadline=None)
+@examples(max_examples=10, deadline=None)
 @given(
     number=st.integers(0, 5),
     seed=st.integers(0, 1 << 30),
@@ -123,7 +125,7 @@ def test_shards_that_were_stored_at_different_moments_count_every_record_once(
             read(process, place, records, found.records[-1].at_ms)
         shard = chance.randrange(before)
         stored[shard] = process._detects[shard].dump()
-    new = moved_process(process, found, after, stored)
+    new = carry(process, worker(found, after), stored)
     reached = {(it.topic, it.partition): it.last_offset for it in reads_of(stored)}
     for place, log in logs.items():
         last = reached.get(place, -1)
@@ -168,3 +170,29 @@ def test_state_of_another_format_is_refused():
     head = msgspec.msgpack.decode(chunks["head"])
     with pytest.raises(ValueError, match=r"detector state of format 1\.\d+; this release reads"):
         check_format({**chunks, "head": msgspec.msgpack.encode([1, *head[1:]])})
+
+
+def replaced_field(topic: Topic) -> list[SchemaChange]:
+    """What is told of records of which one field is gone and another one new."""
+    topic.ordinary(2000, lambda record: record.update(amount=record.pop("total")))
+    return topic.end()
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_what_is_known_of_payloads_is_carried_with_those_that_wait(after: int):
+    topic, other, undisturbed_topic = Topic(shards=2), Topic(shards=after), Topic(shards=2)
+    for it in (topic, undisturbed_topic):
+        it.ordinary(3333)
+    shards = [detect.dump() for detect in topic.process._detects]
+    (known,) = [it for it in series_of(shards).values() if it.structure is not None]
+    assert known.block is not None
+    assert known.window is not None
+    assert known.waiting_payloads
+    assert series_of(spread(shards, after)) == series_of(shards)
+    carry(topic.process, other.process)
+    other.offset, other._chance = topic.offset, topic._chance
+    other.process.payloads["anomalies"] = topic.process.payloads["anomalies"]
+    told = replaced_field(undisturbed_topic)
+    assert replaced_field(other) == told
+    assert told
+    assert other.process.followed() == undisturbed_topic.process.followed()
