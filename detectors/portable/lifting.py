@@ -1,6 +1,6 @@
 """Lifting: a shard's state taken apart into series that can be carried, and where the shard stands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -52,7 +52,7 @@ def check_format(chunks: Chunks) -> None:
         )
 
 
-def tables_of(shards: list[Chunks]) -> Tables:
+def tables_of(shards: Sequence[Chunks]) -> Tables:
     """The sources and time zones that the states of some shards name."""
     sources = {tuple(it) for chunks in shards for it in unpacked(chunks, "head")[7]}
     zones = {zone for chunks in shards for zone in unpacked(chunks, "bank", _Bank)[2]}

@@ -16,6 +16,7 @@ from detectors.inherited import NOTHING_READ, Fences
 from detectors.portable.planting import planted
 from detectors.portable.series import Portable, Read, Source, Standing, Tables
 from detectors.portable.shard import raw_records
+from detectors.record_schemas import TOPIC
 from detectors.samples import NEVER
 from detectors.series import shard_of
 from detectors.settings import Settings
@@ -44,8 +45,9 @@ def moved_shards(
 ) -> Iterator[dict[str, bytes]]:
     """The chunks of each of the new shards, in order."""
     spread: list[list[Portable]] = [[] for _ in range(to.shards)]
+    unbroken = {None, *to.topics} - broken(standings, to)
     for it in series:
-        goes_on = source_topic(it, tables) in (None, *to.topics)
+        goes_on = source_topic(it, tables) in unbroken
         spread[shard_of(it.labels, to.shards)].append(it if goes_on else after_gap(it))
     changes = [change for it in standings for change in it.settings.expected_changes]
     expected = tuple(
@@ -97,6 +99,13 @@ def reads(standings: Sequence[Standing], to: Destination) -> list[Read]:
     return found
 
 
+def broken(standings: Sequence[Standing], to: Destination) -> set[str]:
+    """The topics that go on, but have lost records that no shard had read yet."""
+    reached = reads(standings, to._replace(first_left={}))
+    pairs = zip(reached, reads(standings, to), strict=True)
+    return {now.topic for was, now in pairs if was.last_offset < now.last_offset}
+
+
 def fences(standings: Sequence[Standing], topics: Collection[str]) -> list[Fences]:
     """What those had read that were farther, and what they had inherited themselves."""
     known: dict[tuple[int, str, int], Fences] = {}
@@ -133,7 +142,10 @@ def _obeyed(standings: Sequence[Standing], topics: Collection[str]) -> list[tupl
 
 
 def source_topic(series: Portable, tables: Tables) -> str | None:
-    """The topic that its latest sample came from; None while there was none."""
+    """The topic that it is about, or that its latest sample came from; None while there was none."""
+    named = dict(series.labels).get(TOPIC)
+    if named in {topic for topic, _ in tables.sources}:
+        return named
     arrivals = raw_records("follower", series.follower)[0]["arrivals"]
     return tables.sources[int(arrivals["source"])][0] if arrivals["arrivals"] > 0 else None
 
