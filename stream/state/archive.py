@@ -145,7 +145,9 @@ def read_from(file: IO[bytes], name: str) -> Archive:
 
 
 def _head(frames: "_Frames") -> Head:
-    kind, content = next(frames.frames())
+    kind, content = next(frames.frames(), (_END, b""))
+    if kind != _HEAD:
+        raise frames.damaged("it does not begin with a head")
     version = frames.converted(content, Version)
     if version.format != FORMAT:
         raise Refused(
@@ -153,8 +155,6 @@ def _head(frames: "_Frames") -> Head:
             f"{FORMAT}. Import it with that release or a later one",
             Exit.DATA,
         )
-    if kind != _HEAD:
-        raise frames.damaged("it does not begin with a head")
     head: Head = frames.converted(content, Head)
     return head
 

@@ -151,27 +151,11 @@ def test_state_goes_on_in_another_deployment_with_other_shards(
     refused = refusal(learned, "state", "import", file)
     assert "--force" in str(refused)
     assert refused.code == Exit.CONDITION
-    said(learned, "state", "import", file, "--force")
     assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
 
-
-def test_series_of_sources_that_are_read_otherwise_are_refused_or_left_out(
-    deploy: Deploy, learned: Deployment, tmp_path: Path
-) -> None:
-    assert learned.workers[-1].end(signal.SIGTERM) == 0
-    file = str(tmp_path / "state.sgs")
-    said(learned, "state", "export", file)
-    other = deploy({"others": "events"})
-    refused = refusal(other, "state", "import", file)
-    assert f"{learned.topic('events')}: is no source any more" in str(refused)
-    assert "nothing would be imported" in str(refusal(other, "state", "import", file, "--leave-out"))
-    windows = elsewhere(deploy, learned, 2, time={"window": "1m"})
-    assert "time.window was 5m, and is 1m" in str(refusal(windows, "state", "import", file))
-
-
-def test_where_nothing_is_stored_there_is_nothing_to_export(deploy: Deploy, tmp_path: Path) -> None:
-    deployment = deploy({"events": "events"})
-    refused = refusal(deployment, "state", "export", str(tmp_path / "state.sgs"))
-    assert "there is nothing to export" in str(refused)
-    assert "streamgauge run" in str(refused)
-    assert not list(tmp_path.glob("*.sgs"))
+    said(learned, "state", "import", file, "--force")
+    worker = learned.start()
+    restored = wait_for(learned, is_slow("pipeline-2"))
+    assert restored.alert_id == alarmed.alert_id
+    assert restored.baseline.n == RUNS
+    assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
