@@ -33,7 +33,6 @@ from stream.state.meaning import meaning_of
 from stream.state.snapshots import StateTopic, Stored, records_from
 
 AWAIT_S_MAX: Final = 30.0
-POLL_S: Final = 0.5
 _TOLD: Final = (Destination.ALERTS, Destination.ALERT_STATE)
 
 Chunks = Mapping[str, bytes]
@@ -147,7 +146,6 @@ def _awaited(topic: StateTopic, shards: list[Stored], wanted: Mapping[int, int],
             say(f"shard {', '.join(map(str, behind))} has not stored its state in {AWAIT_S_MAX:g} s")
             break
         say("waiting for the next snapshots")
-        time.sleep(POLL_S)
         topic.catch_up()
         shards = [topic.stored(shard) for shard in range(topic.shards)]
     return shards

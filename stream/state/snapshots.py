@@ -1,17 +1,16 @@
 """Stored snapshots, read from their topics as they are: no group is joined, nothing is committed, no worker is disturbed."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
-from stream.alert_stream import REACH_TIMEOUT_S, assign, judge, open_consumer
+from stream.alert_stream import assign, messages, open_consumer
 from stream.exits import Exit, Refused
 from stream.snapshots import MANIFEST, Snapshot, SnapshotError, SnapshotLog
 
-POLL_S: Final = 0.5
+MOMENT_S: Final = 1.0
 
 
 class Stored(NamedTuple):
@@ -38,7 +37,7 @@ class StateTopic:
         self._consumer, self._topic, self._complain = open_consumer(properties), topic, complain
         self._logs = [SnapshotLog() for _ in range(assign(self._consumer, topic, 0))]
         self._stored_at_ms = [0] * len(self._logs)
-        self.catch_up()
+        self._take(messages(self._consumer, self.shards, stop_at_end=True, complain=complain))
 
     @property
     def shards(self) -> int:
@@ -46,8 +45,13 @@ class StateTopic:
         return len(self._logs)
 
     def catch_up(self) -> None:
-        """Read on to the end."""
-        for message in _to_the_end(self._consumer, self._topic, self._complain):
+        """Read what comes for a moment."""
+        self._take(
+            messages(self._consumer, self.shards, stop_at_end=False, complain=self._complain, for_s=MOMENT_S)
+        )
+
+    def _take(self, records: Iterator[Message]) -> None:
+        for message in records:
             partition, key = message.partition() or 0, (message.key() or b"").decode(errors="replace")
             value = message.value()
             self._logs[partition].add(key, value)
@@ -82,31 +86,4 @@ def records_from(
     """The records of a topic's partition 0 from an offset to the present end."""
     with closing(open_consumer(properties)) as consumer:
         consumer.assign([TopicPartition(topic, 0, next_offset)])
-        yield from _to_the_end(consumer, topic, complain)
-
-
-def _to_the_end(consumer: Consumer, topic: str, complain: Callable[[str], None]) -> Iterator[Message]:
-    """The records of the assigned partitions until each has been read to its end."""
-    places = [TopicPartition(it.topic, it.partition) for it in consumer.assignment()]
-    ends = {it.partition: consumer.get_watermark_offsets(it, REACH_TIMEOUT_S) for it in places}
-    at = {it.partition: it.offset for it in consumer.position(places)}
-    left = {
-        partition for partition, (low, end) in ends.items() if end > low and max(at[partition], low) < end
-    }
-    heard_s = time.monotonic()
-    while left:
-        message = consumer.poll(POLL_S)
-        if message is None:
-            if time.monotonic() - heard_s > REACH_TIMEOUT_S:
-                raise Refused(f"Kafka stopped answering before the end of the topic {topic}", Exit.KAFKA)
-            continue
-        heard_s, error, partition = time.monotonic(), message.error(), message.partition() or 0
-        if error is None:
-            yield message
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  a public constant
-            left.discard(partition)
-            continue
-        else:
-            judge(error, complain)
-        if (message.offset() or 0) + 1 >= ends[partition][1]:
-            left.discard(partition)
+        yield from messages(consumer, 1, stop_at_end=True, complain=complain)

@@ -16,6 +16,7 @@ from detectors.portable.shard import raw_records
 from detectors.series import shard_of
 from detectors.settings import Settings
 from detectors.verdicts import SchemaChange
+from stream.sources import Place
 from stream.testing.simulator.scenario import EVENTS, LINEAGE, METRICS
 from tests.detectors.payloads import TOPIC, Topic
 from tests.detectors.test_mixed_determinism import (
@@ -61,7 +62,7 @@ def carry(process: InOneProcess, new: InOneProcess, shards: list[Chunks] | None 
     return new
 
 
-def half_read(number: int, seed: int, shards: int, share: float) -> tuple[InOneProcess, dict]:
+def half_read(number: int, seed: int, shards: int, share: float) -> tuple[InOneProcess, dict[Place, int]]:
     """A worker that has read a part of a scenario, and how far."""
     found, chance = scenario(number), random.Random(seed)
     process, logs = worker(found, shards), logs_of(found)
