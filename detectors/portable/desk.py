@@ -1,6 +1,6 @@
 """The state of triage, moved to where its shards are others and its log begins anew; and what it says to people who look into it."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -8,9 +8,9 @@ import msgspec
 from detectors.alerts import State
 from detectors.incidents import Incident
 from detectors.ledger import load_ledger
+from detectors.portable.moving import Destination
 from detectors.portable.shard import unpacked
 from detectors.series import shard_of
-from detectors.settings import Settings
 from detectors.silences import Quiet
 from detectors.storms import Storms
 from detectors.triage import ANOMALIES, FORMAT, LEDGER
@@ -49,34 +49,30 @@ def heard(chunks: Chunks) -> dict[int, int]:
     return dict(unpacked(chunks, "head")[2])
 
 
-def moved_desk(
-    chunks: Chunks, settings: Settings, covered_offset: int, shards: list[int], topics: Collection[str]
-) -> dict[str, bytes]:
+def moved_desk(chunks: Chunks, covered_offset: int, to: Destination) -> dict[str, bytes]:
     """Triage's state, to go on at an offset of the anomalies topic with shards that have folded their samples partition so far.
 
     Args:
         chunks: its state.
-        settings: those that it will be started with.
         covered_offset: the last offset of the new log that counts as folded.
-        shards: by shard, the last offset of its samples partition that counts as folded.
-        topics: of commands and configurations, those that are the very ones it has read; of others every record is new.
+        to: where it goes; of commands and configurations that are not among its topics every record is new.
     """
     encode = msgspec.msgpack.encode
     version, _, _, *clocks, merger = unpacked(chunks, "head")
     now_ms, wall_ms, clock_ms, _, waiting = merger
     again = [
-        (order_ms, shard_of(_labels(verdict), len(shards)), number - len(waiting), verdict)
+        (order_ms, shard_of(_labels(verdict), to.shards), number - len(waiting), verdict)
         for number, (order_ms, _, _, verdict) in enumerate(waiting)
     ]
     quiet, due_ms, storms, (fences, commands) = unpacked(chunks, "desk", _DESK)
-    kept = [(place, offset) for place, offset in fences if place[0] in topics]
+    kept = [(place, offset) for place, offset in fences if place[0] in to.topics]
     ledger = load_ledger(chunks[LEDGER])
     ledger.shares = {}
-    head = [version, covered_offset, dict(enumerate(shards)), *clocks]
+    head = [version, covered_offset, dict(enumerate(to.covered_offsets)), *clocks]
     return {
         **chunks,
         "head": encode([*head, [now_ms, wall_ms, clock_ms, {}, again]]),
-        "settings": encode([False, settings]),
+        "settings": encode([to.switched, to.settings]),
         "desk": encode([quiet, due_ms, storms, (kept, commands)]),
         LEDGER: ledger.dump(),
     }

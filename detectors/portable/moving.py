@@ -23,13 +23,14 @@ from detectors.settings import Settings
 
 
 class Destination(NamedTuple):
-    """Where states go: their new settings, and the last offset of each samples partition that they count as having folded.
+    """Where states go: the settings in force there, whether others than those that workers are started with, and the last offset of each samples partition that they count as having folded.
 
     `topics` are those of the sources and of commands that are the very ones that the states come from; `first_left` says what the oldest record is that
     is left in a source partition.
     """
 
     settings: Settings
+    switched: bool
     covered_offsets: Sequence[int]
     topics: Collection[str]
     first_left: Mapping[Source, int]
@@ -54,7 +55,7 @@ def moved_shards(
         {msgspec.json.encode(it): it for it in (*to.settings.expected_changes, *changes)}.values()
     )
     settings = msgspec.structs.replace(to.settings, expected_changes=expected)
-    switched = expected != to.settings.expected_changes
+    switched = to.switched or expected != to.settings.expected_changes
     for shard, own in enumerate(spread):
         standing = merged(standings, shard, msgspec.structs.replace(settings, shards=to.shards), to)
         yield planted(own, standing, tables, switched=switched)

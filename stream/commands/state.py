@@ -14,7 +14,7 @@ from rich.text import Text
 from detectors.wording import time_text
 from stream.alert_text import shown
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
-from stream.config import load, load_with_places
+from stream.config import load
 from stream.config.selector import parse_selector
 from stream.exits import Exit, Refused
 
@@ -44,7 +44,7 @@ def export(
     from stream.state.archive import write, write_to  # noqa: PLC0415  numba takes a second to load
     from stream.state.exporting import exported  # noqa: PLC0415
 
-    archive = exported(load_with_places(config, overrides(bootstrap_servers)), _now_ms(), _say)
+    archive = exported(load(config, overrides(bootstrap_servers)), _now_ms(), _say)
     if file == STDOUT:
         size = write_to(archive, sys.stdout.buffer)
         sys.stdout.buffer.flush()
@@ -96,7 +96,7 @@ def inspect(
     from stream.state.looking import known_series, summary_of  # noqa: PLC0415
 
     if file is None:
-        archive = exported(load_with_places(config, overrides(bootstrap_servers)), _now_ms(), _say)
+        archive = exported(load(config, overrides(bootstrap_servers)), _now_ms(), _say)
     elif file == STDOUT:
         archive = read_from(sys.stdin.buffer, "standard input")
     else:

@@ -10,6 +10,8 @@ from contextlib import closing
 from importlib.metadata import version
 from typing import Any, Final
 
+import yaml
+
 from detectors import triage
 from detectors.alerts import Mode
 from detectors.notes import read_note
@@ -22,13 +24,12 @@ from detectors.portable.shard import FORMAT
 from detectors.verdicts import AnomalyBatch
 from stream.alert_stream import assign, messages, open_consumer
 from stream.config import Config, librdkafka_properties
-from stream.config.loading import Loaded
-from stream.config.show import effective_yaml
 from stream.exits import Exit, Refused
 from stream.open_alerts import open_alerts as latest_states
 from stream.stages import triage_stage
 from stream.state.archive import Archive, Desk, Head, Told
 from stream.state.broker import Cluster
+from stream.state.in_force import in_force
 from stream.state.meaning import meaning_of
 from stream.state.snapshots import StateTopic, Stored, records_from
 
@@ -39,18 +40,17 @@ Chunks = Mapping[str, bytes]
 Say = Callable[[str], None]
 
 
-def exported(loaded: Loaded, now_ms: int, say: Say) -> Archive:
+def exported(config: Config, now_ms: int, say: Say) -> Archive:
     """Everything that the workers of a configuration have stored.
 
     Args:
-        loaded: the configuration.
+        config: that of the workers.
         now_ms: the time of the export.
         say: told what is under way, and what is out of the ordinary.
 
     Raises:
         Refused: Kafka cannot be reached, nothing is stored, or what is stored cannot be used.
     """
-    config = loaded.config
     cluster = Cluster(config)
     properties = librdkafka_properties(config, "consumer")
     say("reading the snapshots")
@@ -73,6 +73,7 @@ def exported(loaded: Loaded, now_ms: int, say: Say) -> Archive:
     series = [it for of in chunks for it in lifted(of, tables)]
     covered = {it.shard: it.covered_offset for it in standings}
     told = _desk(config, properties, desk.snapshot.chunks, desk.snapshot.covered_offset, covered, say)
+    tuned, _ = in_force(config)
     topics = {source.topic for source in config.sources} | {
         config.commands.topic,
         config.configs.topic,
@@ -86,7 +87,7 @@ def exported(loaded: Loaded, now_ms: int, say: Say) -> Archive:
         cluster=cluster.id,
         topics=cluster.identities(topics),
         config_hash=standings[0].config_hash,
-        config=effective_yaml(loaded),
+        config=_text(tuned),
         meaning=meaning_of(config),
         state_format=(*FORMAT, triage.FORMAT),
         tables=tables,
@@ -94,6 +95,12 @@ def exported(loaded: Loaded, now_ms: int, say: Say) -> Archive:
         series=len(series),
     )
     return Archive(head, sorted(series, key=_name), told)
+
+
+def _text(config: Config) -> str:
+    """A configuration that could be loaded again, but for its secrets."""
+    said = config.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
 
 
 def _name(series: Portable) -> bytes:
@@ -137,18 +144,24 @@ def _check(shards: Sequence[Chunks], desk: Chunks) -> None:
 def _awaited(topic: StateTopic, shards: list[Stored], wanted: Mapping[int, int], say: Say) -> list[Stored]:
     """The snapshots of the shards once they hold all that triage had heard, or what there is when time is up."""
     deadline = time.monotonic() + AWAIT_S_MAX
-    while behind := [
+    if behind := _behind(shards, wanted):
+        say("waiting for the next snapshots")
+    while behind and time.monotonic() < deadline:
+        topic.catch_up()
+        shards = [topic.stored(shard) for shard in range(topic.shards)]
+        behind = _behind(shards, wanted)
+    if behind:
+        say(f"shard {', '.join(map(str, behind))} has not stored its state in {AWAIT_S_MAX:g} s")
+    return shards
+
+
+def _behind(shards: Sequence[Stored], wanted: Mapping[int, int]) -> list[int]:
+    """The shards of whose snapshots triage has heard more than they hold."""
+    return [
         shard
         for shard, it in enumerate(shards)
         if it.snapshot is not None and it.snapshot.covered_offset < wanted.get(shard, -1)
-    ]:
-        if time.monotonic() > deadline:
-            say(f"shard {', '.join(map(str, behind))} has not stored its state in {AWAIT_S_MAX:g} s")
-            break
-        say("waiting for the next snapshots")
-        topic.catch_up()
-        shards = [topic.stored(shard) for shard in range(topic.shards)]
-    return shards
+    ]
 
 
 def _desk(

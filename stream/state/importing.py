@@ -25,6 +25,7 @@ from stream.outbox import Record
 from stream.snapshots import SnapshotWriter
 from stream.state.archive import Archive, Head, Told
 from stream.state.broker import Cluster, Place, Span
+from stream.state.in_force import in_force
 from stream.state.meaning import changed_sources, meaning_of, windows_differ
 from stream.state.snapshots import StateTopic, Stored
 from stream.wiring import clients
@@ -92,10 +93,11 @@ def planned(archive: Archive, config: Config, *, leave_out: bool, say: Say) -> P
     covered = [spans[config.samples_topic, shard].next - 1 for shard in range(shards)]
     desk_covered = spans[config.anomalies_topic, 0].next - 1
     firsts = {place: span.first for place, span in spans.items()}
-    to = Destination(config.settings(), covered, same, firsts)
+    tuned, switched = in_force(config)
+    to = Destination(tuned.settings(), switched, covered, same, firsts)
     say("putting the state together")
     chunks = list(moved_shards(series, head.standings, head.tables, to))
-    desk = moved_desk(archive.desk.chunks, config.settings(), desk_covered, covered, same)
+    desk = moved_desk(archive.desk.chunks, desk_covered, to)
     stored = _stored(config, say)
     positions = _positions(head, to, sources, spans)
     return Plan(

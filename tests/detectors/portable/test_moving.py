@@ -47,7 +47,7 @@ def spread(
 ) -> list[Chunks]:
     """The states of some shards on another number of them."""
     standings = [standing_of(chunks, shard) for shard, chunks in enumerate(shards)]
-    to = Destination(settings, [-1] * count, topics, {})
+    to = Destination(settings, False, [-1] * count, topics, {})
     return list(moved_shards(series_of(shards).values(), standings, tables_of(shards), to))
 
 
@@ -57,7 +57,8 @@ def carry(process: InOneProcess, new: InOneProcess, shards: list[Chunks] | None 
     stored = shards or [detect.dump() for detect in process._detects]
     for detect, chunks in zip(new._detects, spread(stored, count, new._settings), strict=True):
         detect.load(chunks)
-    new._triage.load(moved_desk(process._triage.dump(), new._settings, -1, [-1] * count, EVERY_TOPIC))
+    to = Destination(new._settings, False, [-1] * count, EVERY_TOPIC, {})
+    new._triage.load(moved_desk(process._triage.dump(), -1, to))
     new._fetched, new.alerts, new.dead_letters = process._fetched, process.alerts, process.dead_letters
     return new
 
@@ -140,7 +141,7 @@ def test_shards_that_were_stored_at_different_moments_count_every_record_once(
 
 def reads_of(shards: list[Chunks]) -> list[Read]:
     standings = [standing_of(chunks, shard) for shard, chunks in enumerate(shards)]
-    return reads(standings, Destination(SETTINGS, [-1], EVERY_TOPIC, {}))
+    return reads(standings, Destination(SETTINGS, False, [-1], EVERY_TOPIC, {}))
 
 
 def test_after_a_gap_nothing_is_awaited_that_may_have_come_in_it():
@@ -162,7 +163,7 @@ def test_a_source_whose_oldest_records_are_gone_is_read_on_from_what_is_left():
     process, _ = half_read(0, 1, 2, 0.6)
     standings = [standing_of(detect.dump(), shard) for shard, detect in enumerate(process._detects)]
     place = (EVENTS, 0)
-    to = Destination(SETTINGS, [-1], EVERY_TOPIC, {place: 1_000_000})
+    to = Destination(SETTINGS, False, [-1], EVERY_TOPIC, {place: 1_000_000})
     assert {(it.topic, it.partition): it.last_offset for it in reads(standings, to)}[place] == 999_999
 
 
