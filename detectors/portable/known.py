@@ -138,10 +138,11 @@ def _of_runs(measure: Measure) -> dict[str, Any]:
     if not measure.state:
         return {}
     model = raw_records("run_model", measure.state)[0]
+    odds = model["routine"].tolist()
     return {
         "level": math.expm1(min(float(model["level"]), 600.0)),
         "spread": math.sqrt(max(0.0, float(model["variance"][0]))),
-        "seasons": [name for kind, name in _ROUTINES.items() if model["routine"][kind] > BELIEVED],
+        "seasons": [name for kind, name in _ROUTINES.items() if odds[kind] > BELIEVED],
     }
 
 
@@ -159,17 +160,17 @@ def _of_values(measure: Measure, n: int) -> dict[str, Any]:
 
 
 def _of_outcomes(series: Portable, part: int, outcomes: Any) -> Known:
-    rate = outcomes["rate"]
-    learned = float(rate["yes"] + rate["no"])
+    yes, no, recent, _, count = outcomes["rate"].tolist()
+    learned = yes + no
     return _known(
         series,
         part,
         "share",
-        round(learned) + int(rate["count"]),
+        round(learned) + count,
         warming=bool(outcomes["seen"] < WARM_RATE),
         size=outcomes.nbytes,
-        latest=float(rate["recent"] & 1),
-        level=float(rate["yes"]) / learned if learned else None,
+        latest=float(recent & 1),
+        level=yes / learned if learned else None,
         first_ms=int(outcomes["first_ms"]),
         last_ms=int(outcomes["last_ms"]),
     )

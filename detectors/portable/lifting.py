@@ -34,6 +34,7 @@ from detectors.structure import Structure
 
 Chunks = Mapping[str, bytes]
 _GIVEN_BACK: Final = b"\xc0"
+_PLACES: Final = ("slots", "tuned", "ended", "open_first", "open_last", "unmeasured_first", "unmeasured_last")
 _Settings = tuple[bool, Settings, list[tuple[Source, int]]]
 _Bank = tuple[int, list[int], list[str], bytes]
 _Records = tuple[list[tuple[int, bytes, bytes]], dict[int, Block], dict[int, Elements], dict[int, Window]]
@@ -113,6 +114,10 @@ class _Shard:
         self._ended = array_of(chunks, "ended", counters[layout.ENDED_TOP])
         self._light = array_of(chunks, "light", tops[bank.LIGHT_TOP])
         self._light["zone"] = np.array([tables.zones.index(it) for it in zones])[self._light["zone"]]
+        self._number_sources()
+        self._places = {name: _taken(self.followers, name) for name in _PLACES}
+        self._next, self._states = _taken(self._runs, "next"), _taken(self._light, "deep")
+        _taken(self._ended, "next")
         self._deep = array_of(chunks, "deep", tops[bank.DEEP_TOP])
         self._young = array_of(chunks, "young", tops[bank.YOUNG_TOP])
         self._models = array_of(chunks, "run_model", tops[bank.MODEL_TOP])
@@ -168,33 +173,18 @@ class _Shard:
 
     def portable(self, place: int) -> Portable:
         """What is known of the follower at a place."""
-        follower = self.followers[place : place + 1].copy()
-        record = follower[0]
-        opened, unmeasured = self._run_list(record["open_first"]), self._run_list(record["unmeasured_first"])
-        ended = [self._ended_chunk(int(it)) for it in record["ended"] if it]
-        measures = [self._measure(int(slot)) for slot in record["slots"]]
-        self._number_sources(record)
-        for name in (
-            "slots",
-            "tuned",
-            "ended",
-            "open_first",
-            "open_last",
-            "unmeasured_first",
-            "unmeasured_last",
-        ):
-            record[name] = 0
+        own = {name: places[place] for name, places in self._places.items()}
         block = self._blocks.get(place)
         window = self._windows.get(place)
         structure = self._structures.get(place)
         shapes = {*(block.shapes if block else ()), *self._payload_shapes.get(place, ())}
         return Portable(
             name=self._names[place],
-            follower=follower.tobytes(),
-            measures=measures,
-            open=opened,
-            unmeasured=unmeasured,
-            ended=ended,
+            follower=self.followers[place : place + 1].tobytes(),
+            measures=[self._measure(slot) for slot in own["slots"].tolist()],
+            open=self._run_list(int(own["open_first"])),
+            unmeasured=self._run_list(int(own["unmeasured_first"])),
+            ended=[self._ended[it : it + 1].tobytes() for it in own["ended"].tolist() if it],
             peer=self._peer(place),
             models=self._asked.get(place, {}),
             declared=self._declared.get(place),
@@ -211,41 +201,39 @@ class _Shard:
             ],
         )
 
-    def _number_sources(self, record: Any) -> None:
-        if record["arrivals"]["arrivals"] > 0:
-            record["arrivals"]["source"] = self._numbers[int(record["arrivals"]["source"])]
-        if record["window"]["window"] != -1:
-            for name in ("first_source", "last_source"):
-                record["window"][name] = self._numbers[int(record["window"][name])]
+    def _number_sources(self) -> None:
+        """Number the sources in followers and runs as the table has them."""
+        arrivals, windows = self.followers["arrivals"], self.followers["window"]
+        renumbered(arrivals, "source", self._numbers, arrivals["arrivals"] > 0)
+        for name in ("first_source", "last_source"):
+            renumbered(windows, name, self._numbers, windows["window"] != -1)
+        renumbered(self._runs, "source", self._numbers)
 
     def _run_list(self, first: int) -> bytes:
-        places, at = [], int(first)
+        places, at = [], first
         while at:
             places.append(at)
-            at = int(self._runs[at]["next"])
-        runs = self._runs[places].copy()
-        runs["next"] = 0
-        renumbered(runs, "source", self._numbers)
-        return runs.tobytes()
-
-    def _ended_chunk(self, place: int) -> bytes:
-        chunk = self._ended[place : place + 1].copy()
-        chunk["next"] = 0
-        return chunk.tobytes()
+            at = int(self._next[at])
+        return b"".join(self._runs[it : it + 1].tobytes() for it in places)
 
     def _measure(self, slot: int) -> Measure | None:
         if not slot:
             return None
-        light = self._light[slot - 1 : slot].copy()
-        place, is_runs = int(light[0]["deep"]), light[0]["kind"] == bank.RUNS
-        light["deep"] = 0
-        states = self._models if is_runs else self._deep if place > 0 else self._young
+        light, place = self._light[slot - 1 : slot], int(self._states[slot - 1])
+        states = self._models if light["kind"][0] == bank.RUNS else self._deep if place > 0 else self._young
         state = states[abs(place) : abs(place) + 1].tobytes() if place else b""
         return Measure(light.tobytes(), state, place < 0)
 
     def _peer(self, place: int) -> bytes:
         peer = self._peers[place : place + 1]
         return peer.tobytes() if len(peer) and peer[0]["family"] else b""
+
+
+def _taken(records: Records, field: str) -> Ints:
+    """A field of records, which is 0 in all of them then: a place means nothing elsewhere."""
+    values = records[field].copy()
+    records[field] = 0
+    return values
 
 
 def _by_follower(rows: Records) -> Iterator[tuple[int, Ints]]:

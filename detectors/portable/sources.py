@@ -6,22 +6,23 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from detectors.core.layout import Records
 from detectors.record_blocks import PAYLOAD, Block, Place
 
 Known = TypeVar("Known")
+Bools = npt.NDArray[np.bool_]
 Numbers = Mapping[int, int]
 """The new number of each source by its old one."""
 
 
-def renumbered(records: Records, field: str, numbers: Numbers) -> None:
-    """Number the sources in one field of records anew."""
-    values = records[field]
-    known, inverse = np.unique(values, return_inverse=True)
-    moved = np.array([numbers.get(it, it) for it in known.tolist()], values.dtype)
-    if len(moved):
-        records[field] = moved[inverse].reshape(values.shape)
+def renumbered(records: Records, field: str, numbers: Numbers, where: Bools | None = None) -> None:
+    """Number the sources in one field of records anew, in all of them or `where` it holds one."""
+    values = records[field].copy()
+    for source in np.unique(values).tolist():
+        meant = values == source
+        records[field][meant if where is None else meant & where] = numbers.get(source, source)
 
 
 def moved(known: Known, numbers: Numbers) -> Known:
