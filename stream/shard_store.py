@@ -103,7 +103,8 @@ class ShardStore:
                 raise Refused(
                     f"the group has handled topic {place.topic} partition {place.partition} up to offset "
                     f"{committed.offset}, but topic {state_topic} holds no snapshot of it: its state is gone. Was the "
-                    "topic deleted, or not compacted? To begin anew, stop all workers and delete the group's offsets.",
+                    "topic deleted, or not compacted? To bring a backup back: streamgauge state import. To begin anew, "
+                    "stop all workers and delete the group's offsets.",
                     Exit.DATA,
                 )
             return

@@ -1,7 +1,7 @@
 """The state of triage, moved to where its shards are others and its log begins anew; and what it says to people who look into it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from detectors.portable.shard import unpacked
 from detectors.series import shard_of
 from detectors.silences import Quiet
 from detectors.storms import Storms
-from detectors.triage import ANOMALIES, FORMAT, LEDGER
+from detectors.triage import FORMAT, LEDGER
 
 Chunks = Mapping[str, bytes]
 _Fences = list[tuple[tuple[str, int], int]]
@@ -60,10 +60,10 @@ def moved_desk(chunks: Chunks, covered_offset: int, to: Destination) -> dict[str
     encode = msgspec.msgpack.encode
     version, _, _, *clocks, merger = unpacked(chunks, "head")
     now_ms, wall_ms, clock_ms, _, waiting = merger
-    again = [
-        (order_ms, shard_of(_labels(verdict), to.shards), number - len(waiting), verdict)
+    again = sorted(
+        (order_ms, shard_of(tuple(map(tuple, verdict["labels"])), to.shards), number - len(waiting), verdict)
         for number, (order_ms, _, _, verdict) in enumerate(waiting)
-    ]
+    )
     quiet, due_ms, storms, (fences, commands) = unpacked(chunks, "desk", _DESK)
     kept = [(place, offset) for place, offset in fences if place[0] in to.topics]
     ledger = load_ledger(chunks[LEDGER])
@@ -76,10 +76,6 @@ def moved_desk(chunks: Chunks, covered_offset: int, to: Destination) -> dict[str
         "desk": encode([quiet, due_ms, storms, (kept, commands)]),
         LEDGER: ledger.dump(),
     }
-
-
-def _labels(verdict: Any) -> Any:
-    return tuple((name, value) for name, value in (verdict["labels"] if isinstance(verdict, dict) else ()))
 
 
 def open_alerts(chunks: Chunks) -> Iterator[OpenAlert]:
@@ -103,6 +99,3 @@ def quiets(chunks: Chunks) -> dict[str, Quiet]:
     """The silences and maintenance windows, by id."""
     known: dict[str, Quiet] = unpacked(chunks, "desk", _DESK)[0]
     return known
-
-
-__all__ = ["ANOMALIES", "OpenAlert", "check_format", "heard", "moved_desk", "open_alerts", "quiets"]

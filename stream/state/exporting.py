@@ -61,8 +61,14 @@ def exported(config: Config, now_ms: int, say: Say) -> Archive:
         desk = desk_topic.stored(0)
         shards = [shard_topic.stored(shard) for shard in range(shard_topic.shards)]
         _require(config, desk, shards)
+        wanted = heard(desk.snapshot.chunks) if desk.snapshot else {}
         if cluster.members(config.name):
-            shards = _awaited(shard_topic, shards, heard(desk.snapshot.chunks if desk.snapshot else {}), say)
+            shards = _awaited(shard_topic, shards, wanted, say)
+        if behind := _behind(shards, wanted):
+            say(
+                f"triage has heard more of shard {', '.join(map(str, behind))} than is stored: what it said in the last seconds before a crash "
+                "may be judged twice. Let a worker run before the export to have one moment"
+            )
     chunks = [it.snapshot.chunks for it in shards if it.snapshot]
     if desk.snapshot is None:
         raise _nothing(config, "triage")
@@ -150,8 +156,6 @@ def _awaited(topic: StateTopic, shards: list[Stored], wanted: Mapping[int, int],
         topic.catch_up()
         shards = [topic.stored(shard) for shard in range(topic.shards)]
         behind = _behind(shards, wanted)
-    if behind:
-        say(f"shard {', '.join(map(str, behind))} has not stored its state in {AWAIT_S_MAX:g} s")
     return shards
 
 

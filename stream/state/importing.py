@@ -12,10 +12,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from detectors import triage
 from detectors.outputs import Destination as To
-from detectors.portable.desk import ANOMALIES, moved_desk
+from detectors.portable.desk import moved_desk
 from detectors.portable.moving import Destination, moved_shards, reads, source_topic
 from detectors.portable.series import Portable
 from detectors.portable.shard import FORMAT
+from detectors.triage import ANOMALIES
 from stream import topics
 from stream.alert_stream import assign, messages, open_consumer
 from stream.config import Config, librdkafka_properties
