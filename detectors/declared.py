@@ -87,7 +87,7 @@ class DeclaredSchemaFollower:
         self._state = msgspec.convert(state, _State)
 
 
-class _Row(NamedTuple):
+class DeclaredRow(NamedTuple):
     """A declaration that waits to be applied at `order_ms`."""
 
     order_ms: int
@@ -111,14 +111,14 @@ class DeclaredSchemas:
 
     def __init__(self) -> None:
         self._followers: dict[int, DeclaredSchemaFollower] = {}
-        self._pending: list[_Row] = []
+        self._pending: list[DeclaredRow] = []
 
     def __len__(self) -> int:
         return len(self._pending)
 
     def add(self, *row: Any) -> None:
-        """Take in a declaration: the fields of `_Row`."""
-        self._pending.append(_Row(*row))
+        """Take in a declaration: the fields of `DeclaredRow`."""
+        self._pending.append(DeclaredRow(*row))
 
     def waiting(self) -> list[int]:
         """The followers that a declaration waits for."""
@@ -156,7 +156,9 @@ class DeclaredSchemas:
 
     def load(self, dumped: bytes, key_of: Callable[[int], Key]) -> None:
         """Take over a dumped state."""
-        followers, pending = msgspec.msgpack.decode(dumped, type=tuple[list[tuple[int, Any]], list[_Row]])
+        followers, pending = msgspec.msgpack.decode(
+            dumped, type=tuple[list[tuple[int, Any]], list[DeclaredRow]]
+        )
         self._pending = pending
         for place, state in followers:
             self._followers[place] = DeclaredSchemaFollower(key_of(place))

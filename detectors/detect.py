@@ -22,6 +22,7 @@ from detectors.expected_changes import CHANGES_MAX
 from detectors.follower_layout import ARRIVED, OVERDUE, ROW
 from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
+from detectors.inherited import Inherited
 from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
 from detectors.orders import AcceptLevel, Expect, Order, Relearn, Switch, is_order, read_order
@@ -86,6 +87,7 @@ class Detect:
         self._peers = Peers()
         self._timetable = Timetable(settings)
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
+        self._inherited = Inherited()
         self._pending = Pending()
         self._sources: list[tuple[str, int]] = []
         self._errors: dict[int, str] = {}
@@ -118,6 +120,7 @@ class Detect:
         self._count(batch, before.fence)
         if batch.mark.last_offset > before.fence:
             self._take_rows(batch, before)
+            self._inherited.pass_by((batch.mark.topic, batch.mark.partition), batch.mark.last_offset)
         if len(self._pending) > PENDING_ROWS_MAX:
             self._counts["rows_not_waited_for",] += len(self._pending) // 2
             self._watermarks.pass_by(self._pending.middle_ms())
@@ -350,10 +353,13 @@ class Detect:
         return rows
 
     def _fresh(self, rows: Records, before: Progress) -> npt.NDArray[np.bool_]:
-        fresh = (rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN)
+        fresh = np.asarray((rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN), np.bool_)
         if self._since_ms is not None:
             fresh &= rows["time_ms"] >= self._since_ms[rows["follower"]]
-        return np.asarray(fresh, np.bool_)
+        if self._inherited and len(rows):
+            source = self._sources[int(rows["source"][0])]
+            fresh &= rows["offset"] > self._inherited.fences(source, rows["follower"], self._followers.key)
+        return fresh
 
     def _wait(self, source: int, rows: Records, fresh: npt.NDArray[np.bool_]) -> None:
         if not fresh.all():
@@ -602,6 +608,7 @@ class Detect:
             "settings": encode([self._switched, self._settings, list(self._obeyed.items())]),
             "pending": encode(self._pending.dump()),
             "declared": self._declared.dump(),
+            "inherited": self._inherited.dump(),
         }
 
     def load(self, chunks: dict[str, bytes]) -> None:
@@ -633,6 +640,7 @@ class Detect:
         self._retuned = config_hash != self._settings.config_hash
         self._followers.load(chunks, retuned=self._retuned)
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
+        self._inherited = Inherited.loaded(chunks.get("inherited"))
         self._declared = DeclaredSchemas()
         self._declared.load(chunks["declared"], self._followers.key)
         self._records = RecordSchemas(self._settings)
