@@ -4,6 +4,7 @@
   with anything upstream waits as `pending`; if nothing has turned up by the end of the hold, it fires. When its cause has ended and it has not, it is judged anew after
   another hold. Of several causes the farthest upstream counts, of equally far ones the first that opened; whoever explains others and is explained
   in turn hands them on.
+- **Flapping.** What opens again within an hour of when people were last told of it waits as `pending`, and fires if it is still open then.
 - **Storms.** See `detectors.storms`; they count what would be told.
 - **Silences, snoozes, acknowledgement** are what people asked for; an incident that outlasts a silence or a snooze fires then.
 
@@ -16,7 +17,7 @@ import msgspec
 
 from detectors.alerts import RootCause, State
 from detectors.episodes import Episode, Transition
-from detectors.incidents import CHILDREN_MAX, Incident, OpenEpisode, Who
+from detectors.incidents import CHILDREN_MAX, FLAPPING_MS, Incident, OpenEpisode, Who
 from detectors.lineage import Lineage, Node, node_of
 from detectors.paging import Paging
 from detectors.register import Register
@@ -55,7 +56,9 @@ class Desk:
             return
         explained = self._explained(incident, settled=True)
         if not explained and self._has_upstream(incident) and not incident.paged:
-            incident.held_until_ms = incident.opened_ms + self._paging.upstream_hold_ms
+            incident.held_until_ms = now_ms + self._paging.upstream_hold_ms
+        if now_ms - incident.notified_ms < FLAPPING_MS:
+            incident.paged, incident.held_until_ms = False, incident.notified_ms + FLAPPING_MS
         if incident.standing is State.FIRING:
             self._count(incident)
 

@@ -172,7 +172,7 @@ class Teller:
         notify = leads and is_notice(state, transition, paged=incident.paged, apart=apart)
         if leads:
             incident.state = state
-        if notify:
+        if notify and state not in _ENDED:
             incident.paged, incident.notified_ms = True, self.now_ms
         self._told.append(
             alert_of(
