@@ -23,6 +23,7 @@ import msgspec
 
 from detectors.alerts import Kind, RootCause, State
 from detectors.episodes import WORSENED_GAP_MS, Episode
+from detectors.samples import NEVER
 from detectors.series import group_of, series_text
 from detectors.settings import Severity
 from detectors.verdicts import Change, Reason, Verdict
@@ -83,7 +84,7 @@ class Incident(msgspec.Struct):
     """What the lead was last told as."""
     paged: bool = False
     """Whether people were ever told."""
-    notified_ms: int = 0
+    notified_ms: int = NEVER
     """When they last were told that it fires."""
     cause: RootCause | None = None
     storm: str = ""
