@@ -174,7 +174,7 @@ class Teller:
         notify = leads and is_notice(state, transition, paged=incident.paged, apart=apart)
         if leads:
             incident.state = state
-        if notify:
+        if notify and not state.is_final:
             incident.paged, incident.notified_ms = True, self.now_ms
         self._told.append(
             alert_of(

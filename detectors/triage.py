@@ -317,10 +317,10 @@ class Triage:
 
     def gauges(self) -> dict[str, float]:
         """Sizes now."""
-        incidents = self._register.all_open()
+        incidents, episodes = self._register.sizes()
         return {
-            "episodes": sum(it.size for it in incidents),
-            "incidents": len(incidents),
+            "episodes": episodes,
+            "incidents": incidents,
             "verdicts_waiting": len(self._merger),
             "lineage_links": len(self._desk.lineage),
             "silences": len(self._desk.silences.known),
