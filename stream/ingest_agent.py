@@ -118,15 +118,13 @@ class IngestAgent:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def _outputs(self, batch: Batch) -> tuple[list[Output], Tally[Count]]:
-        ingest = self._ingest
+        ingest, place, wall_ms = self._ingest, batch.place, _wall_ms()
+        caught_up = self._ends.reached(place, batch.next_offset)
         outputs = ingest.batch(
-            batch.place.topic,
-            batch.place.partition,
-            *batch.columns,
-            batch.previous_offset,
-            _wall_ms(),
-            self._ends.reached(batch.place, batch.next_offset),
+            place.topic, place.partition, *batch.columns, batch.previous_offset, wall_ms, caught_up
         )
+        if caught_up:
+            self._telemetry.seen(place.topic, int(batch.columns.timestamps_ms[0]), wall_ms)
         return outputs, ingest.take_counts()
 
     async def mark_for_ever(self) -> None:
