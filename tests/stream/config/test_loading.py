@@ -373,7 +373,7 @@ def test_a_model_that_cannot_be_is_refused_where_it_is_written(tmp_path: Path, t
 
 def test_a_series_can_be_switched_off_by_the_word_that_yaml_takes_for_false(tmp_path: Path):
     text = "series: [{match: {pipeline: a}, mode: off, season: none}, {match: {pipeline: b}, schedule: weekdays 02:00-02:20}]"
-    settings = load(_write(tmp_path, text), environ={}).settings()
+    settings = load(config_file(tmp_path, text), environ={}).settings()
     off = settings.for_series("volume", {"pipeline": "a"})
     assert (off.mode, off.season) == ("off", "none")
     assert settings.for_series("freshness", {"pipeline": "b"}).schedule.cron == "0 2 * * mon-fri"
