@@ -159,9 +159,10 @@ class Obeying:
         return alerts
 
     def _cancel(self, command_id: str) -> tuple[str, ...]:
-        if not self._desk.silences.cancel(command_id):
+        cancelled = self._desk.silences.cancel(command_id)
+        if cancelled is None:
             raise RefusedCommandError(f"no silence or maintenance window {command_id} is in force")
-        return self._silences_changed()
+        return self._desk.silences_changed([cancelled])
 
     def _incident(self, alert_id: str | None) -> Incident:
         incident = self._register.with_episode(alert_id or "")
@@ -187,14 +188,7 @@ class Obeying:
             self._desk.silences.add(quiet)
         except ValueError as error:
             raise RefusedCommandError(str(error)) from None
-        return self._silences_changed()
-
-    def _silences_changed(self) -> tuple[str, ...]:
-        before = {it.alert_id: it.silenced_by for it in self._register.all_open()}
-        self._desk.silences_changed()
-        return tuple(
-            it.alert_id for it in self._register.all_open() if before.get(it.alert_id) != it.silenced_by
-        )
+        return self._desk.silences_changed([quiet])
 
     def _dismiss(self, incident: Incident, command: Feedback) -> tuple[str, ...]:
         incident.dismissed_by = command.author

@@ -67,6 +67,10 @@ class Register:
             (it for it in self._open.values() if any(one.alert_id == alert_id for one in it.episodes())), None
         )
 
+    def sizes(self) -> tuple[int, int]:
+        """How many incidents are open, and how many episodes they have."""
+        return len(self._open), sum(len(parts) for it in self._open.values() for parts in it.open.values())
+
     def all_open(self) -> list[Incident]:
         """Every open incident, the first opened first."""
         return sorted(self._open.values(), key=lambda it: (it.opened_ms, it.alert_id))

@@ -89,8 +89,8 @@ class Migration(msgspec.Struct, array_like=True):
 class Structure(msgspec.Struct, array_like=True):
     """What is known of one series: paths by name, since when and until when (ms), and when a change is over.
 
-    `folded` are the objects whose names are data, `late` says how many names came up late in one; `full` that paths were refused. `checked` is the
-    number of paths when maps were last looked for. `repeats` are of records with an id; `migration` is one that is under way.
+    `folded` are the objects whose names are data, `late` says how many names came up late in one; `full` that paths were ever refused, `crowded` that some were in the
+    latest block: those that there is room for then are not new. `checked` is the number of paths when maps were last looked for. `repeats` are of records with an id; `migration` is one that is under way.
     """
 
     records: int = 0
@@ -105,6 +105,7 @@ class Structure(msgspec.Struct, array_like=True):
     late: dict[str, int] = {}
     repeats: Repeats | None = None
     migration: Migration | None = None
+    crowded: bool = False
 
 
 def opener_of(path: str) -> Element:

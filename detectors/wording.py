@@ -24,14 +24,10 @@ def recovery(verdict: Verdict, starts_at_ms: int) -> str:
     lasted = duration_text(max(0, verdict.time_ms - starts_at_ms))
     if verdict.reason is Reason.STORM:
         return f"{_storm(verdict)}; all of them have ended after {lasted}"
-    if verdict.reason is Reason.RUN_ARRIVED:
-        return f"{subject(verdict.labels)} has run again, {lasted} after it was overdue"
     if verdict.reason is Reason.BASELINE_SHIFT_ACCEPTED:
         return f"{subject(verdict.labels)} has stayed at its new level for {lasted}, which is now what is expected{_now(verdict)}"
-    if verdict.reason in _VERSIONS:
-        return f"{subject(verdict.labels)} {_VERSIONS[verdict.reason].format(lasted=lasted)}"
-    if verdict.reason is Reason.SERIES_BACK:
-        return f"{subject(verdict.labels)} is seen again, {lasted} after it was overdue"
+    if verdict.reason in _ENDINGS:
+        return f"{subject(verdict.labels)} {_ENDINGS[verdict.reason].format(lasted=lasted)}"
     return f"{subject(verdict.labels)} is back in its usual range after {lasted}{_now(verdict)}"
 
 
@@ -112,7 +108,11 @@ _SAYINGS = {
     Reason.PATHS_CAP: "has more fields than are followed since {when}: {upper} paths; those beyond are not watched",
     Reason.SERIES_CAP: "is full since {when}: series beyond the cap are not watched; raise the cap or drop labels",
 }
-_VERSIONS = {
+_ENDINGS = {
+    Reason.RUN_ON_TIME: "had run in time, which was only told {lasted} after it was overdue",
+    Reason.SAMPLE_ON_TIME: "had been seen in time, which was only told {lasted} after it was overdue",
+    Reason.RUN_ARRIVED: "has run again, {lasted} after it was overdue",
+    Reason.SERIES_BACK: "is seen again, {lasted} after it was overdue",
     Reason.NEW_VERSION_ALONE: "has records of the new version only, after {lasted} with both",
     Reason.OLD_VERSION_ALONE: "has records of the old version only again, after {lasted} with both: the new one was rolled back",
     Reason.VERSIONS_USUAL: "still has records of both versions after {lasted}, which is now what is expected",

@@ -1,11 +1,13 @@
 """Wiring: how a configuration becomes the topology of a worker."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from itertools import takewhile
 from typing import Final
 
 from detectors.alerts import Mode
 from detectors.outputs import Destination
+from detectors.warm_start import History
 from stream.command_intake import CommandIntake
 from stream.config import Config, faust_broker, librdkafka_properties
 from stream.config_intake import ConfigIntake
@@ -15,6 +17,7 @@ from stream.formats.records import RecordSource
 from stream.ingest import Ingest
 from stream.intake import Intake
 from stream.registry import Registry
+from stream.retained import Retained
 from stream.stages import detect_stage, triage_stage
 from stream.topology import Clients, StageSpec, Topology
 
@@ -53,7 +56,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
                 "detect",
                 config.samples_topic,
                 config.detect_state_topic,
-                lambda shard: detect_stage(settings, shard),
+                lambda shard: detect_stage(settings, shard, samples_before(config, shard)),
             ),
             StageSpec(
                 "triage",
@@ -67,6 +70,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
             Destination.ANOMALIES: config.anomalies_topic,
             Destination.ALERTS: config.alerts.topic,
             Destination.ALERT_STATE: config.alerts.state_topic,
+            Destination.SHADOW_ALERTS: config.shadow_alerts_topic,
             Destination.DEAD_LETTERS: config.dead_letters.topic,
             Destination.AUDIT: config.audit.topic,
         },
@@ -76,6 +80,16 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
         http_host=config.http.host,
         http_port=config.http.port,
     )
+
+
+def samples_before(config: Config, shard: int) -> History:
+    """Reads what is retained of a shard's samples, in a worker that has assigned it already."""
+
+    def read(offset: int) -> Iterator[tuple[int, bytes]]:
+        retained = Retained(librdkafka_properties(config, "consumer"), config.samples_topic, shard)
+        return ((it.offset, it.value) for it in takewhile(lambda it: it.offset < offset, retained.read()))
+
+    return read
 
 
 def schemas_of(config: Config) -> SchemaOf:

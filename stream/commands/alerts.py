@@ -10,7 +10,8 @@ import typer
 from detectors.alerts import Kind, State
 from stream.alert_stream import Received, follow
 from stream.alert_text import render
-from stream.commands.following import complain, console_for_people, following, since_ms_of
+from stream.commands.consoles import console_for_people
+from stream.commands.following import complain, following, since_ms_of
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import load
 

@@ -9,7 +9,8 @@ import typer
 from stream.alert_stream import messages
 from stream.audit_log import received
 from stream.audit_text import render
-from stream.commands.following import complain, console_for_people, following, since_ms_of
+from stream.commands.consoles import console_for_people
+from stream.commands.following import complain, following, since_ms_of
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import load
 

@@ -37,6 +37,7 @@ from stream.config.records import (
     record_source,
 )
 from stream.config.registry import SchemaRegistry
+from stream.config.shadow import SERIES_SUFFIX, SHADOW
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals, Text
 from stream.config.units import (
     NO_CEILING,
@@ -414,6 +415,11 @@ class Config(Section):
     def triage_state_topic(self) -> str:
         """Snapshots of triage's shards, one partition each."""
         return f"{self.name}.triage-state"
+
+    @property
+    def shadow_alerts_topic(self) -> str:
+        """Alerts on series in the shadow; those of a configuration in the shadow all go to its own."""
+        return self.alerts.topic if self.mode == SHADOW else f"{self.alerts.topic}{SERIES_SUFFIX}"
 
     def internal_topics(self) -> tuple[str, ...]:
         """The topics that only Streamgauge itself reads and writes."""

@@ -28,7 +28,7 @@ _OWN: Final = ("string", "integer", "number", "boolean", "null", "object", "arra
 _SCALARS: Final[dict[type, int]] = {str: _STRING, int: _INTEGER, bool: _BOOLEAN, type(None): _NULL}
 _LOOKED_INTO: Final = (dict, list, float, DataNames)
 _DATA = re.compile(
-    r"\d+|[\w.-]*[_:#/.-]\d{3,}|\d{4}-\d\d-\d\d.*|.+@.+\..+"
+    r"\d+|[\w.-]*[_:#/.-]\d{3,}|[a-zA-Z]+\d{4,}|\d{4}-\d\d-\d\d.*|.+@.+\..+"
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-.*|(?=[a-fA-F]*\d)[0-9a-fA-F]{12,}",
     re.ASCII | re.DOTALL,
 )

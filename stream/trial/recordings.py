@@ -12,6 +12,7 @@ from stream.exits import Exit, Refused
 from stream.formats import Reading as Format
 from stream.formats.records import RecordSource
 from stream.ingest import Ingest
+from stream.registry import waiting
 from stream.trial.history import History, Since
 from stream.wiring import schemas_of
 
@@ -116,7 +117,7 @@ def reading_of(config: Config, recording: Recording, now_ms: int) -> Reading:
         {topic: count for topic, count in recording.partitions.items() if topic in formats},
         config.limits_for_ingest(),
         settings.allowed_skew_ms,
-        schemas_of(config),
+        waiting(schemas_of(config)),
         settings.allowed_lateness_ms,
     )
     return Reading(ingest, settings.allowed_lateness_ms, now_ms)

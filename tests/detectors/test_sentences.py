@@ -32,6 +32,8 @@ POSITION = SourcePosition("orders", 3, 17, 18)
 ENDINGS = {
     Reason.RUN_ARRIVED: "has run again",
     Reason.SERIES_BACK: "is seen again",
+    Reason.RUN_ON_TIME: "had run in time",
+    Reason.SAMPLE_ON_TIME: "had been seen in time",
     Reason.BASELINE_SHIFT_ACCEPTED: "is now what is expected",
     Reason.NEW_VERSION_ALONE: "records of the new version only",
     Reason.OLD_VERSION_ALONE: "was rolled back",
