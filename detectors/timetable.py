@@ -29,10 +29,10 @@ from detectors.verdicts import Baseline, Change, Direction, Reason, Verdict
 DECLARED: Final = "declared_schedule"
 """The detector, and the method of its baseline."""
 NOTHING_DUE: Final = 1 << 62
-_CHUNK: Final = "timetable"
+CHUNK: Final = "timetable"
 
 
-class _Told(NamedTuple):
+class Told(NamedTuple):
     """What one series was to keep to when its due time passed."""
 
     schedule: Schedule
@@ -46,8 +46,8 @@ class Timetable:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._new: dict[int, tuple[Schedule, str]] = {}
-        self._awaited: dict[int, _Told] = {}
-        self._overdue: dict[int, _Told] = {}
+        self._awaited: dict[int, Told] = {}
+        self._overdue: dict[int, Told] = {}
         self._queue: list[tuple[int, int]] = []
 
     def __contains__(self, place: int) -> bool:
@@ -92,7 +92,7 @@ class Timetable:
         self, place: int, schedule: Schedule, time_zone: str, after_ms: int, before_ms: int = 0
     ) -> None:
         due = due_after(schedule, time_zone, after_ms, before_ms)
-        self._awaited[place] = _Told(schedule, time_zone, due)
+        self._awaited[place] = Told(schedule, time_zone, due)
         heapq.heappush(self._queue, (due.due_ms, place))
 
     def pass_due(
@@ -134,12 +134,12 @@ class Timetable:
     def dump(self) -> dict[str, bytes]:
         """The state as a chunk."""
         state = [list(it.items()) for it in (self._new, self._awaited, self._overdue)]
-        return {_CHUNK: msgspec.msgpack.encode(state)}
+        return {CHUNK: msgspec.msgpack.encode(state)}
 
     def load(self, chunks: dict[str, bytes], followers: Followers, now_ms: int) -> None:
         """Take over a dumped state; a schedule that is another now counts from `now_ms` on."""
         new, awaited, overdue = (
-            msgspec.msgpack.decode(chunks[_CHUNK], type=_State) if _CHUNK in chunks else _EMPTY
+            msgspec.msgpack.decode(chunks[CHUNK], type=State) if CHUNK in chunks else EMPTY
         )
         known, fresh = dict(awaited), dict(new)
         self._overdue = dict(overdue)
@@ -159,8 +159,9 @@ class Timetable:
                 self._await(place, *declared, now_ms)
 
 
-_State = tuple[list[tuple[int, tuple[Schedule, str]]], list[tuple[int, _Told]], list[tuple[int, _Told]]]
-_EMPTY: Final[_State] = ([], [], [])
+State = tuple[list[tuple[int, tuple[Schedule, str]]], list[tuple[int, Told]], list[tuple[int, Told]]]
+"""What is dumped, by place: of which nothing came yet, what is awaited, and what was overdue."""
+EMPTY: Final[State] = ([], [], [])
 
 
 def _open_episode(arrivals: Any, now_ms: int) -> None:
@@ -169,7 +170,7 @@ def _open_episode(arrivals: Any, now_ms: int) -> None:
     arrivals["told_severity"], arrivals["told_step"] = OVERDUE_SEVERITY, WORSENED_STEP
 
 
-def _overdue(key: Key, arrivals: Any, told: _Told, sources: Sequence[tuple[str, int]]) -> Verdict:
+def _overdue(key: Key, arrivals: Any, told: Told, sources: Sequence[tuple[str, int]]) -> Verdict:
     series = series_of(key, FRESHNESS)
     last_ms, due_ms = int(arrivals["cadence"]["last_ms"]), told.due.due_ms
     of_runs = key.follower_kind == FollowerKind.RUN_EVENTS
@@ -210,5 +211,5 @@ def _limited(verdict: Verdict, due: Due) -> Verdict:
     return replace(verdict, expected=expected, lower=expected, upper=float(due.due_ms - last_ms))
 
 
-def _text(told: _Told) -> str:
+def _text(told: Told) -> str:
     return f"by its schedule, {told.schedule.written}, {told.time_zone}"

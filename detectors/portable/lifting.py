@@ -8,6 +8,7 @@ import numpy as np
 
 from detectors import follower_layout as layout
 from detectors import numeric_layout as bank
+from detectors import timetable
 from detectors.core.layout import Records
 from detectors.declared import DeclaredRow
 from detectors.inherited import Fences
@@ -15,6 +16,7 @@ from detectors.portable.series import (
     Measure,
     Portable,
     Read,
+    Scheduled,
     Source,
     Standing,
     Tables,
@@ -129,6 +131,12 @@ class _Shard:
             chunks, "declared", tuple[list[tuple[int, Any]], list[DeclaredRow]]
         )
         self._declared = dict(declared)
+        self._new, self._awaited, self._overdue = map(
+            dict,
+            unpacked(chunks, timetable.CHUNK, timetable.State)
+            if timetable.CHUNK in chunks
+            else timetable.EMPTY,
+        )
         self._read_records(chunks)
         self._read_pending(chunks)
 
@@ -192,6 +200,7 @@ class _Shard:
             block=block and moved(block, self._numbers),
             window=window and msgspec.structs.replace(window, source=self._numbers[window.source]),
             shapes={it: self._shapes[it] for it in sorted(shapes)},
+            scheduled=self._scheduled(place),
             waiting=sorted(self._waiting.get(place, []), key=lambda it: it.source),
             waiting_payloads=sorted(self._payloads.get(place, []), key=lambda it: it.source),
             waiting_declared=[
@@ -223,6 +232,10 @@ class _Shard:
         states = self._models if light["kind"][0] == bank.RUNS else self._deep if place > 0 else self._young
         state = states[abs(place) : abs(place) + 1].tobytes() if place else b""
         return Measure(light.tobytes(), state, place < 0)
+
+    def _scheduled(self, place: int) -> Scheduled | None:
+        kept = Scheduled(self._new.get(place), self._awaited.get(place), self._overdue.get(place))
+        return None if kept == Scheduled(None, None, None) else kept
 
     def _peer(self, place: int) -> bytes:
         peer = self._peers[place : place + 1]

@@ -14,7 +14,7 @@ import numpy as np
 from detectors.follower_layout import WINDOW
 from detectors.inherited import NOTHING_READ, Fences
 from detectors.portable.planting import planted
-from detectors.portable.series import Portable, Read, Source, Standing, Tables
+from detectors.portable.series import Portable, Read, Scheduled, Source, Standing, Tables
 from detectors.portable.shard import raw_records
 from detectors.record_schemas import TOPIC
 from detectors.samples import NEVER
@@ -158,4 +158,14 @@ def after_gap(series: Portable) -> Portable:
     follower["open_count"] = 0
     follower["window"] = np.zeros(1, WINDOW)
     follower["window"]["window"] = -1
-    return msgspec.structs.replace(series, follower=follower.tobytes(), open=b"", window=None)
+    return msgspec.structs.replace(
+        series, follower=follower.tobytes(), open=b"", window=None, scheduled=_begun_anew(series.scheduled)
+    )
+
+
+def _begun_anew(scheduled: Scheduled | None) -> Scheduled | None:
+    """A schedule that counts from the next arrival on."""
+    if scheduled is None or scheduled.awaited is None:
+        return scheduled
+    awaited = scheduled.awaited
+    return Scheduled((awaited.schedule, awaited.time_zone), None, scheduled.overdue)

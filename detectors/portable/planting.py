@@ -9,6 +9,7 @@ import numpy as np
 
 from detectors import follower_layout as layout
 from detectors import numeric_layout as bank
+from detectors import timetable
 from detectors.core.layout import Record, Records
 from detectors.follower_layout import FOLLOWER
 from detectors.follower_table import OUTCOME_SERIES, VALUE_SERIES
@@ -60,6 +61,7 @@ def planted(
         **shard.records(),
         "pending": encode(pending),
         "declared": encode(shard.declared()),
+        timetable.CHUNK: encode(shard.timetable()),
     }
 
 
@@ -210,6 +212,15 @@ class _Shard:
             for row in it.waiting_declared
         ]
         return known, waiting
+
+    def timetable(self) -> timetable.State:
+        """What is due of each follower that has a schedule."""
+        kept = [(place, it.scheduled) for place, it in enumerate(self._series) if it.scheduled is not None]
+        return (
+            [(place, it.new) for place, it in kept if it.new is not None],
+            [(place, it.awaited) for place, it in kept if it.awaited is not None],
+            [(place, it.overdue) for place, it in kept if it.overdue is not None],
+        )
 
     def records(self) -> dict[str, bytes]:
         """What is known of payloads, and those that wait."""

@@ -13,8 +13,9 @@ from detectors.record_blocks import Block, Elements
 from detectors.record_windows import Window
 from detectors.samples import Key, decode_key
 from detectors.series import Labels
-from detectors.settings import Settings
+from detectors.settings import Schedule, Settings
 from detectors.structure import Structure
+from detectors.timetable import Told
 
 Source = tuple[str, int]
 """Topic and partition."""
@@ -36,6 +37,14 @@ class Measure(msgspec.Struct, array_like=True):
     light: bytes
     state: bytes
     is_young: bool
+
+
+class Scheduled(msgspec.Struct, array_like=True):
+    """The schedule of a follower of which nothing came yet, or what is awaited next, and what was overdue and has not come."""
+
+    new: tuple[Schedule, str] | None
+    awaited: Told | None
+    overdue: Told | None
 
 
 class Waiting(msgspec.Struct, array_like=True):
@@ -74,6 +83,7 @@ class Portable(msgspec.Struct, array_like=True):
     block: Block | None
     window: Window | None
     shapes: dict[int, Elements]
+    scheduled: Scheduled | None
     waiting: list[Waiting]
     waiting_payloads: list[WaitingPayloads]
     waiting_declared: list[DeclaredRow]

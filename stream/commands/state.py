@@ -13,6 +13,7 @@ from rich.text import Text
 
 from detectors.wording import time_text
 from stream.alert_text import shown
+from stream.commands.consoles import console_for_people
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import load
 from stream.config.selector import parse_selector
@@ -108,9 +109,9 @@ def inspect(
     if as_json:
         sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
     elif selector is None:
-        _print_summary(found, Console(highlight=False))
+        _print_summary(found, console_for_people())
     else:
-        _print_series(found, Console(highlight=False))
+        _print_series(found, console_for_people())
 
 
 @app.command("import")
@@ -138,7 +139,7 @@ def import_(
     cfg = load(config, overrides(bootstrap_servers))
     archive = read_from(sys.stdin.buffer, "standard input") if file == STDOUT else read(file)
     plan = planned(archive, cfg, leave_out=leave_out, say=_say)
-    _print_plan(plan, archive, Console(highlight=False))
+    _print_plan(plan, archive, console_for_people())
     if plan.is_done:
         typer.echo("this state is stored there already: nothing to do", err=True)
         return

@@ -34,7 +34,7 @@ from stream.state.meaning import meaning_of
 from stream.state.snapshots import StateTopic, Stored, records_from
 
 AWAIT_S_MAX: Final = 30.0
-_TOLD: Final = (Destination.ALERTS, Destination.ALERT_STATE)
+_TOLD: Final = (Destination.ALERTS, Destination.ALERT_STATE, Destination.SHADOW_ALERTS)
 
 Chunks = Mapping[str, bytes]
 Say = Callable[[str], None]

@@ -130,7 +130,11 @@ def carried_out(plan: Plan, archive: Archive, config: Config, say: Say) -> None:
         _store(writer, config.detect_state_topic, shard, chunks, plan.covered_offsets[shard], detect[shard])
     _store(writer, config.triage_state_topic, 0, plan.desk, plan.desk_covered_offset, desk[0])
     say("writing the open alerts")
-    to = {To.ALERTS: config.alerts.topic, To.ALERT_STATE: config.alerts.state_topic}
+    to = {
+        To.ALERTS: config.alerts.topic,
+        To.ALERT_STATE: config.alerts.state_topic,
+        To.SHADOW_ALERTS: config.shadow_alerts_topic,
+    }
     told = [*_missing(archive.desk.alerts, config, say), *archive.desk.due]
     writer.write(Record(to[To(it.destination)], it.key, it.value, headers=tuple(it.headers)) for it in told)
     say("setting the positions")

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from detectors.detect import Detect
+from detectors.outputs import Output
 from detectors.portable.desk import moved_desk
 from detectors.portable.lifting import check_format, lifted, standing_of, tables_of
 from detectors.portable.moving import Destination, moved_shards, reads
@@ -15,10 +17,11 @@ from detectors.portable.series import Portable, Read, decoded, encoded
 from detectors.portable.shard import raw_records
 from detectors.series import shard_of
 from detectors.settings import Settings
-from detectors.verdicts import SchemaChange
+from detectors.verdicts import AnomalyBatch, SchemaChange
 from stream.sources import Place
 from stream.testing.simulator.scenario import EVENTS, LINEAGE, METRICS
 from tests.detectors.payloads import TOPIC, Topic
+from tests.detectors.scripted_log import UNGATHERED, batch
 from tests.detectors.test_mixed_determinism import (
     SETTINGS,
     assert_same,
@@ -29,6 +32,7 @@ from tests.detectors.test_mixed_determinism import (
     undisturbed,
     worker,
 )
+from tests.detectors.test_timetable import BERLIN, DAY_MS, MONDAY_MS, TWO, clock, nightly, scheduled
 from tests.simulator.in_one_process import InOneProcess
 
 Chunks = dict[str, bytes]
@@ -198,3 +202,32 @@ def test_what_is_known_of_payloads_is_carried_with_those_that_wait(after: int):
     assert replaced_field(other) == told
     assert told
     assert other.process.followed() == undisturbed_topic.process.followed()
+
+
+def test_what_is_due_by_a_schedule_is_carried_and_begins_anew_after_a_gap():
+    settings = msgspec.structs.replace(scheduled(), paging=UNGATHERED)
+    before, after = Detect(settings, 0), msgspec.structs.replace(settings, shards=2)
+    events = [*nightly(0), *clock(minutes=21, days=1)]
+    before.step(0, batch([events], 0, 0, 1))
+    shards = [before.dump()]
+    known = series_of(shards)
+    (orders,) = [it for it in known.values() if dict(it.labels)["pipeline"] == "orders"]
+    assert orders.scheduled is not None
+    there = spread(shards, 2, after, ("pipeline.events",))
+    assert series_of(there) == known
+    detect = Detect(after, shard := shard_of(orders.labels, 2))
+    detect.load(there[shard])
+    more = batch([[*events, *clock(minutes=21, days=2)]], 0, 2, 2, idle=True, wall_ms=MONDAY_MS + 3 * DAY_MS)
+    told = due_in(before.step(1, more))
+    assert [name for _, name in told] == ["declared_schedule"]
+    assert due_in(detect.step(0, more)) == told
+    (kept,) = [it for it in series_of(spread(shards, 2, after, ())).values() if it.name == orders.name]
+    assert kept.scheduled is not None
+    assert kept.scheduled.new == (TWO, BERLIN)
+    assert kept.scheduled.awaited is None
+
+
+def due_in(outputs: list[Output]) -> list[tuple[int, str]]:
+    """When something of orders was overdue or came."""
+    verdicts = [verdict for it in outputs for verdict in AnomalyBatch.from_bytes(it.value or b"").verdicts]
+    return [(it.time_ms, it.detector) for it in verdicts if ("pipeline", "orders") in it.labels]
