@@ -13,7 +13,7 @@ from detectors.incidents import APART, JOIN_MS, Incident, OpenEpisode, Who, grou
 from detectors.ledger import Ledger, load_ledger
 from detectors.lineage import Lineage
 from detectors.merging import Merger
-from detectors.notes import CommandNote, LineageNote, SwitchNote, read_note
+from detectors.notes import CommandNote, LineageNote, RefusalNote, SwitchNote, read_note
 from detectors.obeying import Obeying
 from detectors.orders import Order, Origin
 from detectors.register import Register
@@ -82,10 +82,12 @@ class Triage:
         """What detect is to be told since the last call; an order goes to the shard of its labels, or to all."""
         return self._obeying.take_orders()
 
-    def _obey(self, note: CommandNote | SwitchNote) -> list[Alert]:
+    def _obey(self, note: CommandNote | SwitchNote | RefusalNote) -> list[Alert]:
         self._teller.wall_ms = max(self._teller.wall_ms, note.wall_ms)
         if isinstance(note, SwitchNote):
             answer, self._switched = self._obeying.switch(note), True
+        elif isinstance(note, RefusalNote):
+            answer = self._obeying.refuse(note)
         else:
             answer = self._obeying.answer(note, Origin(ANOMALIES, 0, self.covered_offset))
         if answer is None:

@@ -4,7 +4,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -60,7 +60,12 @@ def test_a_storm_is_few_notices_and_no_alert_is_lost_or_different_over_a_kill(de
     assert first.end(signal.SIGKILL) == -signal.SIGKILL
 
     until = moment(STORM_MS + 6 * EVERY_MS)
-    said = {"command": "silence", "command_id": "s", "author": "eva", "match": {"pipeline": "p1?"}}
+    said: dict[str, Any] = {
+        "command": "silence",
+        "command_id": "s",
+        "author": "eva",
+        "match": {"pipeline": "p1?"},
+    }
     said |= {"time": moment(STORM_MS), "until": until}
     deployment.publish("commands", [(0, msgspec.json.encode(said))])
     deployment.start()
