@@ -27,7 +27,8 @@ from detectors.verdicts import AnomalyBatch, Change, Reason, Verdict
 from detectors.wording import joined, time_text
 
 FORMAT = 6
-FORGET_MS = 30 * 86_400_000
+FORGET_MS = 3 * 86_400_000
+"""How late something may be said of a group, beyond the time for which its incidents can go on."""
 ANOMALIES = "anomalies"
 """The origin of the orders that triage gives."""
 LEDGER = "budget"
@@ -103,10 +104,11 @@ class Triage:
             return []
         self._fences[batch.shard] = batch.offset
         self.ledger.note(batch)
-        self._forget()
         self._merger.add(batch)
         self._teller.wall_ms = max(self._teller.wall_ms, batch.wall_ms)
-        return self._judge_all()
+        told = self._judge_all()
+        self._forget()
+        return told
 
     def finish(self) -> list[Alert]:
         """The alerts of what still waits, when the log has ended for good."""
@@ -123,8 +125,8 @@ class Triage:
         return self._teller.take()
 
     def _forget(self) -> None:
-        """Once a day, the incidents that are over in groups of which nothing is heard any more, and old links; far later than it could matter."""
-        before_ms = self.ledger.now_ms - FORGET_MS
+        """Once a day, the incidents that are long over in groups of which nothing is heard any more, and old links."""
+        before_ms = self._merger.now_ms - FORGET_MS
         if before_ms - self._swept_ms < JOIN_MS:
             return
         self._swept_ms = before_ms
