@@ -1,14 +1,16 @@
-"""What the commands that follow a topic share: from when on, where, and how they end."""
+"""What the commands that follow a topic share: from when on, where, how it is shown, and how they end."""
 
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
+import msgspec
 import typer
 from confluent_kafka import Consumer
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from stream.alert_stream import assign, open_consumer
 from stream.config import Config, bootstrap_servers, librdkafka_properties
@@ -68,6 +70,41 @@ def console_for_people() -> PipedConsole:
     """A console in which sentences wrap in a terminal, and are cut nowhere else."""
     console = PipedConsole(highlight=False)
     return console if console.is_terminal else PipedConsole(highlight=False, width=WIDTH_PIPED)
+
+
+class Timed(Protocol):
+    """What came in a record: its bytes, and its Kafka timestamp."""
+
+    @property
+    def value(self) -> bytes:
+        """The value of the record."""
+
+    @property
+    def timestamp_ms(self) -> int:
+        """When Kafka says that it was written."""
+
+
+TimedT = TypeVar("TimedT", bound=Timed)
+
+
+def show(
+    received: Iterable[TimedT],
+    since_ms: int | None,
+    as_json: bool,
+    render: Callable[[TimedT], RenderableType],
+) -> int:
+    """Print what came since a time as it comes, for people or as JSON, one record a line; how many there were."""
+    console, count = console_for_people(), 0
+    for one in received:
+        if one.timestamp_ms < (since_ms or 0):  # brokers find the offset of a time, or one before it
+            continue
+        count += 1
+        if as_json:
+            sys.stdout.buffer.write(msgspec.json.format(one.value, indent=-1) + b"\n")
+            sys.stdout.buffer.flush()
+        else:
+            console.print(render(one))
+    return count
 
 
 def complain(what: str) -> None:
