@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from detectors.series import Labels
@@ -54,6 +55,7 @@ def subject(labels: Labels) -> str:
     return " ".join(part for part in (names, rest and f"({rest})") if part)
 
 
+@lru_cache(1_000)
 def time_text(time_ms: int) -> str:
     """An event time as RFC 3339 in UTC, milliseconds kept."""
     return (

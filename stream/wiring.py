@@ -48,7 +48,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
                 schema_of,
                 settings.allowed_lateness_ms,
             ),
-            CommandIntake(config.commands.topic, settings.config_hash),
+            CommandIntake(config.commands.topic),
             ConfigIntake(config),
         ),
         stages=(
