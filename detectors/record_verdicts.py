@@ -38,12 +38,12 @@ _ENDS: Final = {
 
 
 class Said:
-    """Puts what was found in one block into verdicts, with `examples` or without. Of all records a `sample` is looked at, from 0 to 1."""
+    """Puts what was found in one block into verdicts, with `examples` or without."""
 
     def __init__(
-        self, key: Key, block: Block, baseline: Baseline, sources: Sources, *, sample: float, examples: bool
+        self, key: Key, block: Block, baseline: Baseline, sources: Sources, *, examples: bool
     ) -> None:
-        self._sample, self._examples = sample, examples
+        self._examples = examples
         self._key, self._block, self._baseline, self._sources = key, block, baseline, sources
 
     def changed(self, found: Found) -> Verdict:
@@ -59,7 +59,7 @@ class Said:
             first,
             last,
             found.example if self._examples else None,
-            self._sample,
+            self._block.sample,
         )
         positions = _between(first, last)
         reason = Reason.VERSION_MIX if found.change == VERSION_MIX else Reason.SCHEMA_CHANGED

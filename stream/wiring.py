@@ -16,6 +16,7 @@ from stream.formats.encodings.schemas import SchemaOf
 from stream.formats.records import RecordSource
 from stream.ingest import Ingest
 from stream.intake import Intake
+from stream.lookback import Lookback
 from stream.registry import Registry
 from stream.retained import Retained
 from stream.stages import detect_stage, triage_stage
@@ -47,6 +48,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
                 settings.allowed_skew_ms,
                 schema_of,
                 settings.allowed_lateness_ms,
+                Lookback(librdkafka_properties(config, "consumer")).past,
             ),
             CommandIntake(config.commands.topic),
             ConfigIntake(config),

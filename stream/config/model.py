@@ -46,7 +46,7 @@ from stream.config.units import (
     OptionalDurationMs,
     PositiveDurationMs,
     Rate,
-    Share,
+    Sample,
     StormRate,
 )
 from stream.formats import Reading
@@ -81,7 +81,6 @@ def _not_dots(value: str) -> str:
     return value
 
 
-Sample = Annotated[Share, Field(gt=0, le=1)]
 Examples = Literal["masked", "none"]
 Format = Literal["events", "openlineage", "metrics", "records"]
 WHOLE = BeforeValidator(_whole)
@@ -128,7 +127,7 @@ class Source(Section):
     """Of Protobuf with a `schema_file`: the message that values are, by its full name; the first in the file unless written."""
 
     sample: Sample = 1.0
-    """Of `records`: the share of them that is looked at; all are counted, the others are not looked into."""
+    """Of `records`: the share of them that is looked at, or how many in a second at most; all are counted, the others are not looked into."""
     examples: Examples = "masked"
     """Of `records`: what alerts show of a value that stands where something has changed: its form and length, or `none`."""
     expected: Annotated[tuple[ExpectedOfRecord, ...], Field(max_length=EXPECTED_MAX)] = ()
@@ -143,7 +142,7 @@ class Source(Section):
             "encoding": self.encoding != "json",
             "schema_file": self.schema_file,
             "message": self.message,
-            "sample": self.sample < 1,
+            "sample": self.sample != 1,
             "examples": self.examples != "masked",
             "expected": self.expected,
         }
@@ -152,7 +151,7 @@ class Source(Section):
             for key, value in written.items()
             if value and self.format != "records"
         ]
-        if self.id and self.sample < 1:
+        if self.id and self.sample != 1:
             faults.append(
                 Fault(("sample",), "cannot stand beside id: only who looks at all records sees one twice")
             )
@@ -438,7 +437,6 @@ class Config(Section):
             rules=tuple(entry.rule() for entry in self.series),
             expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
             lineage=tuple(sorted({link for entry in self.lineage for link in entry.links()})),
-            sampled_topics={it.topic: it.sample for it in self.sources if it.sample < 1},
             unexampled_topics=frozenset(it.topic for it in self.sources if it.examples == "none"),
             series_max=self.limits.series_max,
             ids_max=self.limits.ids_max,
