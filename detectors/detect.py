@@ -52,7 +52,7 @@ from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, 
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 13
+FORMAT: Final = 14
 MARK_EVERY_MS: Final = 200
 TOLD_MS: Final = 60_000
 """Triage is told what time it is when so much of the wall clock or of the shard's time has passed."""

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     TOO_MANY_REPEATED = "too_many_repeated"
     TOO_MANY_RUNS = "too_many_runs"
     SCHEMA_CHANGED = "schema_changed"
+    DECLARED_DIFFERS = "declared_differs"
     VERSION_MIX = "version_mix"
     NEW_VERSION_ALONE = "new_version_alone"
     OLD_VERSION_ALONE = "old_version_alone"

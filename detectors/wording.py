@@ -100,6 +100,7 @@ _SAYINGS = {
     Reason.TOO_MANY_LATE: "comes late: {observed} of its latest records up to {when}{usual}",
     Reason.TOO_MANY_RUNS: "ran {times} times from {since} to {when}, where about {usual_times} is usual",
     Reason.VERSION_MIX: "has records of two versions at {when}: {schema}",
+    Reason.DECLARED_DIFFERS: "has records at {when} that are not what is declared: {schema}",
     Reason.SCHEMA_CHANGED: "changed its schema at {when}: {schema}",
     Reason.STUCK: "has been at exactly {observed} again and again up to {when}, though it usually changes{usual}; is its source stuck?",
     Reason.SPREAD_GREW: "{lasting}: {observed} at {when}{usual}",
@@ -215,6 +216,10 @@ _DIFFERENCES: Final = {
     "format_changed": "field {path} changed its format from {from_} to {to}",
     "null_rate_changed": "field {path} went from {from_} to {to}",
     "distribution_changed": "field {path} has other numbers: half of them lie from {to}, where they lay from {from_}",
+    "field_undeclared": "field {path} ({to}) is not declared",
+    "field_lacking": "field {path} ({from_}) is required and absent",
+    "type_undeclared": "field {path} is declared as {from_} and holds {to}",
+    "null_undeclared": "field {path} is declared as {from_} and holds null",
     "unit_changed": "field {path} seems to be in another unit: its numbers are {to} times what they were",
 }
 

@@ -35,6 +35,7 @@ REASONS: dict[Kind, set[Reason]] = {
     Kind.LATENESS: {Reason.TOO_MANY_LATE},
     Kind.SCHEMA: {
         Reason.SCHEMA_CHANGED,
+        Reason.DECLARED_DIFFERS,
         Reason.VERSION_MIX,
         Reason.NEW_VERSION_ALONE,
         Reason.OLD_VERSION_ALONE,
