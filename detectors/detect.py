@@ -31,6 +31,7 @@ from detectors.pending import Pending
 from detectors.record_rows import PAYLOAD_ROW, behind_ms
 from detectors.record_schemas import RecordSchemas
 from detectors.record_windows import Ended, measures_of
+from detectors.registrations import follower_of
 from detectors.relearning import accept_level, relearn
 from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
 from detectors.samples import (
@@ -72,7 +73,7 @@ class Detect:
         self._settings, self._index, self._watch = settings, shard, watch
         self.covered_offset = -1
         self._followers = Followers(settings)
-        self._declared = DeclaredSchemas()
+        self._declared = DeclaredSchemas(follower_of)
         self._records = RecordSchemas(settings)
         self._modelled = Modelled(shard)
         self._peers = Peers()
@@ -530,7 +531,7 @@ class Detect:
         self._followers = Followers(self._settings)
         self._followers.load(chunks, retuned=config_hash != self._settings.config_hash)
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
-        self._declared = DeclaredSchemas()
+        self._declared = DeclaredSchemas(follower_of)
         self._declared.load(chunks["declared"], self._followers.key)
         self._records = RecordSchemas(self._settings)
         self._records.load(chunks)

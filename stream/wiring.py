@@ -9,9 +9,9 @@ from detectors.outputs import Destination
 from stream.command_intake import CommandIntake
 from stream.config import Config, faust_broker, librdkafka_properties
 from stream.config_intake import ConfigIntake
+from stream.formats import beside
 from stream.formats.encodings.choice import no_registry
 from stream.formats.encodings.schemas import SchemaOf
-from stream.formats.records import RecordSource
 from stream.ingest import Ingest
 from stream.intake import Intake
 from stream.registry import Registry
@@ -32,9 +32,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
         group=config.name,
         version=version("streamgauge"),
         source_topics=frozenset({*readings, config.commands.topic, config.configs.topic}),
-        besides={
-            topic: reading.besides for topic, reading in readings.items() if isinstance(reading, RecordSource)
-        },
+        besides={topic: beside(reading) for topic, reading in readings.items()},
         make_ingest=lambda: Intake(
             Ingest(
                 readings,

@@ -36,6 +36,8 @@ REASONS: dict[Kind, set[Reason]] = {
     Kind.SCHEMA: {
         Reason.SCHEMA_CHANGED,
         Reason.DECLARED_DIFFERS,
+        Reason.SUBJECT_CHANGED,
+        Reason.NOTICE_GIVEN,
         Reason.VERSION_MIX,
         Reason.NEW_VERSION_ALONE,
         Reason.OLD_VERSION_ALONE,

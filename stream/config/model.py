@@ -83,7 +83,7 @@ def _not_dots(value: str) -> str:
 
 Sample = Annotated[Share, Field(gt=0, le=1)]
 Examples = Literal["masked", "none"]
-Format = Literal["events", "openlineage", "metrics", "records"]
+Format = Literal["events", "openlineage", "metrics", "records", "registry"]
 WHOLE = BeforeValidator(_whole)
 TopicName = Annotated[
     str, Field(min_length=1, max_length=TOPIC_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)

@@ -1,6 +1,6 @@
 """The formats in which source topics are read: each turns a fetched batch of values into a table of rows.
 
-`events`, `openlineage`, `metrics` and `records` hold one format each; the other modules what they share: limits, times, labels,
+`events`, `openlineage`, `metrics`, `records` and `registry_topic` hold one format each; the other modules what they share: limits, times, labels,
 declared schemas, dead letters, the table.
 """
 
@@ -17,7 +17,9 @@ from stream.formats.events import Events
 from stream.formats.metrics import Metrics
 from stream.formats.openlineage import OpenLineage
 from stream.formats.records import Records, RecordSource
+from stream.formats.registry_topic import RegistryTopic
 from stream.formats.table import Reader
+from stream.formats.values import KEY
 
 
 class Format(StrEnum):
@@ -27,6 +29,7 @@ class Format(StrEnum):
     OPENLINEAGE = "openlineage"
     METRICS = "metrics"
     RECORDS = "records"
+    REGISTRY = "registry"
 
 
 _READERS: dict[Format, type[Events | OpenLineage | Metrics]] = {
@@ -52,6 +55,13 @@ Reading = str | RecordSource
 """How a topic is read: the name of its format, or what is said of its records."""
 
 
+def beside(reading: Reading) -> tuple[str, ...]:
+    """What is wanted of a topic's records beside their values: names of headers, or `KEY`."""
+    if isinstance(reading, RecordSource):
+        return reading.besides
+    return (KEY,) if reading == Format.REGISTRY else ()
+
+
 def reader_for(
     topic: str, reading: Reading, caps: Caps, shards: int, schema_of: SchemaOf = no_registry
 ) -> Reader:
@@ -63,6 +73,8 @@ def reader_for(
     source = RecordSource() if reading == Format.RECORDS else reading
     if isinstance(source, RecordSource):
         return Records(topic, source, caps, shards, schema_of)
+    if source == Format.REGISTRY:
+        return RegistryTopic(topic, caps, shards)
     return _READERS[Format(source)](caps.limits, caps, shards)
 
 
