@@ -19,6 +19,7 @@ from detectors.stage import Count
 from stream.formats import Reading, reader_for
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, Position, UnreadableError, dead_letter
+from stream.formats.declarations.compatibility import VersionsOf
 from stream.formats.encodings.choice import no_registry
 from stream.formats.encodings.schemas import SchemaOf
 from stream.formats.limits import Limits
@@ -68,12 +69,13 @@ class Ingest:
         allowed_skew_ms: how far an event time may lie ahead of the wall clock and of the record's Kafka timestamp.
         allowed_lateness_ms: how far behind the greatest event time of its partition a record is not late; from when on lineage counts.
         schema_of: gives the schemas that framed values name; it may ask a registry, and does not wait long.
+        versions_of: gives the versions of a registry's subject before one, likewise.
 
     Raises:
         ValueError: a format that does not exist.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it is told once
         self,
         formats: Mapping[str, Reading],
         samples_partitions: int,
@@ -82,10 +84,11 @@ class Ingest:
         allowed_skew_ms: int,
         schema_of: SchemaOf = no_registry,
         allowed_lateness_ms: int = LATENESS_MS,
+        versions_of: VersionsOf | None = None,
     ) -> None:
         self._caps = Caps(limits)
         self._readers = {
-            topic: reader_for(topic, reading, self._caps, samples_partitions, schema_of)
+            topic: reader_for(topic, reading, self._caps, samples_partitions, schema_of, versions_of)
             for topic, reading in formats.items()
         }
         self._shards = samples_partitions

@@ -27,7 +27,8 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
     settings = config.settings()
     readings = {source.topic: source.reading for source in config.sources}
     shards = config.topics.samples_partitions
-    limits, schema_of = config.limits_for_ingest(), schemas_of(config)
+    limits, registry = config.limits_for_ingest(), registry_of(config)
+    schema_of, versions_of = (registry.schema, registry.versions) if registry else (no_registry, None)
     return Topology(
         group=config.name,
         version=version("streamgauge"),
@@ -42,6 +43,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
                 settings.allowed_skew_ms,
                 schema_of,
                 settings.allowed_lateness_ms,
+                versions_of,
             ),
             CommandIntake(config.commands.topic, settings.config_hash),
             ConfigIntake(config),
@@ -77,9 +79,15 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
 
 
 def schemas_of(config: Config) -> SchemaOf:
-    """Where the schemas of framed values come from; a registry is asked by one thread at a time."""
+    """Where the schemas of framed values come from."""
+    registry = registry_of(config)
+    return registry.schema if registry else no_registry
+
+
+def registry_of(config: Config) -> Registry | None:
+    """The registry that is configured; one thread at a time may ask it."""
     registry = config.schema_registry
-    return no_registry if registry is None else Registry(registry.properties()).schema
+    return Registry(registry.properties()) if registry else None
 
 
 def clients(config: Config) -> Clients:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stream.formats.caps import Caps
+from stream.formats.declarations.compatibility import VersionsOf
 from stream.formats.decoding import DECODE_ERRORS
 from stream.formats.encodings.choice import no_registry
 from stream.formats.encodings.schemas import SchemaOf
@@ -63,9 +64,14 @@ def beside(reading: Reading) -> tuple[str, ...]:
 
 
 def reader_for(
-    topic: str, reading: Reading, caps: Caps, shards: int, schema_of: SchemaOf = no_registry
+    topic: str,
+    reading: Reading,
+    caps: Caps,
+    shards: int,
+    schema_of: SchemaOf = no_registry,
+    versions_of: VersionsOf | None = None,
 ) -> Reader:
-    """The reader of a source topic; `shards` is the number of samples partitions, `schema_of` gives schemas by number.
+    """The reader of a source topic; `shards` is the number of samples partitions, `schema_of` gives schemas by number, `versions_of` those of a subject.
 
     Raises:
         ValueError: no such format.
@@ -74,7 +80,7 @@ def reader_for(
     if isinstance(source, RecordSource):
         return Records(topic, source, caps, shards, schema_of)
     if source == Format.REGISTRY:
-        return RegistryTopic(topic, caps, shards)
+        return RegistryTopic(topic, caps, shards, versions_of)
     return _READERS[Format(source)](caps.limits, caps, shards)
 
 

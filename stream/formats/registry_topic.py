@@ -15,6 +15,7 @@ from detectors.series import Signal
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, UnreadableError, explain
 from stream.formats.declarations.choice import declared_by
+from stream.formats.declarations.compatibility import VersionsOf, compatibility
 from stream.formats.declarations.json_schema import Place
 from stream.formats.declared import Fields
 from stream.formats.decoding import DECODE_ERRORS
@@ -35,6 +36,10 @@ class _Key(msgspec.Struct):
     subject: str | None = None
 
 
+class _Reference(msgspec.Struct):
+    name: str = ""
+
+
 class _Value(msgspec.Struct, rename="camel"):
     subject: str | None = None
     version: int = 0
@@ -43,13 +48,14 @@ class _Value(msgspec.Struct, rename="camel"):
     schema_type: str = "AVRO"
     deleted: bool = False
     compatibility_level: str = ""
+    references: list[_Reference] | None = None
 
 
 class RegistryTopic:
-    """Reads the topic of a registry: a row in `declared` for each change of a subject."""
+    """Reads the topic of a registry: a row in `declared` for each change of a subject; `versions_of` gives the versions before one."""
 
-    def __init__(self, topic: str, caps: Caps, shards: int) -> None:
-        self._topic, self._caps = topic, caps
+    def __init__(self, topic: str, caps: Caps, shards: int, versions_of: VersionsOf | None = None) -> None:
+        self._topic, self._caps, self._versions_of = topic, caps, versions_of
         self._series = Memo(self._key, shards)
         self._decode_key = msgspec.json.Decoder(_Key).decode
         self._decode = msgspec.json.Decoder(_Value).decode
@@ -101,12 +107,18 @@ class RegistryTopic:
 
     def _fields(self, it: _Value) -> Fields:
         """What a version declares; of a schema that cannot be read here, as one that refers to others, only that it was registered."""
-        said = _only(f"{REGISTERED}version {it.version}, id {it.id}")
+        text = f"{REGISTERED}version {it.version}, id {it.id}"
         language = _LANGUAGES.get(it.schema_type)
-        if language is None:
-            return said
+        if language is None or it.references:
+            return _only(text)
+        schema = Schema(language, it.schema)
+        if self._versions_of is not None and (
+            found_class := compatibility(schema, self._versions_of(it.subject or "", it.version))
+        ):
+            text += f", compatibility {found_class}"
+        said = _only(text)
         try:
-            root = declared_by(Schema(language, it.schema))
+            root = declared_by(schema)
         except (UnreadableError, ImportError):
             return said
         limit = self._caps.limits.schema_fields_max

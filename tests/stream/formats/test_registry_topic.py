@@ -9,6 +9,8 @@ from detectors.alerts import State
 from detectors.settings import Settings
 from detectors.verdicts import AnomalyBatch, SchemaChange
 from stream.formats.caps import Caps
+from stream.formats.declarations.compatibility import compatibility
+from stream.formats.encodings.schemas import Schema
 from stream.formats.limits import Limits
 from stream.formats.registry_topic import RegistryTopic
 from stream.formats.table import Table
@@ -155,3 +157,49 @@ def test_each_registration_is_a_notice_that_is_over_at_once(restart: bool) -> No
     assert {dict(it.labels)["subject"] for it in alerts} == {"orders-value"}
     opened = {it.alert_id for it in alerts if it.state in (State.FIRING, State.SUPPRESSED)}
     assert opened == {it.alert_id for it in alerts if it.state is State.RESOLVED}
+
+
+OLD = '{"type": "record", "name": "O", "fields": [{"name": "id", "type": "int"}]}'
+WIDER = OLD.replace("int", "long")
+OTHER = OLD.replace('"id", "type": "int"', '"key", "type": "string"')
+OPTIONAL = OLD.replace("}]}", '}, {"name": "x", "type": "int", "default": 0}]}')
+
+
+@pytest.mark.parametrize(
+    ("new", "former", "expected"),
+    [
+        (OLD, [], ""),
+        (OLD, [OLD, OLD], "FULL_TRANSITIVE"),
+        (OPTIONAL, [OLD], "FULL_TRANSITIVE"),
+        (OPTIONAL, [OLD, OTHER], "FULL"),
+        (WIDER, [OLD], "BACKWARD_TRANSITIVE"),
+        (WIDER, [OLD, OTHER], "BACKWARD"),
+        (OLD, [WIDER], "FORWARD_TRANSITIVE"),
+        (WIDER, [WIDER, OLD], "FULL and BACKWARD_TRANSITIVE"),
+        (OTHER, [OLD], "NONE"),
+        ("{", [OLD], ""),
+    ],
+)
+def test_the_class_of_a_version_is_the_strongest_that_holds(
+    new: str, former: list[str], expected: str
+) -> None:
+    pytest.importorskip("avro")
+    assert compatibility(Schema("avro", new), [Schema("avro", it) for it in former]) == expected
+
+
+def test_of_other_languages_nothing_is_said() -> None:
+    assert compatibility(Schema("json", "{}"), [Schema("json", "{}")]) == ""
+
+
+def test_a_notice_says_the_class() -> None:
+    pytest.importorskip("avro")
+    asked: list[tuple[str, int]] = []
+
+    def versions_of(subject: str, before: int) -> list[Schema]:
+        asked.append((subject, before))
+        return [Schema("avro", registered(1, id="int")[1]["schema"])]
+
+    reader = RegistryTopic("_schemas", Caps(Limits()), 1, versions_of)
+    (fields,) = reader.read(values_of(registered(2, id="long")), [START_MS]).schemas
+    assert fields[0][1] == "registered: version 2, id 12, compatibility BACKWARD_TRANSITIVE"
+    assert asked == [("orders-value", 2)]
