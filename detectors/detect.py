@@ -10,6 +10,8 @@ One row costs no Python: batches are columns, and `fold` is a kernel over the ar
 
 import math
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -25,7 +27,8 @@ from detectors.followers import Followers
 from detectors.inherited import Inherited
 from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
-from detectors.orders import AcceptLevel, Expect, Order, Relearn, Switch, is_order, read_order
+from detectors.orders import AcceptLevel, Adopt, Expect, Order, Origin, Relearn, Switch, is_order, read_order
+from detectors.orders import encode as encode_order
 from detectors.outputs import Destination, Output
 from detectors.peers import Peers
 from detectors.pending import Pending
@@ -49,10 +52,10 @@ from detectors.samples import (
 )
 from detectors.series import Signal
 from detectors.settings import Settings
-from detectors.stage import Count, HoleError
+from detectors.stage import Count
 from detectors.timetable import Timetable
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
-from detectors.warm_start import History, Part, Wanted, wanted
+from detectors.warm_start import ORIGIN, History, Past, Wanted, Warming, warming
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
@@ -64,6 +67,7 @@ PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
 Columns = dict[str, npt.NDArray[Any]]
+_WARMING: Final = "warming"
 _SILENCES: Final = (OVERDUE, ARRIVED)
 _WINDOWS: Final = -1
 """The source of rows that are made here, as the volume of a window of payloads."""
@@ -102,6 +106,9 @@ class Detect:
         self._switched = self._retuned = False
         self._history = history
         self._since_ms: npt.NDArray[np.int64] | None = None
+        self._past: Past | None = None
+        self._warming: Warming | None = None
+        self._adopting_at = -1
         self.is_to_be_stored = False
 
     def step(self, offset: int, payload: bytes) -> list[Output]:
@@ -115,7 +122,7 @@ class Detect:
         if is_order(payload):
             self._obey(read_order(payload), offset)
             self.covered_offset = offset
-            return self._outputs(offset)
+            return self._outputs(offset) + self._warm(offset)
         batch = SampleBatch.from_bytes(payload)
         before = self._watermarks.take(batch.mark)
         self._count(batch, before.fence)
@@ -131,7 +138,7 @@ class Detect:
         marks = self._watermarks
         self._apply(max(marks.rows_ms, marks.timers_ms), marks.timers_ms)
         self.covered_offset = offset
-        return self._outputs(offset)
+        return self._outputs(offset) + self._warm(offset)
 
     def _obey(self, order: Order, offset: int) -> None:
         """Do what is ordered, unless it was done; it counts from here on, for rows that wait as well."""
@@ -142,63 +149,76 @@ class Detect:
             return
         self._obeyed[place] = origin.offset
         match order:
-            case Switch() | Expect() if self._since_ms is not None:
+            case Switch() | Expect() | Adopt() if self._since_ms is not None:
                 pass
             case Switch():
-                self._switch(self._settings.tuned_as(order.settings))
-                self.is_to_be_stored = self._warm_up(offset)
+                self._switch(self._settings.tuned_as(order.settings), offset)
+            case Adopt():
+                self._adopt(origin.offset, offset)
             case Expect():
                 changes = (*self._settings.expected_changes, order.change)[-CHANGES_MAX:]
-                self._switch(msgspec.structs.replace(self._settings, expected_changes=changes))
+                self._switch(msgspec.structs.replace(self._settings, expected_changes=changes), offset)
             case Relearn():
                 relearn(self._followers, order.signal, order.labels)
             case AcceptLevel():
                 accept_level(self._followers, order.signal, order.labels)
 
-    def _warm_up(self, before_offset: int) -> bool:
-        """Have models that are new learn the past of their series; whether any did."""
-        fresh = self._modelled.unlearned(self._followers)
-        if self._history is None or not fresh:
-            return False
-        past, places = self._past_of(wanted(self._followers, fresh), before_offset)
-        learned = {it: past.models.of(Part(places[it.place], it.part)) for it in fresh}
-        warmed = {it: model for it, model in learned.items() if model is not None}
-        for part, model in warmed.items():
-            self._modelled.adopt(part, model)
-        self._counts["models_warmed",] += len(warmed)
-        return bool(warmed)
+    def _begin_warming(self, offset: int) -> None:
+        """Have models that came in force at an offset learn the past of their series, if any are new."""
+        unlearned = self._modelled.unlearned(self._followers)
+        known = self._history is not None and bool(unlearned)
+        self._go_on_warming(warming(offset, self._followers, unlearned) if known else None)
 
-    def _past_of(self, followed: list[Wanted], before_offset: int) -> tuple["Detect", dict[int, int]]:
-        """What these settings make of the retained past of some followers, and their places there by those here."""
-        past = Detect(self._settings, self._index)
-        at = past.follow_only(followed)
-        for offset, payload in self._history(before_offset) if self._history else ():
-            try:
-                past.step(offset, payload)
-            except (ValueError, HoleError):  # of an earlier version, or nothing that leads on from it
-                past = Detect(self._settings, self._index)
-                at = past.follow_only(followed)
-            past.take_counts()
-        return past, dict(zip([it.place for it in followed], at, strict=True))
+    def _go_on_warming(self, warming: Warming | None) -> None:
+        self._warming, self._past = warming, None
+        self._modelled.waiting = frozenset(warming.parts if warming and self._history else ())
+
+    def _warm(self, offset: int) -> list[Output]:
+        """Go on with the past, and when it has come up to here order that what it has learned be adopted."""
+        past = self._retained()
+        if past is None or self._warming is None or self._adopting_at == self._warming.at:
+            return []
+        if not past.reach(offset + 1):
+            return []
+        self._adopting_at = self._warming.at
+        order = Adopt(origin=Origin(ORIGIN, self._index, self._warming.at))
+        return [Output(Destination.SAMPLES, None, encode_order(order), self._index)]
+
+    def _retained(self) -> Past | None:
+        if self._past is None and self._warming is not None and self._history is not None:
+            followed = self._warming.followed(self._followers)
+            make = partial(Detect, self._settings, self._index)
+            self._past = Past(make, self._warming.parts, followed, self._history)
+        return self._past
+
+    def _adopt(self, warming_at: int, offset: int) -> None:
+        past = self._retained()
+        if past is None or self._warming is None or warming_at != self._warming.at:
+            return
+        past.reach(offset, whole=True)
+        self._counts["models_warmed",] += past.teach(self._modelled)
+        self.is_to_be_stored = True
+        self._go_on_warming(None)
 
     @property
     def models(self) -> Modelled:
         """The models of its series."""
         return self._modelled
 
-    def follow_only(self, followed: list[Wanted]) -> list[int]:
+    def follow_only(self, followed: Sequence[Wanted]) -> list[int]:
         """Follow these and no others, from their times on; their places."""
         places: list[int] = self._made_places([it.key for it in followed]).tolist()
         self._since_ms = np.zeros(max(places, default=-1) + 2, np.int64)
         self._since_ms[places] = [it.since_ms for it in followed]
         return places
 
-    def _switch(self, settings: Settings) -> None:
+    def _switch(self, settings: Settings, offset: int) -> None:
         if settings.config_hash != self._settings.config_hash:
             chunks = self.dump()
             self._settings = settings
             self._load(chunks)
         self._switched = True
+        self._begin_warming(offset)
 
     def _count(self, batch: SampleBatch, fence: int) -> None:
         counts, topic = self._counts, batch.mark.topic
@@ -608,6 +628,7 @@ class Detect:
             "head": encode(head),
             "settings": encode([self._switched, self._settings, list(self._obeyed.items())]),
             "pending": encode(self._pending.dump()),
+            _WARMING: encode(self._warming),
             "declared": self._declared.dump(),
             "inherited": self._inherited.dump(),
         }
@@ -625,8 +646,11 @@ class Detect:
         if self._switched:
             self._settings = self._settings.tuned_as(stored)
         self._load(chunks)
+        self._adopting_at = -1
         if self._retuned:
-            self._warm_up(self.covered_offset + 1)
+            self._begin_warming(self.covered_offset)
+        elif _WARMING in chunks:
+            self._go_on_warming(msgspec.msgpack.decode(chunks[_WARMING], type=Warming | None))
 
     def _load(self, chunks: dict[str, bytes]) -> None:
         """Take over all but the settings, which may be others than those that the state was written under."""

@@ -17,7 +17,7 @@ from detectors.budget import alpha_for, score_of_p_value
 from detectors.episodes import Episode, quiet_ms_of
 from detectors.followers import Followers
 from detectors.numeric_layout import DOWN, RUNS, UP
-from detectors.parts import series_of
+from detectors.parts import Part, series_of
 from detectors.persistence import note_instead
 from detectors.river_models import Answer, Asked, SeriesModel, Trouble, seed_of
 from detectors.river_names import ModelError
@@ -25,7 +25,6 @@ from detectors.series import Signal, series_text
 from detectors.settings import Direction
 from detectors.stage import Count
 from detectors.verdicts import Baseline, Change, Reason, SourcePosition, Verdict
-from detectors.warm_start import Part
 
 _HEAD: Final = "models"
 _GIVEN_BACK: Final = b"\xc0"
@@ -43,6 +42,10 @@ class Modelled:
 
     def __init__(self, shard: int) -> None:
         self._shard = shard
+        self.waiting: frozenset[Part] = frozenset()
+        """Series whose models have no say yet, because they are still to learn the past."""
+        self.asked = 0
+        """Samples that models were asked about since this was made."""
         self._models: dict[_Place, SeriesModel | None] = {}
         self._chunks: dict[str, _Place] = {}
         self._changed: set[_Place] = set()
@@ -73,10 +76,11 @@ class Modelled:
         return _wanted(light, finding)
 
     def _ask(self, finding: Any, light: Any, at: _Place, followers: Followers) -> None:
-        model = self._model(at, followers)
+        model = None if at in self.waiting else self._model(at, followers)
         if model is None:
             return
         self._changed.add(at)
+        self.asked += 1
         alpha = alpha_for(float(light["false_alarms_per_day"]), float(finding["interval_s"]))
         answer = model.judge(_asked(finding, light, alpha))
         if answer is not None:
@@ -152,6 +156,7 @@ class Modelled:
 
     def forget(self, place: int) -> None:
         """Give up the models of a follower."""
+        self.waiting = frozenset(it for it in self.waiting if it.place != place)
         for at in [at for at in self._models if at[0] == place]:
             del self._models[at]
             self._changed.add(at)

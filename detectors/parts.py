@@ -77,6 +77,13 @@ def delay_key(signal: Signal, labels: Labels, measure: str) -> Key:
     return Key(signal, measured(labels, measure), "ms")
 
 
+class Part(NamedTuple):
+    """One series of a follower: the follower's place, and which of its parts."""
+
+    place: int
+    part: int
+
+
 class Tunings:
     """The settings that are in use, as TUNED records; a follower names those of each of its parts by number.
 

@@ -87,9 +87,10 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
 def samples_before(config: Config, shard: int) -> History:
     """Reads what is retained of a shard's samples, in a worker that has assigned it already."""
 
-    def read(offset: int) -> Iterator[tuple[int, bytes]]:
+    def read(first: int, before: int) -> Iterator[tuple[int, bytes]]:
         retained = Retained(librdkafka_properties(config, "consumer"), config.samples_topic, shard)
-        return ((it.offset, it.value) for it in takewhile(lambda it: it.offset < offset, retained.read()))
+        kept = takewhile(lambda it: it.offset < before, retained.read(first))
+        return ((it.offset, it.value) for it in kept)
 
     return read
 
