@@ -17,7 +17,7 @@ import msgspec
 
 from detectors.alerts import RootCause, State
 from detectors.episodes import Episode, Transition
-from detectors.incidents import CHILDREN_MAX, FLAPPING_MS, Incident, OpenEpisode, Who
+from detectors.incidents import CHILDREN_MAX, FLAPPING_MS, Incident, OpenEpisode
 from detectors.lineage import Lineage, Node, node_of
 from detectors.paging import Paging
 from detectors.register import Register
@@ -142,19 +142,25 @@ class Desk:
         if storm and self.storms.leave(storm):
             self._end_storm(storm)
 
-    def expire(self, incident: Incident) -> None:
-        """End an incident whose series have not come for very long, for good."""
-        self.close(incident, State.EXPIRED, Transition.EXPIRED)
+    def expire(self, incident: Incident, transition: Transition = Transition.EXPIRED) -> None:
+        """End an incident for good whose series have not come for very long, or are no longer judged."""
+        self.close(incident, State.EXPIRED, transition)
         self._register.remove(incident)
 
     def close(self, incident: Incident, state: State, transition: Transition) -> None:
         """Tell that every episode of an incident has ended, the lead's last."""
         lead = incident.leading
         for known in [it for it in incident.episodes() if it is not lead] + [lead]:
-            if self._teller.tell(incident, known, known.worst, state, transition):
-                now = time_text(self._teller.now_ms)
-                self._teller.amend(updated_at=now, ends_at=now)
+            self.tell_closed(incident, known, state, transition)
         self.ended(incident)
+
+    def tell_closed(
+        self, incident: Incident, known: OpenEpisode, state: State, transition: Transition
+    ) -> None:
+        """Tell that an episode has ended without a verdict that says so."""
+        if self._teller.tell(incident, known, known.worst, state, transition):
+            now = time_text(self._teller.now_ms)
+            self._teller.amend(updated_at=now, ends_at=now)
 
     def silences_changed(self, changed: Sequence[Quiet]) -> tuple[str, ...]:
         """See anew which incidents are silenced, of those that silences match which come, go, begin or end; the alerts of those for which it is not as it was."""
@@ -222,7 +228,7 @@ class Desk:
     def _adopt(self, cause: Incident, incident: Incident) -> None:
         cause.adopt(incident.alert_id)
         if incident.is_graver(cause):
-            cause.who = Who(cause.who.owner, incident.who.severity)
+            cause.who = msgspec.structs.replace(cause.who, severity=incident.who.severity)
             self._teller.tell_lead(cause, Transition.WORSENED, self._teller.now_ms)
         elif cause.children_due_ms is None:
             cause.children_due_ms = self._teller.now_ms + CHILDREN_TOLD_MS
@@ -275,6 +281,7 @@ def about(incident: Incident) -> dict[str, str]:
     """What silences match an incident by."""
     verdict = incident.leading.worst
     return {
+        **dict(incident.who.labels),
         **dict(verdict.labels),
         "signal": verdict.signal,
         "kind": kind_of(verdict),

@@ -19,9 +19,10 @@ import numpy.typing as npt
 from detectors.core.layout import Records
 from detectors.declared import DeclaredSchemas
 from detectors.expected_changes import CHANGES_MAX
-from detectors.follower_layout import ROW
+from detectors.follower_layout import ARRIVED, OVERDUE, ROW
 from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
+from detectors.inherited import Inherited
 from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
 from detectors.orders import AcceptLevel, Expect, Order, Relearn, Switch, is_order, read_order
@@ -31,6 +32,7 @@ from detectors.pending import Pending
 from detectors.record_rows import PAYLOAD_ROW, behind_ms
 from detectors.record_schemas import RecordSchemas
 from detectors.record_windows import Ended, measures_of
+from detectors.registrations import follower_of
 from detectors.relearning import accept_level, relearn
 from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
 from detectors.samples import (
@@ -47,12 +49,14 @@ from detectors.samples import (
 )
 from detectors.series import Signal
 from detectors.settings import Settings
-from detectors.stage import Count
+from detectors.stage import Count, HoleError
+from detectors.timetable import Timetable
 from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
+from detectors.warm_start import History, Part, Wanted, wanted
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 13
+FORMAT: Final = 14
 MARK_EVERY_MS: Final = 200
 TOLD_MS: Final = 60_000
 """Triage is told what time it is when so much of the wall clock or of the shard's time has passed."""
@@ -60,33 +64,45 @@ PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
 Columns = dict[str, npt.NDArray[Any]]
+_SILENCES: Final = (OVERDUE, ARRIVED)
 _WINDOWS: Final = -1
 """The source of rows that are made here, as the volume of a window of payloads."""
 _NO_ROWS: Final[Records] = np.zeros(0, ROW)
 
 
 class Detect:
-    """One shard: every series whose labels hash to one samples partition; `watch` looks on, and changes nothing."""
+    """One shard: every series whose labels hash to one samples partition; `watch` looks on, and changes nothing.
 
-    def __init__(self, settings: Settings, shard: int, watch: Watch | None = None) -> None:
+    Models that come in force later learn from `history` first, see `warm_start`; without it they begin with what comes.
+    """
+
+    def __init__(
+        self, settings: Settings, shard: int, watch: Watch | None = None, history: History | None = None
+    ) -> None:
         self._settings, self._index, self._watch = settings, shard, watch
         self.covered_offset = -1
         self._followers = Followers(settings)
-        self._declared = DeclaredSchemas()
+        self._declared = DeclaredSchemas(follower_of)
         self._records = RecordSchemas(settings)
         self._modelled = Modelled(shard)
         self._peers = Peers()
+        self._timetable = Timetable(settings)
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
+        self._inherited = Inherited()
         self._pending = Pending()
         self._sources: list[tuple[str, int]] = []
         self._errors: dict[int, str] = {}
         self._error_serial = 0
         self._verdicts: list[tuple[int, Verdict]] = []
+        self._folded = _NO_ROWS
         self._counts: Counter[Count] = Counter()
         self._marked_ms = self._told_ms = NEVER
         self._full = False
         self._obeyed: dict[tuple[str, int], int] = {}
-        self._switched = False
+        self._switched = self._retuned = False
+        self._history = history
+        self._since_ms: npt.NDArray[np.int64] | None = None
+        self.is_to_be_stored = False
 
     def step(self, offset: int, payload: bytes) -> list[Output]:
         """Fold in one record of the samples topic; the outputs go to the anomalies topic.
@@ -95,8 +111,9 @@ class Detect:
             HoleError: source records are missing before this batch.
             ValueError: the payload is no sample batch of this version.
         """
+        self.is_to_be_stored = False
         if is_order(payload):
-            self._obey(read_order(payload))
+            self._obey(read_order(payload), offset)
             self.covered_offset = offset
             return self._outputs(offset)
         batch = SampleBatch.from_bytes(payload)
@@ -104,6 +121,7 @@ class Detect:
         self._count(batch, before.fence)
         if batch.mark.last_offset > before.fence:
             self._take_rows(batch, before)
+            self._inherited.pass_by((batch.mark.topic, batch.mark.partition), batch.mark.last_offset)
         if len(self._pending) > PENDING_ROWS_MAX:
             self._counts["rows_not_waited_for",] += len(self._pending) // 2
             self._watermarks.pass_by(self._pending.middle_ms())
@@ -115,7 +133,7 @@ class Detect:
         self.covered_offset = offset
         return self._outputs(offset)
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: Order, offset: int) -> None:
         """Do what is ordered, unless it was done; it counts from here on, for rows that wait as well."""
         origin = order.origin
         place = (origin.topic, origin.partition)
@@ -124,8 +142,11 @@ class Detect:
             return
         self._obeyed[place] = origin.offset
         match order:
+            case Switch() | Expect() if self._since_ms is not None:
+                pass
             case Switch():
                 self._switch(self._settings.tuned_as(order.settings))
+                self.is_to_be_stored = self._warm_up(offset)
             case Expect():
                 changes = (*self._settings.expected_changes, order.change)[-CHANGES_MAX:]
                 self._switch(msgspec.structs.replace(self._settings, expected_changes=changes))
@@ -133,6 +154,44 @@ class Detect:
                 relearn(self._followers, order.signal, order.labels)
             case AcceptLevel():
                 accept_level(self._followers, order.signal, order.labels)
+
+    def _warm_up(self, before_offset: int) -> bool:
+        """Have models that are new learn the past of their series; whether any did."""
+        fresh = self._modelled.unlearned(self._followers)
+        if self._history is None or not fresh:
+            return False
+        past, places = self._past_of(wanted(self._followers, fresh), before_offset)
+        learned = {it: past.models.of(Part(places[it.place], it.part)) for it in fresh}
+        warmed = {it: model for it, model in learned.items() if model is not None}
+        for part, model in warmed.items():
+            self._modelled.adopt(part, model)
+        self._counts["models_warmed",] += len(warmed)
+        return bool(warmed)
+
+    def _past_of(self, followed: list[Wanted], before_offset: int) -> tuple["Detect", dict[int, int]]:
+        """What these settings make of the retained past of some followers, and their places there by those here."""
+        past = Detect(self._settings, self._index)
+        at = past.follow_only(followed)
+        for offset, payload in self._history(before_offset) if self._history else ():
+            try:
+                past.step(offset, payload)
+            except (ValueError, HoleError):  # of an earlier version, or nothing that leads on from it
+                past = Detect(self._settings, self._index)
+                at = past.follow_only(followed)
+            past.take_counts()
+        return past, dict(zip([it.place for it in followed], at, strict=True))
+
+    @property
+    def models(self) -> Modelled:
+        """The models of its series."""
+        return self._modelled
+
+    def follow_only(self, followed: list[Wanted]) -> list[int]:
+        """Follow these and no others, from their times on; their places."""
+        places: list[int] = self._made_places([it.key for it in followed]).tolist()
+        self._since_ms = np.zeros(max(places, default=-1) + 2, np.int64)
+        self._since_ms[places] = [it.since_ms for it in followed]
+        return places
 
     def _switch(self, settings: Settings) -> None:
         if settings.config_hash != self._settings.config_hash:
@@ -160,7 +219,7 @@ class Detect:
             self._take_declared(batch, places, source, before),
             self._take_payloads(batch, places, source, before),
         ]
-        if (places == UNKNOWN).any():
+        if self._since_ms is None and (places == UNKNOWN).any():
             self._refuse(np.concatenate(taken), before)
 
     def _take_runs(
@@ -247,15 +306,21 @@ class Detect:
         followers, now_ms = self._followers, self._watermarks.rows_ms
         places = followers.find(batch.idents)
         unknown = int((places == UNKNOWN).sum())
-        if not unknown:
+        if not unknown or self._since_ms is not None:
             return places
         if len(followers) + unknown > self._settings.series_max:
             self._give_up_idle(now_ms, places[places != UNKNOWN])
         new = followers.add(batch.idents, batch.kinds, now_ms, places)
         followers.name(places[new], batch.key_texts(new))
+        self._schedule(places[new])
         if refused := int((places == UNKNOWN).sum()):
             self._counts["series_refused",] += refused
         return places
+
+    def _schedule(self, places: npt.NDArray[np.int32]) -> None:
+        if self._settings.has_schedules:
+            for place in places.tolist():
+                self._timetable.follow(place, self._followers.key(place))
 
     def _give_up_idle(self, now_ms: int, met: npt.NDArray[np.int32]) -> None:
         """Have idle followers make room, but for those that were just `met` or that a row waits for."""
@@ -267,6 +332,7 @@ class Detect:
             self._records.forget(place)
             self._modelled.forget(place)
             self._peers.forget(place)
+            self._timetable.forget(place)
         if given:
             self._counts["idle_given_up",] += len(given)
             self._full = False
@@ -288,7 +354,13 @@ class Detect:
         return rows
 
     def _fresh(self, rows: Records, before: Progress) -> npt.NDArray[np.bool_]:
-        return np.asarray((rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN), np.bool_)
+        fresh = np.asarray((rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN), np.bool_)
+        if self._since_ms is not None:
+            fresh &= rows["time_ms"] >= self._since_ms[rows["follower"]]
+        if self._inherited and len(rows):
+            source = self._sources[int(rows["source"][0])]
+            fresh &= rows["offset"] > self._inherited.fences(source, rows["follower"], self._followers.key)
+        return fresh
 
     def _wait(self, source: int, rows: Records, fresh: npt.NDArray[np.bool_]) -> None:
         if not fresh.all():
@@ -343,10 +415,23 @@ class Detect:
             kinds = bytes(key.follower_kind for key in keys)
             new = self._followers.add(idents, kinds, self._watermarks.rows_ms, places)
             self._followers.name(places[new], [encode_key(keys[number]) for number in new.tolist()])
+            self._schedule(places[new])
             self._counts["series_refused",] += int((places == UNKNOWN).sum())
         return places
 
     def _fold(self, rows: Records, timers_ms: int) -> None:
+        """Fold rows in, and in between look at what was due by its schedule."""
+        self._timetable.begin(rows)
+        last_ms = int(rows["order_ms"][-1]) if len(rows) else NEVER
+        while (due_ms := self._timetable.due_ms) < max(timers_ms, last_ms):
+            done = int(np.searchsorted(rows["order_ms"], due_ms, "right"))
+            self._fold_through(rows[:done], due_ms + 1)
+            self._verdicts += self._timetable.pass_due(self._followers, self._sources)
+            rows = rows[done:]
+        self._fold_through(rows, timers_ms)
+
+    def _fold_through(self, rows: Records, timers_ms: int) -> None:
+        self._folded = rows
         folded = self._watch.fold(self._followers, rows, timers_ms) if self._watch else None
         for findings in folded or self._followers.fold(rows, timers_ms):
             for it in findings:
@@ -357,6 +442,9 @@ class Detect:
 
     def _say(self, finding: Any) -> None:
         order_ms = int(finding["order_ms"])
+        if finding["what"] in _SILENCES:
+            self._say_silence(finding)
+            return
         if not finding["asked"]:
             self._verdicts.append((order_ms, self._verdict(finding)))
             return
@@ -365,6 +453,23 @@ class Detect:
         if self._modelled.troubled:
             troubles = self._modelled.take_troubles(finding, self._verdict(finding).positions)
             self._verdicts += [(order_ms, trouble) for trouble in troubles]
+
+    def _say_silence(self, finding: Any) -> None:
+        """What freshness has learned is passed over where a schedule is declared."""
+        place, said = int(finding["follower"]), self._verdict(finding)
+        told: Verdict | None = said
+        if finding["what"] == ARRIVED:
+            told = self._timetable.arrived(place, said, self._event_ms(finding))
+        elif place in self._timetable:
+            told = None
+        if told is not None:
+            self._verdicts.append((int(finding["order_ms"]), told))
+
+    def _event_ms(self, finding: Any) -> int:
+        """The event time of the row at hand that a finding is about, however late it came."""
+        rows = self._folded
+        same = (rows["offset"] == finding["offset"][0]) & (rows["source"] == finding["source"][0])
+        return int(rows["time_ms"][same & (rows["follower"] == finding["follower"])][0])
 
     def _verdict(self, finding: Any) -> Verdict:
         place = int(finding["follower"])
@@ -471,6 +576,7 @@ class Detect:
             **self._followers.dump(),
             **self._modelled.dump(),
             **self._peers.dump(),
+            **self._timetable.dump(),
         }
 
     def changed(self) -> dict[str, bytes]:
@@ -481,6 +587,7 @@ class Detect:
             **self._followers.changed(),
             **self._modelled.changed(),
             **self._peers.changed(),
+            **self._timetable.dump(),
         }
 
     def _own_chunks(self) -> dict[str, bytes]:
@@ -502,6 +609,7 @@ class Detect:
             "settings": encode([self._switched, self._settings, list(self._obeyed.items())]),
             "pending": encode(self._pending.dump()),
             "declared": self._declared.dump(),
+            "inherited": self._inherited.dump(),
         }
 
     def load(self, chunks: dict[str, bytes]) -> None:
@@ -517,6 +625,8 @@ class Detect:
         if self._switched:
             self._settings = self._settings.tuned_as(stored)
         self._load(chunks)
+        if self._retuned:
+            self._warm_up(self.covered_offset + 1)
 
     def _load(self, chunks: dict[str, bytes]) -> None:
         """Take over all but the settings, which may be others than those that the state was written under."""
@@ -528,9 +638,11 @@ class Detect:
         sources, self._error_serial, self._errors = rest
         self._sources = [(topic, partition) for topic, partition in sources]
         self._followers = Followers(self._settings)
-        self._followers.load(chunks, retuned=config_hash != self._settings.config_hash)
+        self._retuned = config_hash != self._settings.config_hash
+        self._followers.load(chunks, retuned=self._retuned)
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
-        self._declared = DeclaredSchemas()
+        self._inherited = Inherited.loaded(chunks.get("inherited"))
+        self._declared = DeclaredSchemas(follower_of)
         self._declared.load(chunks["declared"], self._followers.key)
         self._records = RecordSchemas(self._settings)
         self._records.load(chunks)
@@ -538,3 +650,5 @@ class Detect:
         self._modelled.load(chunks, self._followers)
         self._peers = Peers()
         self._peers.load(chunks)
+        self._timetable = Timetable(self._settings)
+        self._timetable.load(chunks, self._followers, self._watermarks.timers_ms)

@@ -18,7 +18,7 @@ from detectors.novelty import CHANCES_MIN, confidence, is_gone, log_p_of_gone
 from detectors.record_blocks import Block, Elements, Seen, by_element, lacking
 from detectors.record_changes import Found, found_with
 from detectors.record_examples import masked
-from detectors.record_maps import fold_maps, folded_seen
+from detectors.record_maps import fold_crowds, fold_maps, folded_seen
 from detectors.record_paths import ROOT, VALUES, is_inside
 from detectors.record_rates import Rate, log_p_of_rise, rate_text, rises
 from detectors.record_renames import ADDED, REMOVED, with_renames
@@ -60,7 +60,10 @@ class Judge:
         self._structure, self._block, self._shapes = structure, block, shapes
         self.refused = 0
         """Paths that there was no room for."""
-        self._seen = folded_seen(by_element(block, shapes), structure.folded)
+        seen = by_element(block, shapes)
+        self._seen = folded_seen(seen, structure.folded)
+        if fold_crowds(structure, self._seen):
+            self._seen = folded_seen(seen, structure.folded)
         self._values = BlockValues(block, slots, structure.folded)
         self._before = {element: self._known(element) for element in self._seen if element[1] in NESTED}
 
@@ -73,6 +76,7 @@ class Judge:
         structure.blocks += 1
         structure.first_ms = structure.first_ms or self._block.first_ms
         structure.last_ms = self._block.last_ms
+        structure.crowded = self.refused > 0
         fold_maps(structure)
         return [self._with_example(it) for it in with_renames(found, structure)]
 
@@ -154,7 +158,7 @@ class Judge:
             return None
         state = structure.paths[look.path] = PathState(known={}, fresh={}, rates={})
         before = 0.0 if look.path == ROOT else self._before.get(opener_of(look.path), 0.0)
-        if is_field(look.path) and before >= CHANCES_MIN:
+        if is_field(look.path) and before >= CHANCES_MIN and not structure.crowded:
             state.new = evidence_after(before)
             parent = opener_of(look.path)[0]
             structure.late[parent] = structure.late.get(parent, 0) + 1
@@ -193,8 +197,10 @@ class Judge:
             and ABSENT not in state.known
         ):
             traits[ABSENT] = self._absence(look, missing, lacks)
-        kinds = sorted((traits.keys() - state.known.keys()) | state.fresh.keys())
-        changes = [self._trait(look, state, kind, traits.get(kind)) for kind in kinds]
+        kinds = (traits.keys() - state.known.keys()) | state.fresh.keys()
+        seen = {kind: traits[kind].count if kind in traits else 0 for kind in kinds}
+        often = sorted(kinds, key=lambda kind: (-seen[kind], kind))
+        changes = [self._trait(look, state, kind, traits.get(kind)) for kind in often]
         found = [change for change in changes if change is not None]
         if is_field(look.path) and ABSENT in state.known and not state.gone and not look.had:
             found += self._vanished(look, state)

@@ -24,7 +24,7 @@ import msgspec
 from detectors.alerts import Kind, RootCause, State
 from detectors.episodes import WORSENED_GAP_MS, Episode
 from detectors.samples import NEVER
-from detectors.series import group_of, series_text
+from detectors.series import Labels, group_of, series_text
 from detectors.settings import Severity
 from detectors.verdicts import Change, Reason, Verdict
 
@@ -65,6 +65,10 @@ class Who(msgspec.Struct, frozen=True):
 
     owner: str | None
     severity: Severity
+    in_shadow: bool = False
+    """Nobody is told who does not watch the shadow topic."""
+    labels: Labels = ()
+    """What alerts are routed by, beside the labels of the series."""
 
 
 class Incident(msgspec.Struct):
@@ -153,6 +157,7 @@ class Incident(msgspec.Struct):
         """Whether it, upstream of another one, can be what that comes from."""
         near = other.opened_ms - self.heard_ms <= REACH_MS
         free = not (self.is_over or self.dismissed_by or self.cause or self.is_of_health())
+        free = free and other.who.in_shadow == self.who.in_shadow
         alike = other.leading.worst.change is not Change.SCHEMA or Kind.SCHEMA in self.kinds
         return near and free and alike and self.leading.worst.change is not Change.DRIFT
 
@@ -180,7 +185,8 @@ class Incident(msgspec.Struct):
     def may_join(self, verdict: Verdict, who: Who) -> bool:
         """Whether what opens with this verdict belongs here."""
         near = self._may_resume(verdict) if self.is_over else verdict.time_ms - self.heard_ms <= JOIN_MS
-        same = who.owner == self.who.owner and _GRAVITY[who.severity] <= _GRAVITY[self.who.severity]
+        whose = (who.owner, who.in_shadow) == (self.who.owner, self.who.in_shadow)
+        same = whose and _GRAVITY[who.severity] <= _GRAVITY[self.who.severity]
         return near and same and not (verdict.reason.of_health or self.dismissed_by)
 
     def is_graver(self, other: "Incident") -> bool:

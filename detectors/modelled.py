@@ -25,6 +25,7 @@ from detectors.series import Signal, series_text
 from detectors.settings import Direction
 from detectors.stage import Count
 from detectors.verdicts import Baseline, Change, Reason, SourcePosition, Verdict
+from detectors.warm_start import Part
 
 _HEAD: Final = "models"
 _GIVEN_BACK: Final = b"\xc0"
@@ -134,6 +135,21 @@ class Modelled:
             for trouble, model, why in troubles
         ]
 
+    def unlearned(self, followers: Followers) -> list[Part]:
+        """The series that have a model now, and samples that it has not learned."""
+        return [Part(*it) for it in followers.asked() if it not in self._models]
+
+    def of(self, part: Part) -> SeriesModel | None:
+        """The model of a series, if it has one that works."""
+        model = self._models.get(part)
+        return None if model is None or model.given_up else model
+
+    def adopt(self, part: Part, model: SeriesModel) -> None:
+        """Take over a model that has learned the past of a series."""
+        self._models[part] = model
+        self._chunks[_chunk_name(part)] = part
+        self._changed.add(part)
+
     def forget(self, place: int) -> None:
         """Give up the models of a follower."""
         for at in [at for at in self._models if at[0] == place]:
@@ -175,6 +191,7 @@ class Modelled:
             if known and followers.model(*at) is not None:
                 model = self._model(at, followers)
                 if model is not None and not model.load(chunks[name]):
+                    del self._models[at]
                     self._counts["models_begun_anew",] += 1
 
 

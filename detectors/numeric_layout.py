@@ -56,12 +56,13 @@ LIGHT = np.dtype(
         ("first", "<f8", (FIRST,)),
         ("pool", "<i2"),
         ("pooled", "<i2"),
+        ("season", "<i8"),
     ]
 )
 """Settings and few-samples state of one series.
 
 `n` counts all samples, `runs` those that the head for few values has learned, INTEREST see `interest`. `zone` is the number of its
-time zone in the bank's table (`local_time`). `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
+time zone in the bank's table (`local_time`), `season` which routines it may have. `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
 it crossed its limits; `needed` of the last `among` must have. `heavy` is how the first values speak for heavy tails (logarithm
 of odds, see `few_values`). `prior_weight` values of a relative spread `prior_spread` count
 as known before the first one (weight 0: as of any series). `pool` says which series are like it and `pooled` what it has told them,
@@ -81,6 +82,7 @@ TUNED = np.dtype(
         ("threshold", "<f8"),
         ("false_alarms_per_day", "<f8"),
         ("min_effect", "<f8"),
+        ("season", "<i8"),
     ]
 )
 """What a user tunes of one series: the settings in LIGHT. `asked`: a model of the user's is asked about each sample."""

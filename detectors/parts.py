@@ -122,6 +122,7 @@ class Tunings:
                 min_volume=settings.min_volume,
                 persistence=settings.persistence,
                 zone=self._zone_of(settings.time_zone),
+                season=settings.season,
                 asked=model is not None,
             )
             self.models.append(model)

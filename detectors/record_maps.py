@@ -4,8 +4,8 @@ from typing import Final
 
 from detectors.record_blocks import Seen
 from detectors.record_paths import ROOT, VALUES, folded, is_inside, parent_of
-from detectors.samples import Element
-from detectors.structure import PathState, Structure, is_field
+from detectors.samples import ABSENT, Element
+from detectors.structure import NULL, PATHS_MAX, PathState, Structure, is_field
 
 NAMES_MIN: Final = 16
 LATE_MIN: Final = 8
@@ -59,6 +59,37 @@ def fold_maps(structure: Structure) -> None:
         late = structure.late.get(parent, 0)
         if (late >= LATE_MIN and late >= LATE_SHARE * len(inside)) or _are_alike(structure, parent, inside):
             _fold(structure, parent)
+
+
+def fold_crowds(structure: Structure, seen: dict[Element, Seen]) -> bool:
+    """Fold, before a block with this in it would bring more paths than are followed, what is a map by the block alone; whether there is any.
+
+    It is one when it has very many names, none of them usual, and what stands there is of the same types.
+    """
+    if len(structure.paths.keys() | {path for path, _ in seen}) <= PATHS_MAX:
+        return False
+    names: dict[str, dict[str, list[tuple[str, int]]]] = {}
+    for (path, kind), it in seen.items():
+        if is_field(path) and kind != ABSENT:
+            names.setdefault(parent_of(path), {}).setdefault(path, []).append((kind, it.count))
+    crowds = [
+        parent for parent, own in sorted(names.items()) if parent != ROOT and _is_crowd(seen, parent, own)
+    ]
+    for parent in crowds:
+        _fold(structure, parent)
+    return bool(crowds)
+
+
+def _is_crowd(seen: dict[Element, Seen], parent: str, names: dict[str, list[tuple[str, int]]]) -> bool:
+    objects = seen.get((parent, "object"))
+    if objects is None or objects.count < OBJECTS_MIN or len(names) < NAMES_MIN:
+        return False
+    types = {
+        frozenset("number" if kind == "integer" else kind for kind, _ in own if kind != NULL)
+        for own in names.values()
+    }
+    often = max(sum(count for _, count in own) for own in names.values())
+    return often <= USUAL * objects.count and len(types - {frozenset()}) <= 1
 
 
 def _are_alike(structure: Structure, parent: str, names: list[str]) -> bool:

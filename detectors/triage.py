@@ -18,7 +18,7 @@ from detectors.obeying import Obeying
 from detectors.orders import Order, Origin
 from detectors.register import Register
 from detectors.series import content_id, series_text
-from detectors.settings import Settings
+from detectors.settings import SeriesMode, Settings
 from detectors.silences import Quiet, Silences
 from detectors.stage import Count
 from detectors.storms import Storms
@@ -87,6 +87,7 @@ class Triage:
         self._teller.wall_ms = max(self._teller.wall_ms, note.wall_ms)
         if isinstance(note, SwitchNote):
             answer, self._switched = self._obeying.switch(note), True
+            self._end_what_changed_its_mode()
         elif isinstance(note, RefusalNote):
             answer = self._obeying.refuse(note)
         else:
@@ -134,7 +135,9 @@ class Triage:
         self._desk.lineage.forget(self.ledger.now_ms)
 
     def _judge(self, verdict: Verdict) -> None:
-        if verdict.muted:
+        if self._mode_of(verdict) == "off":
+            self._counts["switched_off",] += 1
+        elif verdict.muted:
             self._counts["muted", kind_of(verdict)] += 1
             self.ledger.mute(verdict)
         elif verdict.anomalous:
@@ -159,7 +162,8 @@ class Triage:
         if incident is not None and incident.is_over and incident.lead[0] == series:
             self._reopens(incident, verdict)
             return
-        self.ledger.spend(verdict)
+        if not who.in_shadow:
+            self.ledger.spend(verdict)
         opened = _opened(series, part, verdict)
         if incident is not None:
             incident.add(series, part, opened)
@@ -182,7 +186,28 @@ class Triage:
 
     def _who(self, verdict: Verdict) -> Who:
         settings = self._teller.settings.for_series(verdict.signal, dict(verdict.labels))
-        return Who(settings.owner or verdict.owner or None, settings.severity)
+        in_shadow = self._mode_of(verdict) == "shadow"
+        return Who(settings.owner or verdict.owner or None, settings.severity, in_shadow, settings.labels)
+
+    def _mode_of(self, verdict: Verdict) -> SeriesMode:
+        """Whom alerts on a series are for; what is about Streamgauge itself is for everybody."""
+        if verdict.reason.of_health or verdict.reason is Reason.STORM:
+            return "live"
+        return self._teller.settings.for_series(verdict.signal, dict(verdict.labels)).mode
+
+    def _end_what_changed_its_mode(self) -> None:
+        """After a switch, end what is open of series that are no longer judged, or for other people."""
+        for incident in self._register.all_open():
+            mode: SeriesMode = "shadow" if incident.who.in_shadow else "live"
+            lead = incident.leading
+            if lead.worst.reason is not Reason.STORM and self._mode_of(lead.worst) != mode:
+                self._desk.expire(incident, Transition.SWITCHED_OFF)
+                continue
+            for series, parts in list(incident.open.items()):
+                for part, known in list(parts.items()):
+                    if known is not lead and self._mode_of(known.worst) != mode:
+                        self._desk.tell_closed(incident, known, State.EXPIRED, Transition.SWITCHED_OFF)
+                        self._drop(incident, series, part, known.worst)
 
     def _joins(self, incident: Incident, opened: OpenEpisode, part: str, verdict: Verdict) -> None:
         was_over, incident.over_ms = incident.is_over, None
@@ -255,11 +280,16 @@ class Triage:
         if known is lead and incident.size > 1:
             known.recovered = verdict
             return
-        self._teller.tell(incident, known, verdict, State.RESOLVED, Transition.RESOLVED)
+        self._teller.tell(incident, known, verdict, *_end_by(verdict))
         if known is lead:
             known.recovered = verdict
             self._is_over(incident, verdict)
             return
+        self._drop(incident, series, part, verdict)
+
+    def _drop(self, incident: Incident, series: str, part: str, verdict: Verdict) -> None:
+        """Forget an episode that has joined and ended; with the last of them ends a lead that waits for it."""
+        lead = incident.leading
         incident.drop(series, part)
         if incident.size == 1 and lead.recovered is not None:
             self._tell_over(incident, verdict)
@@ -273,7 +303,7 @@ class Triage:
         """The end of a lead that waited for the last of those that had joined it."""
         lead = incident.leading
         recovered = lead.recovered or last
-        if self._teller.tell(incident, lead, recovered, State.RESOLVED, Transition.RESOLVED):
+        if self._teller.tell(incident, lead, recovered, *_end_by(recovered)):
             time_ms = max(last.time_ms, recovered.time_ms)
             self._teller.amend(
                 updated_at=time_text(time_ms),
@@ -346,6 +376,13 @@ class Triage:
         desk.lineage = Lineage(self._teller.settings.lineage)
         desk.lineage.load(chunks["lineage"])
         self.ledger = load_ledger(chunks[LEDGER])
+
+
+def _end_by(verdict: Verdict) -> tuple[State, Transition]:
+    """As what an episode ends that an ordinary verdict ends."""
+    if verdict.reason.corrects:
+        return State.CORRECTED, Transition.CORRECTED
+    return State.RESOLVED, Transition.RESOLVED
 
 
 def _find(

@@ -13,6 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 from detectors.stage import Count
 
 EVENT_TO_ALERT_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400)
+SEEN_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 STEP_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 BUDGET_GAUGES: Final = {
     "budget_allowed": "False alarms that the fleet's ceiling allows in seven days.",
@@ -108,6 +109,13 @@ class Telemetry:
             ["topic"],
             registry=registry,
         )
+        self.seen_seconds = Histogram(
+            "streamgauge_seen_seconds",
+            "From the broker's timestamp of the first record of a fetched batch to when ingest takes it in, at the end of a partition.",
+            ["topic"],
+            buckets=SEEN_BUCKETS_S,
+            registry=registry,
+        )
         self.event_to_alert_seconds = Histogram(
             "streamgauge_event_to_alert_seconds",
             "From the event time of an alert's transition to its delivery.",
@@ -138,6 +146,12 @@ class Telemetry:
         self.assigned_partitions = Gauge(
             "streamgauge_assigned_partitions", "Partitions owned, by topic.", ["topic"], registry=registry
         )
+        self.held_partitions = Gauge(
+            "streamgauge_held_partitions",
+            "Source partitions that wait for a schema registry that does not answer, by topic.",
+            ["topic"],
+            registry=registry,
+        )
         self.rebalances = Counter("streamgauge_rebalances", "Assignments received.", registry=registry)
         Info("streamgauge_build", "The version that runs.", registry=registry).info({"version": version})
         self._named: Mapping[str, Counter] = {
@@ -163,6 +177,11 @@ class Telemetry:
         for (name, *labels), n in counts.items():
             if name == "records":
                 self.folded_records.labels(*labels).inc(n)
+
+    def seen(self, topic: str, first_ms: int, wall_ms: int) -> None:
+        """Show how long the first record of a batch that reaches the end of its partition has waited; nothing if its timestamp is unknown."""
+        if first_ms > 0:
+            self.seen_seconds.labels(topic).observe(max(0, wall_ms - first_ms) / 1000)
 
     def show_sizes(self, stage: str, gauges: Mapping[str, float]) -> None:
         """Show the sizes of a stage's shards, summed."""

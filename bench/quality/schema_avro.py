@@ -1,4 +1,4 @@
-"""The corpus of schema changes in Avro: the same streams, whose changed records are written with a schema of their own; harmless ones have one.
+"""Streams of the corpora in Avro: those whose schema changes have two of them: changed records are written with a schema of their own.
 
 Schemas are made from the records that are written with them: a field that some lack is nullable, whole numbers are longs, others doubles,
 and the objects whose names are data are maps.
@@ -11,39 +11,16 @@ from typing import Any, Final
 
 import fastavro
 
-from bench.quality.plan import Plan
-from bench.quality.report import Section
-from bench.quality.schema_corpus import CHANGED, KNOWN, Record, Scenario, harmful, harmless
 from bench.quality.schema_runs import TOPIC, Outcome, judged, told_of
-from bench.quality.schemas import fill
+from bench.quality.schema_scenario import CHANGED, KNOWN, Record, Scenario
 from detectors.settings import Settings
 from stream.formats.encodings.schemas import Schema
 from stream.formats.limits import Limits
 from stream.formats.records import RecordSource
 from stream.ingest import Ingest
 
-NAME: Final = "schemas-avro"
-TITLE: Final = "The same schema changes in Avro"
-ABOUT: Final = f"""\
-The streams of the section before, each record framed and in Avro's binary encoding: {KNOWN:,} records of one schema, then {CHANGED:,} of which those that
-change are written with another one. Harmless streams have one schema throughout."""
-MAPS: Final = frozenset({"stock", "counts"})
+MAPS: Final = frozenset({"stock", "counts", "limits"})
 _BEFORE, _AFTER = 1, 2
-
-
-def measure(plan: Plan) -> Section:
-    """Run the corpus."""
-    return fill(Section(NAME, TITLE, ABOUT), plan, changed, quiet, (len(harmful()), len(harmless())))
-
-
-def changed(number: int) -> Outcome:
-    """What came of a change."""
-    return judge(harmful()[number])
-
-
-def quiet(number: int) -> Outcome:
-    """What came of a harmless stream."""
-    return judge(harmless()[number])
 
 
 def judge(scenario: Scenario, known: int = KNOWN, changed: int = CHANGED, seed: int = 1) -> Outcome:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from bench.quality.schema_corpus import CHANGED, KNOWN, Expected, Scenario
+from bench.quality.schema_scenario import CHANGED, KNOWN, Expected, Scenario
 from detectors.detect import Detect
 from detectors.outputs import Destination
 from detectors.record_versions import CHANGE as VERSION_MIX

@@ -10,14 +10,14 @@ from typing import Protocol, TypeVar
 import msgspec
 import typer
 from confluent_kafka import Consumer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from stream.alert_stream import assign, open_consumer
+from stream.commands.consoles import console_for_people
 from stream.config import Config, bootstrap_servers, librdkafka_properties
 from stream.config.units import parse_duration_ms
 from stream.exits import Exit, Refused
 
-WIDTH_PIPED = 10_000
 """Columns where there is no terminal: more than any sentence has."""
 
 
@@ -56,20 +56,6 @@ def since_ms_of(from_beginning: bool, since: str | None, go_on: bool) -> int | N
         return int(time.time() * 1000) - parse_duration_ms(since)
     except ValueError as error:
         raise Refused(f"--since: {error}", Exit.USAGE) from None
-
-
-class PipedConsole(Console):
-    """A console that leaves a closed pipe to its caller."""
-
-    def on_broken_pipe(self) -> None:
-        """Called by rich."""
-        raise BrokenPipeError
-
-
-def console_for_people() -> PipedConsole:
-    """A console in which sentences wrap in a terminal, and are cut nowhere else."""
-    console = PipedConsole(highlight=False)
-    return console if console.is_terminal else PipedConsole(highlight=False, width=WIDTH_PIPED)
 
 
 class Timed(Protocol):

@@ -15,7 +15,8 @@ import typer
 from detectors.commands import Command, Configure, Outcome
 from stream.audit_text import render
 from stream.commanding import give, give_and_await
-from stream.commands.following import complain, console_for_people
+from stream.commands.consoles import console_for_people
+from stream.commands.following import complain
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.commands.sharing import sharing
 from stream.config import Config, load

@@ -2,28 +2,35 @@
 
 import pytest
 
-from bench.quality import schema_avro
+from bench.quality import schema_avro, schema_second
 from bench.quality.plan import Plan
 from bench.quality.report import Report, page
-from bench.quality.schema_corpus import CHANGED, KNOWN, SHARES, Scenario, harmful, harmless
+from bench.quality.schema_corpus import CORPUS
 from bench.quality.schema_runs import judge
-from bench.quality.schemas import NAME, measure
+from bench.quality.schema_scenario import CHANGED, KNOWN, SHARES, Corpus, Scenario
+from bench.quality.schemas import measure
 
 BLOCK = 1000
 """Payloads of a block: what was there all along is told with its first one in the block."""
 
 
-def test_the_corpus_has_each_change_at_each_share_and_as_many_harmless_streams() -> None:
-    changes = harmful()
+CORPORA = [pytest.param(CORPUS, id="first"), pytest.param(schema_second.CORPUS, id="second")]
+
+
+@pytest.mark.parametrize("corpus", CORPORA)
+def test_a_corpus_has_each_change_at_each_share_and_as_many_harmless_streams(corpus: Corpus) -> None:
+    changes, harmless = corpus
     assert len(changes) >= 60
-    assert len(harmless()) >= len(changes)
+    assert len(harmless) >= 60
     assert len({(it.name, it.share) for it in changes}) == len(changes)
-    assert len({it.name for it in harmless()}) == len(harmless())
+    assert len({it.name for it in harmless}) == len(harmless)
     assert {it.share for it in changes} >= set(SHARES)
 
 
 @pytest.mark.parametrize(
-    "scenario", [*harmful()[::9], *harmless()[::9]], ids=lambda it: f"{it.name}, {it.share:.0%}"
+    "scenario",
+    [*CORPUS.changes[::12], *schema_second.CORPUS.changes[::12], *CORPUS.harmless[::12]],
+    ids=lambda it: f"{it.name}, {it.share:.0%}",
 )
 def test_a_stream_is_the_same_each_time_and_changes_where_it_says(scenario: Scenario) -> None:
     once = list(scenario.records(50, 50))
@@ -38,7 +45,9 @@ def _lengths(scenario: Scenario) -> tuple[int, int]:
     return (KNOWN, CHANGED) if slow else (3500, 2000)
 
 
-@pytest.mark.parametrize("scenario", [it for it in harmful() if it.share > 0.05][::4], ids=lambda it: it.name)
+@pytest.mark.parametrize(
+    "scenario", [it for it in CORPUS.changes if it.share > 0.05][::4], ids=lambda it: it.name
+)
 def test_a_change_is_found_with_its_kind_and_path_and_nothing_else_is_told(scenario: Scenario) -> None:
     outcome = judge(scenario, *_lengths(scenario))
     assert outcome.found_after is not None
@@ -52,7 +61,7 @@ def test_a_change_is_found_with_its_kind_and_path_and_nothing_else_is_told(scena
 
 
 @pytest.mark.parametrize(
-    "scenario", [it for it in harmful() if it.share > 0.05][1::12], ids=lambda it: it.name
+    "scenario", [it for it in CORPUS.changes if it.share > 0.05][1::12], ids=lambda it: it.name
 )
 def test_a_change_is_found_in_avro_and_nothing_else_is_told(scenario: Scenario) -> None:
     outcome = schema_avro.judge(scenario, *_lengths(scenario))
@@ -60,13 +69,13 @@ def test_a_change_is_found_in_avro_and_nothing_else_is_told(scenario: Scenario) 
     assert outcome.others == []
 
 
-@pytest.mark.parametrize("scenario", harmless()[1::20], ids=lambda it: it.name)
+@pytest.mark.parametrize("scenario", CORPUS.harmless[1::20], ids=lambda it: it.name)
 def test_a_harmless_stream_is_none_in_avro(scenario: Scenario) -> None:
     assert schema_avro.judge(scenario, known=1500, changed=2000).others == []
 
 
 def test_the_section_makes_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    section = measure(Plan(quick=True))
+    section = measure("schemas", Plan(quick=True))
     assert section.numbers["false"] <= 1
-    text = page(Report({NAME: section}), [NAME])
+    text = page(Report({"schemas": section}), ["schemas"])
     assert "### Harmless streams" in text

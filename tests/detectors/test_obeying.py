@@ -125,10 +125,11 @@ def test_a_silence_covers_what_is_open_and_what_opens(log: Log):
 
 
 @pytest.mark.parametrize(
-    "match", [{"signal": "latency"}, {"kind": "lat*"}, {"severity": "warning"}, {"owner": "data"}]
+    "match",
+    [{"signal": "latency"}, {"kind": "lat*"}, {"severity": "warning"}, {"owner": "data"}, {"channel": "#o*"}],
 )
 def test_a_silence_matches_all_that_stands_about_an_alert(match: dict[str, str]):
-    log = Log()
+    log = Log(Settings(rules=(Rule({"pipeline": "*"}, Tuning(labels=(("channel", "#orders"),))),)))
     log.order(given(Silence, match=match, until=moment(START_MS + HOUR_MS)))
     (told,) = log.say(verdict(START_MS, owner="data"))
     assert told.state is State.SUPPRESSED

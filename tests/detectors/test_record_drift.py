@@ -1,5 +1,6 @@
 """What changes in anyone's records is found with its kind, path, share and first record; what was known to vary is no change."""
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from detectors.novelty import is_gone, is_new, log_p_of_new
 from detectors.structure import PATHS_MAX
 from detectors.verdicts import SchemaChange
 from stream.formats.records import RecordSource
-from tests.detectors.payloads import TOPIC, Record, Topic, ordinary, told_when_cut
+from tests.detectors.payloads import SPACING_MS, TOPIC, Record, Topic, ordinary, told_when_cut
 
 KNOWN = 4000
 
@@ -95,6 +96,27 @@ def test_a_change_is_found_once_with_its_kind_path_and_share(name: str, every: i
 def test_the_old_type_in_the_block_in_which_it_ends_is_no_change_back() -> None:
     changes = after(put("id", {"value": 1}), known=KNOWN + 500)
     assert said(changes) == [("nesting_changed", "id", "integer", "object")]
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "change"),
+    [
+        pytest.param(lambda chance: chance.gauss(3700, 60), lambda chance: chance.gauss(3700, 60), "renamed", id="numbers"),
+        pytest.param(lambda chance: chance.gauss(3700, 60), lambda chance: chance.gauss(0.5, 0.1), "field_removed", id="other numbers"),
+        pytest.param(lambda chance: f"10.0.0.{chance.randrange(250)}", lambda chance: f"10.0.7.{chance.randrange(250)}", "renamed", id="addresses"),
+        pytest.param(lambda chance: f"10.0.0.{chance.randrange(250)}", lambda chance: f"x{chance.random()}", "field_removed", id="texts"),
+        pytest.param(lambda chance: f"a {chance.random()}", lambda chance: f"b {chance.random()}", "field_removed", id="any texts"),
+    ],
+)  # fmt: skip
+def test_a_field_of_quite_another_name_is_the_same_when_its_values_are_alike(
+    value: Callable[[random.Random], Any], other: Callable[[random.Random], Any], change: str
+) -> None:
+    chance, topic = random.Random(3), Topic()
+    topic.send([{"id": 1, "mv": value(chance)} for _ in range(3000)])
+    topic.send([{"id": 1, "level": other(chance)} for _ in range(1000)])
+    first, *rest = sorted(topic.end(), key=lambda it: it.change, reverse=True)
+    assert (first.change, len(rest)) == (change, 0 if change == "renamed" else 1)
+    assert first.path == "mv"
 
 
 def test_a_field_that_goes_and_another_that_comes_are_no_rename_when_their_names_are_not_alike() -> None:
@@ -226,6 +248,36 @@ def test_each_label_has_a_schema_of_its_own() -> None:
     assert alert.series.labels == {"region": "us", "topic": TOPIC}
     assert alert.summary.startswith("orders (region=us) changed its schema at ")
     assert "field id changed its type from integer to string" in alert.summary
+
+
+def test_an_object_that_becomes_numbers_some_of_them_whole_is_one_change() -> None:
+    topic = Topic()
+    topic.send([{"id": 1, "amount": {"value": 1.5}} for _ in range(3000)])
+    topic.send([{"id": 1, "amount": 2 if number % 100 == 7 else 2.5} for number in range(1500)])
+    assert said(topic.end()) == [("nesting_changed", "amount", "object", "number")]
+
+
+def test_a_map_of_very_many_names_leaves_room_for_the_fields_beside_it() -> None:
+    chance, topic = random.Random(3), Topic()
+    names = [
+        f"{a}{b}{c}x" for a in "abcdefghijklmnop" for b in "abcdefghijklmnop" for c in "abcdefghijklmnop"
+    ]
+
+    def record() -> Record:
+        return {"id": 1, "limits": dict.fromkeys(chance.sample(names, 4), 1), "memo": "x", "risk": 0.5}
+
+    topic.send([record() for _ in range(1500)])
+    topic.send([record() | {"zone": 1} for _ in range(1000)])
+    assert said(topic.end()) == [("field_added", "zone", None, "integer")]
+    assert topic.process.counts()["record_paths_refused",] == 0
+
+
+def test_a_field_that_was_refused_is_not_new_when_there_is_room() -> None:
+    topic, names = Topic(window_ms=80 * SPACING_MS), itertools.count()
+    topic.send([{"a": {f"f{next(names)}x": 1 for _ in range(30)}, "z": 1} for _ in range(450)])
+    topic.end()
+    assert topic.process.counts()["record_paths_refused",] > 0
+    assert topic.end() == []
 
 
 def test_too_many_paths_are_refused_counted_and_told_once() -> None:

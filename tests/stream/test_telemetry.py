@@ -85,3 +85,13 @@ def test_the_budgets_are_metrics_of_their_own_and_other_sizes_are_not():
     assert "streamgauge_budget_muted 4.0" in page
     assert 'streamgauge_stage_size{name="open_runs",stage="detect"} 2.0' in page
     assert 'name="budget' not in page
+
+
+def test_how_long_a_record_waited_is_shown_if_its_timestamp_is_known():
+    telemetry = Telemetry("test")
+    telemetry.seen("orders", 1_000, 1_400)
+    telemetry.seen("orders", 1_500, 1_400)
+    telemetry.seen("orders", 0, 1_400)
+    page = generate_latest(telemetry.registry).decode()
+    assert 'streamgauge_seen_seconds_count{topic="orders"} 2.0' in page
+    assert 'streamgauge_seen_seconds_sum{topic="orders"} 0.4' in page

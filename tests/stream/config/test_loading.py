@@ -6,23 +6,10 @@ import pytest
 from detectors.expected_changes import ExpectedChange
 from detectors.lineage import Link, Relation
 from detectors.settings import Model, Settings
-from stream.config import Config, ConfigError, Override, load
+from stream.config import Config, Override, load
 from stream.config.loading import load_with_places
-from stream.exits import Exit
 from stream.formats.records import RecordSource
-
-
-def _write(folder: Path, text: str) -> Path:
-    file = folder / "c.yaml"
-    file.write_text(text)
-    return file
-
-
-def _lines(folder: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
-    with pytest.raises(ConfigError) as refused:
-        load(_write(folder, text), environ=environ or {})
-    assert refused.value.code == Exit.CONFIG
-    return [line.replace(f"{folder}/", "") for line in refused.value.lines]
+from tests.stream.config.writing import config_file, lines
 
 
 def test_without_a_file_the_defaults_watch_three_topics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -58,7 +45,7 @@ def test_what_a_file_says_reaches_the_settings(tmp_path: Path):
     time: {window: 1m, allowed_lateness: 0s}
     limits: {series_max: 7, depth_max: 9}
     """
-    config = load(_write(tmp_path, text), environ={})
+    config = load(config_file(tmp_path, text), environ={})
     settings = config.settings()
     assert (settings.window_ms, settings.allowed_lateness_ms, settings.series_max) == (60_000, 0, 7)
     assert config.limits_for_ingest().nesting_max == 9
@@ -77,7 +64,7 @@ def test_the_ceiling_of_the_fleet_reaches_the_settings_with_the_shards_that_shar
     tmp_path: Path, written: str, per_day: float | None
 ):
     text = f"topics: {{samples_partitions: 6}}\nalerts: {{fleet_false_alarms: {written}}}"
-    settings = load(_write(tmp_path, text), environ={}).settings()
+    settings = load(config_file(tmp_path, text), environ={}).settings()
     assert settings.fleet_false_alarms_per_day == (None if per_day is None else pytest.approx(per_day))
     assert settings.shards == 6
 
@@ -88,12 +75,12 @@ def test_a_series_has_the_time_zone_of_its_entry_its_signal_or_the_defaults(tmp_
     signals: {volume: {time_zone: America/New_York}}
     series: [{match: {pipeline: tokyo}, time_zone: Asia/Tokyo}]
     """
-    settings = load(_write(tmp_path, text), environ={}).settings()
+    settings = load(config_file(tmp_path, text), environ={}).settings()
     assert settings.for_series("latency", {}).time_zone == "Europe/Berlin"
     assert settings.for_series("volume", {}).time_zone == "America/New_York"
     assert settings.for_series("volume", {"pipeline": "tokyo"}).time_zone == "Asia/Tokyo"
     assert settings.time_zones == ["America/New_York", "Asia/Tokyo", "Europe/Berlin", "UTC"]
-    assert settings.config_hash != load(_write(tmp_path, ""), environ={}).settings().config_hash
+    assert settings.config_hash != load(config_file(tmp_path, ""), environ={}).settings().config_hash
 
 
 def test_volume_and_persistence_reach_the_settings(tmp_path: Path):
@@ -102,7 +89,7 @@ def test_volume_and_persistence_reach_the_settings(tmp_path: Path):
     signals: {volume: {min_volume: 1000}, failures: {min_volume: 20}}
     series: [{match: {pipeline: a}, persistence: 1 of 1, min_volume: 0.5}]
     """
-    settings = load(_write(tmp_path, text), environ={}).settings()
+    settings = load(config_file(tmp_path, text), environ={}).settings()
     volume, failures = settings.for_series("volume", {}), settings.for_series("failures", {})
     assert (volume.persistence, volume.min_volume) == ((2, 3), 1000)
     assert (failures.persistence, failures.min_volume) == ((2, 3), 20)
@@ -112,7 +99,7 @@ def test_volume_and_persistence_reach_the_settings(tmp_path: Path):
 
 def test_expected_changes_reach_the_settings_with_their_topic(tmp_path: Path):
     text = "sources: [{topic: a, format: records, expected: [{path: b.c}, {path: d, change: renamed}]}]"
-    settings = load(_write(tmp_path, text), environ={}).settings()
+    settings = load(config_file(tmp_path, text), environ={}).settings()
     assert settings.expected_changes == (ExpectedChange("a", "b.c"), ExpectedChange("a", "d", "renamed"))
 
 
@@ -122,7 +109,7 @@ def test_lineage_reaches_the_settings_as_links_each_once(tmp_path: Path):
       - {pipeline: report, after: [orders, customers], reads: [w.orders]}
       - {pipeline: report, after: [orders], writes: [w.report]}
     """
-    settings = load(_write(tmp_path, text), environ={}).settings()
+    settings = load(config_file(tmp_path, text), environ={}).settings()
     assert settings.lineage == (
         Link("report", Relation.READS, "w.orders"),
         Link("report", Relation.WRITES, "w.report"),
@@ -132,25 +119,43 @@ def test_lineage_reaches_the_settings_as_links_each_once(tmp_path: Path):
 
 
 def test_what_tells_records_apart_reaches_their_reading(tmp_path: Path):
-    config = load(_write(tmp_path, "sources: [{topic: a, format: records, id: {path: meta.id}}]"), environ={})
+    config = load(
+        config_file(tmp_path, "sources: [{topic: a, format: records, id: {path: meta.id}}]"), environ={}
+    )
     assert config.sources[0].reading == RecordSource(id=("meta", "id"))
 
 
-def test_a_sample_reaches_its_reading_and_the_settings(tmp_path: Path):
-    config = load(_write(tmp_path, "sources: [{topic: a, format: records, sample: 10%}]"), environ={})
-    assert config.sources[0].reading == RecordSource(sample=0.1)
-    assert config.settings().sampled_topics == {"a": 0.1}
+@pytest.mark.parametrize(
+    ("sample", "reading"),
+    [
+        ("10%", RecordSource(sample=0.1)),
+        ("100%", RecordSource()),
+        ("5000/s", RecordSource(per_second=5000)),
+        ("7 / s", RecordSource(per_second=7)),
+    ],
+)
+def test_a_sample_reaches_its_reading(tmp_path: Path, sample: str, reading: RecordSource):
+    file = config_file(tmp_path, f"sources: [{{topic: a, format: records, sample: {sample}}}]")
+    config = load(file, environ={})
+    assert config.sources[0].reading == reading
+
+
+@pytest.mark.parametrize("sample", ["0%", "101%", "0/s", "5000", "5 per s", "-1/s", "[]"])
+def test_what_is_no_sample_is_refused(tmp_path: Path, sample: str):
+    (line,) = lines(tmp_path, f"sources: [{{topic: a, format: records, sample: {sample}}}]")
+    assert line.startswith("c.yaml:1: sources[0].sample: ")
+    assert line.endswith("like 10%, at most 100%, or how many of them in a second, like 5000/s")
 
 
 def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
-    config = load(_write(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
+    config = load(config_file(tmp_path, "name: mine\nalerts: {topic: a}\n"), environ={})
     assert (config.alerts.state_topic, config.dead_letters.topic) == ("a.state", "mine.dead-letters")
     assert config.samples_topic == "mine.samples"
     assert (config.commands.topic, config.audit.topic) == ("mine.commands", "mine.audit")
 
 
 def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
-    assert load(_write(tmp_path, "defaults:\nhttp: {port: }\n"), environ={}).http.port == 8080
+    assert load(config_file(tmp_path, "defaults:\nhttp: {port: }\n"), environ={}).http.port == 8080
 
 
 @pytest.mark.parametrize(
@@ -196,11 +201,21 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "'a..b' is no path of names with dots between, such as customer.id")),
         ("sources:\n- {topic: a, format: records, labels: {region: eu}}",
          "c.yaml:2: sources[0].labels.region: must be a section of keys and values, not 'eu'"),
+        ("series:\n- match: {pipeline: a}\n  labels: {severity: high}",
+         "c.yaml:3: series[0].labels.severity: says what every alert has by itself; take another name"),
         ("alerts: {fleet_false_alarms: 0 per week}", ("c.yaml:1: alerts.fleet_false_alarms: no detector can promise 0 false "
          "alarms: write a long period instead, like 1 per 365d, or none")),
         ("alerts: {fleet_false_alarms: 5}", ("c.yaml:1: alerts.fleet_false_alarms: 5 is not a rate: write N per DURATION, "
          "like 1 per 30d, or none")),
-        ("defaults: {season: daily}", "c.yaml:1: defaults.season: 'daily' is not one of them (allowed: auto)"),
+        ("defaults: {season: yearly}", ("c.yaml:1: defaults.season: 'yearly' is not one of them "
+         "(allowed: none, daily, weekly, auto)")),
+        ("defaults: {mode: on}", "c.yaml:1: defaults.mode: True is not one of them (allowed: live, shadow, off)"),
+        ("signals: {latency: {schedule: '02:00'}}", "c.yaml:1: signals.latency.schedule: only freshness keeps to a schedule"),
+        ("series: [{match: {signal: volume}, schedule: '02:00'}]",
+         "c.yaml:1: series[0].schedule: only freshness keeps to a schedule"),
+        ("signals: {freshness: {schedule: nightly}}", ("c.yaml:1: signals.freshness.schedule: 'nightly' is no schedule: "
+         "a cron expression has five fields: minute, hour, day, month, day of the week; write it like weekdays 02:00-02:20, "
+         "mon,thu 06:30 or 0 2 * * 1-5 within 20m, or learned")),
         ("signals: {nulls: {}}", "c.yaml:1: signals.nulls: not supported yet"),
         ("defaults: {severity: high}", ("c.yaml:1: defaults.severity: 'high' is not one of them "
          "(allowed: critical, error, warning, info)")),
@@ -226,12 +241,12 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
     ],
 )  # fmt: skip
 def test_a_wrong_key_is_named_with_line_reason_and_what_is_allowed(tmp_path: Path, text: str, line: str):
-    assert _lines(tmp_path, text) == [line]
+    assert lines(tmp_path, text) == [line]
 
 
 def test_all_faults_come_at_once_duplicates_included(tmp_path: Path):
-    lines = _lines(tmp_path, "http: {port: x}\nname: a\nname: b c\ntime: {windw: 1m}\nkafka: {acks: 1}\n")
-    assert [line.split(": ")[:2] for line in lines] == [
+    said = lines(tmp_path, "http: {port: x}\nname: a\nname: b c\ntime: {windw: 1m}\nkafka: {acks: 1}\n")
+    assert [line.split(": ")[:2] for line in said] == [
         ["c.yaml:3", "name"],
         ["c.yaml:3", "name"],
         ["c.yaml:5", "kafka.acks"],
@@ -242,7 +257,7 @@ def test_all_faults_come_at_once_duplicates_included(tmp_path: Path):
 
 def test_one_topic_cannot_have_two_purposes(tmp_path: Path):
     text = "sources:\n- {topic: pipeline.alerts, format: events}\n- {topic: streamgauge.samples, format: events}\n"
-    assert _lines(tmp_path, text) == [
+    assert lines(tmp_path, text) == [
         "c.yaml:2: sources[0].topic: the topic pipeline.alerts has another purpose already",
         "c.yaml:3: sources[1].topic: the topic streamgauge.samples has another purpose already",
         "c.yaml:1: alerts.topic: the topic pipeline.alerts has another purpose already",
@@ -250,7 +265,7 @@ def test_one_topic_cannot_have_two_purposes(tmp_path: Path):
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path):
-    file = _write(tmp_path, "http: {port: 1, host: 127.0.0.2}\nname: file\nkafka: {linger.ms: 3}\n")
+    file = config_file(tmp_path, "http: {port: 1, host: 127.0.0.2}\nname: file\nkafka: {linger.ms: 3}\n")
     environ = {
         "STREAMGAUGE__HTTP__PORT": "2",
         "STREAMGAUGE__NAME": "env",
@@ -292,7 +307,7 @@ def test_variables_say_nested_keys_and_json(
 
 
 def test_sources_from_a_variable_replace_those_of_the_file(tmp_path: Path):
-    file = _write(tmp_path, "sources:\n- {topic: a, format: events}\n- {topic: b, format: events}\n")
+    file = config_file(tmp_path, "sources:\n- {topic: a, format: events}\n- {topic: b, format: events}\n")
     config = load(file, environ={"STREAMGAUGE__SOURCES": '[{"topic": "c", "format": "metrics"}]'})
     assert [source.topic for source in config.sources] == ["c"]
 
@@ -311,7 +326,7 @@ def test_sources_from_a_variable_replace_those_of_the_file(tmp_path: Path):
     ],
 )  # fmt: skip
 def test_a_wrong_variable_is_named(tmp_path: Path, variable: str, value: str, line: str):
-    assert _lines(tmp_path, "http: {port: 5}", {variable: value}) == [line]
+    assert lines(tmp_path, "http: {port: 5}", {variable: value}) == [line]
 
 
 def test_a_model_of_river_reaches_the_settings_of_its_series(tmp_path: Path):
@@ -324,13 +339,13 @@ def test_a_model_of_river_reaches_the_settings_of_its_series(tmp_path: Path):
       - match: {name: "queue*"}
         model: default
     """
-    settings = load(_write(tmp_path, text), environ={}).settings()
+    settings = load(config_file(tmp_path, text), environ={}).settings()
     trees = Model("river.anomaly.HalfSpaceTrees", '{"height": 4, "n_trees": 3, "seed": 7}')
     assert settings.for_series("value", {"name": "cpu"}).model == trees
     assert settings.for_series("value", {"name": "lag"}).model == Model("river.drift.ADWIN")
     assert settings.for_series("value", {"name": "queue_depth"}).model == Model("default")
     assert settings.for_series("latency", {}).model == Model("default")
-    other = load(_write(tmp_path, text.replace("seed: 7", "seed: 8")), environ={}).settings()
+    other = load(config_file(tmp_path, text.replace("seed: 7", "seed: 8")), environ={}).settings()
     assert other.config_hash != settings.config_hash
 
 
@@ -368,5 +383,13 @@ def test_a_model_of_river_reaches_the_settings_of_its_series(tmp_path: Path):
     ],
 )
 def test_a_model_that_cannot_be_is_refused_where_it_is_written(tmp_path: Path, text: str, line: str):
-    (said,) = _lines(tmp_path, text)
+    (said,) = lines(tmp_path, text)
     assert said.startswith(line)
+
+
+def test_a_series_can_be_switched_off_by_the_word_that_yaml_takes_for_false(tmp_path: Path):
+    text = "series: [{match: {pipeline: a}, mode: off, season: none}, {match: {pipeline: b}, schedule: weekdays 02:00-02:20}]"
+    settings = load(config_file(tmp_path, text), environ={}).settings()
+    off = settings.for_series("volume", {"pipeline": "a"})
+    assert (off.mode, off.season) == ("off", "none")
+    assert settings.for_series("freshness", {"pipeline": "b"}).schedule.cron == "0 2 * * mon-fri"

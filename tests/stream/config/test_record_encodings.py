@@ -5,25 +5,14 @@ from typing import Any
 
 import pytest
 
-from stream.config import ConfigError, load
+from stream.config import load
 from stream.config.loading import load_with_places
 from stream.config.show import effective_yaml
 from stream.formats.encodings.schemas import Schema
 from stream.formats.records import RecordSource
+from tests.stream.config.writing import config_file, lines
 
 AVRO = '{"type": "record", "name": "R", "fields": []}'
-
-
-def config(folder: Path, text: str) -> Path:
-    path = folder / "c.yaml"
-    path.write_text(text)
-    return path
-
-
-def lines(folder: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
-    with pytest.raises(ConfigError) as refused:
-        load(config(folder, text), environ=environ or {})
-    return [line.removeprefix(f"{folder}/") for line in refused.value.lines]
 
 
 def source(more: str) -> str:
@@ -33,7 +22,7 @@ def source(more: str) -> str:
 def test_a_schema_file_is_read_when_the_configuration_is(tmp_path: Path) -> None:
     file = tmp_path / "orders.avsc"
     file.write_text(AVRO)
-    read = load(config(tmp_path, source(f"encoding: avro, schema_file: {file}")), environ={})
+    read = load(config_file(tmp_path, source(f"encoding: avro, schema_file: {file}")), environ={})
     assert read.sources[0].reading == RecordSource(encoding="avro", schema=Schema("avro", AVRO.encode()))
 
 
@@ -41,16 +30,16 @@ def test_a_proto_file_is_compiled_when_the_configuration_is_read(tmp_path: Path)
     file = tmp_path / "o.proto"
     file.write_text('syntax = "proto3"; package a; message B {} message C { int32 d = 1; }')
     more = f"encoding: protobuf, schema_file: {file}, message: "
-    reading = load(config(tmp_path, source(more + "a.C")), environ={}).sources[0].reading
+    reading = load(config_file(tmp_path, source(more + "a.C")), environ={}).sources[0].reading
     assert isinstance(reading, RecordSource)
     assert reading.schema is not None
     assert (reading.schema.language, reading.schema.message) == ("protobuf", "a.C")
     assert lines(tmp_path, source(more + "a.D")) == [
-        f"c.yaml:1: sources[0].schema_file: {file}: it has no message a.D"
+        "c.yaml:1: sources[0].schema_file: o.proto: it has no message a.D"
     ]
     file.write_text('syntax = "proto3"; message B { int32 d = 1 }')
     (line,) = lines(tmp_path, source(more + "a.B"))
-    assert f"{file}: no Protobuf schema: o.proto:1:44:" in line
+    assert "schema_file: o.proto: no Protobuf schema: o.proto:1:44:" in line
 
 
 @pytest.mark.parametrize(
@@ -112,7 +101,7 @@ def test_what_is_wrong_with_a_registry_is_said_with_its_place(
 def test_a_registry_is_told_to_its_client_in_its_own_words_and_its_secrets_to_nobody(tmp_path: Path) -> None:
     text = "schema_registry: {url: https://h, ssl.ca.location: ca.pem, ssl.certificate.location: c.pem}\n"
     environ = {"STREAMGAUGE__SCHEMA_REGISTRY__BASIC_AUTH_USER_INFO": "me:secret"}
-    loaded = load_with_places(config(tmp_path, text), environ=environ)
+    loaded = load_with_places(config_file(tmp_path, text), environ=environ)
     assert "secret" not in effective_yaml(loaded)
     assert "basic.auth.user.info: '***'" in effective_yaml(loaded)
     registry: Any = loaded.config.schema_registry
@@ -124,3 +113,40 @@ def test_a_registry_is_told_to_its_client_in_its_own_words_and_its_secrets_to_no
             "ssl.ca.location": "ca.pem",
             "ssl.certificate.location": "c.pem",
         }
+
+
+def test_a_contract_is_read_when_the_configuration_is(tmp_path: Path) -> None:
+    file = tmp_path / "orders.schema.json"
+    file.write_text('{"properties": {}}')
+    read = load(config_file(tmp_path, source(f"contract: {{file: {file}}}")), environ={})
+    assert read.sources[0].reading == RecordSource(contract=Schema("json", b'{"properties": {}}'))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "more", "expected"),
+    [
+        ("a.json", "[]", "", "file: {file}: no JSON Schema: it must be an object"),
+        (
+            "a.json",
+            "{",
+            "",
+            "file: {file}: no JSON Schema: Expecting property name enclosed in double quotes",
+        ),
+        ("a.avsc", '"x"', "", "file: {file}: an Avro schema of a record is needed"),
+        ("a.xml", "{}", "", "file: {file}: must end with .json, .avsc, .proto, .desc, .pb"),
+        ("a.json", "{}", ", message: a.B", "message: is for a contract in Protobuf"),
+    ],
+)
+def test_what_is_wrong_with_a_contract_is_said_with_its_place(
+    tmp_path: Path, name: str, text: str, more: str, expected: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    (line,) = lines(tmp_path, source(f"contract: {{file: {file}{more}}}"))
+    assert line.startswith("c.yaml:1: sources[0].contract." + expected.format(file=file))
+
+
+def test_a_contract_that_is_not_there_is_said_with_its_place(tmp_path: Path) -> None:
+    assert lines(tmp_path, source("contract: {file: /no/a.json}")) == [
+        "c.yaml:1: sources[0].contract.file: /no/a.json: No such file or directory"
+    ]

@@ -39,6 +39,7 @@ def flat(record: dict[str, Any]) -> list[str]:
         ({"a": [{"b": 1}, {"b": 2, "c": 3}]}, ["a array", "a[] object", "a[].b integer", "a[].c absent", "a[].c integer"]),
         ({"a": [{"b": {"c": 1}}, {"b": {}}]}, ["a array", "a[] object", "a[].b object", "a[].b.c absent", "a[].b.c integer"]),
         ({"u": {"user_123": {"n": 1}}}, ["u object", "u{*} object", "u{*}.n integer"]),
+        ({"u": {"acct0123": 1, "acct98765": 2}}, ["u object", "u{*} integer"]),
         ({"u": {"2026-01-01": 1, "2026-01-02": "x"}}, ["u object", "u{*} integer", "u{*} string"]),
         ({"u": {"17": {}, "a": {}}}, ["u object", "u.17 object", "u.a object"]),
         ({"u": {"sha256": "x"}}, ["u object", "u.sha256 string"]),
