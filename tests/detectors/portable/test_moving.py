@@ -32,6 +32,7 @@ from tests.detectors.test_mixed_determinism import (
     undisturbed,
     worker,
 )
+from tests.detectors.test_modelled import HST, modelled, queue
 from tests.detectors.test_timetable import BERLIN, DAY_MS, MONDAY_MS, TWO, clock, nightly, scheduled
 from tests.simulator.in_one_process import InOneProcess
 
@@ -237,3 +238,27 @@ def test_no_chunk_of_a_shard_is_left_behind():
     shards = [detect.dump() for detect in half_read(0, 1, 2, 0.6)[0]._detects]
     kinds = [{name.partition("-0")[0] for name in chunks} for chunks in (shards[0], spread(shards, 1)[0])]
     assert kinds[0] == kinds[1]
+
+
+def test_models_of_the_users_are_carried_and_judge_on():
+    settings = msgspec.structs.replace(modelled(HST), paging=UNGATHERED)
+    events = queue(900, range(850, 875))
+    before, after = Detect(settings, 0), msgspec.structs.replace(settings, shards=3)
+    before.step(0, batch([events], 0, 0, 799))
+    known = series_of([before.dump()])
+    (depth,) = known.values()
+    assert depth.models
+    there = spread([before.dump()], 3, after, ("pipeline.events",))
+    assert series_of(there) == known
+    detect = Detect(after, shard := shard_of(depth.labels, 3))
+    detect.load(there[shard])
+    more = batch([events], 0, 800, 899, idle=True, wall_ms=events[-1].time_ms + DAY_MS)
+    told = scores(before.step(1, more))
+    assert len(told) > 1
+    assert scores(detect.step(0, more)) == told
+
+
+def scores(outputs: list[Output]) -> list[tuple[int, str, float]]:
+    """What was found out of the ordinary: when, by whom, and how severe."""
+    verdicts = [verdict for it in outputs for verdict in AnomalyBatch.from_bytes(it.value or b"").verdicts]
+    return [(it.time_ms, it.detector, it.severity_score) for it in verdicts]
