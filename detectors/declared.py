@@ -107,9 +107,10 @@ class Told(NamedTuple):
 
 
 class DeclaredSchemas:
-    """Every declared schema of a shard, by the place of its follower, and the declarations that wait."""
+    """Every declared schema of a shard, by the place of its follower, and the declarations that wait; `new` makes a follower."""
 
-    def __init__(self) -> None:
+    def __init__(self, new: Callable[[Key], DeclaredSchemaFollower] = DeclaredSchemaFollower) -> None:
+        self._new = new
         self._followers: dict[int, DeclaredSchemaFollower] = {}
         self._pending: list[DeclaredRow] = []
 
@@ -135,7 +136,7 @@ class DeclaredSchemas:
         for row in self._pending[:ready]:
             follower = self._followers.get(row.follower)
             if follower is None:
-                follower = self._followers[row.follower] = DeclaredSchemaFollower(key_of(row.follower))
+                follower = self._followers[row.follower] = self._new(key_of(row.follower))
             position = Position(*sources[row.source], row.offset)
             yield Told(row.order_ms, follower.apply(row.time_ms, position, row.fields))
         del self._pending[:ready]
@@ -161,7 +162,7 @@ class DeclaredSchemas:
         )
         self._pending = pending
         for place, state in followers:
-            self._followers[place] = DeclaredSchemaFollower(key_of(place))
+            self._followers[place] = self._new(key_of(place))
             self._followers[place].load(state)
 
 

@@ -32,6 +32,7 @@ from detectors.pending import Pending
 from detectors.record_rows import PAYLOAD_ROW, behind_ms
 from detectors.record_schemas import RecordSchemas
 from detectors.record_windows import Ended, measures_of
+from detectors.registrations import follower_of
 from detectors.relearning import accept_level, relearn
 from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
 from detectors.samples import (
@@ -55,7 +56,7 @@ from detectors.warm_start import History, Part, Wanted, wanted
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 13
+FORMAT: Final = 14
 MARK_EVERY_MS: Final = 200
 TOLD_MS: Final = 60_000
 """Triage is told what time it is when so much of the wall clock or of the shard's time has passed."""
@@ -81,7 +82,7 @@ class Detect:
         self._settings, self._index, self._watch = settings, shard, watch
         self.covered_offset = -1
         self._followers = Followers(settings)
-        self._declared = DeclaredSchemas()
+        self._declared = DeclaredSchemas(follower_of)
         self._records = RecordSchemas(settings)
         self._modelled = Modelled(shard)
         self._peers = Peers()
@@ -641,7 +642,7 @@ class Detect:
         self._followers.load(chunks, retuned=self._retuned)
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
         self._inherited = Inherited.loaded(chunks.get("inherited"))
-        self._declared = DeclaredSchemas()
+        self._declared = DeclaredSchemas(follower_of)
         self._declared.load(chunks["declared"], self._followers.key)
         self._records = RecordSchemas(self._settings)
         self._records.load(chunks)

@@ -30,7 +30,7 @@ from detectors.desk import Desk
 from detectors.episodes import Transition
 from detectors.expected_changes import TOPIC, ExpectedChange
 from detectors.incidents import Incident, OpenEpisode
-from detectors.notes import CommandNote, SwitchNote
+from detectors.notes import CommandNote, RefusalNote, SwitchNote
 from detectors.orders import AcceptLevel, Expect, Order, Origin, Relearn
 from detectors.register import Register
 from detectors.relearning import LEVELLED, RELEARNED
@@ -39,6 +39,7 @@ from detectors.telling import Teller
 from detectors.wording import time_text
 
 REMEMBERED_MAX: Final = 10_000
+_answer: Final = msgspec.json.Decoder(Answer).decode
 OfAlert = Acknowledge | Unacknowledge | Snooze | Feedback | AcceptBaseline | ExpectChange
 
 
@@ -85,12 +86,18 @@ class Obeying:
             self._desk.arm(incident)
         return self._answer(note.command, Outcome.DONE, reason, ())
 
+    def refuse(self, note: RefusalNote) -> Answer | None:
+        """The answer to what is no command; None when the record is a repeat."""
+        if self._is_repeat(note):
+            return None
+        return msgspec.structs.replace(_answer(note.answer), config_hash=self._teller.settings.config_hash)
+
     def take_orders(self) -> list[Order]:
         """What detect is to be told since the last call."""
         orders, self._orders = self._orders, []
         return orders
 
-    def _is_repeat(self, note: CommandNote | SwitchNote) -> bool:
+    def _is_repeat(self, note: CommandNote | SwitchNote | RefusalNote) -> bool:
         place = (note.topic, note.partition)
         if note.offset <= self._fences.get(place, -1):
             return True

@@ -51,7 +51,10 @@ class Seen(msgspec.Struct, array_like=True):
 
 
 class Block(msgspec.Struct, array_like=True):
-    """Payloads by shape ident, the window in which they lie, and when the first and last came."""
+    """Payloads by shape ident, the window in which they lie, and when the first and last came.
+
+    Before these, since the block before, so many were `passed` over: a topic that is sampled has payloads that are not looked at.
+    """
 
     window: int
     first_ms: int
@@ -60,9 +63,16 @@ class Block(msgspec.Struct, array_like=True):
     shapes: dict[int, Seen] = {}
     rows: list[bytes] = []
     tokens: list[bytes] = []
+    passed: int = 0
 
-    def take(self, rows: Records, tokens: Tokens) -> None:
-        """Count payloads: PAYLOAD_ROW records, and the tokens of their values, end to end."""
+    @property
+    def sample(self) -> float:
+        """The share of the payloads that was looked at."""
+        return round(self.size / (self.size + self.passed), 6)
+
+    def take(self, rows: Records, tokens: Tokens, passed: int = 0) -> None:
+        """Count payloads: PAYLOAD_ROW records, and the tokens of their values, end to end; so many were passed over before them and between them."""
+        self.passed += passed
         payloads = np.empty(len(rows), PAYLOAD)
         for name in PAYLOAD.names or ():
             payloads[name] = rows[name]
@@ -106,18 +116,23 @@ class Closed(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Some of the payloads of a batch, from the `first` up to `end`; `ends` says where the tokens of each end in `tokens`, from 0 on."""
+    """Some of the payloads of a batch, from the `first` up to `end`; `ends` says where the tokens of each end in `tokens`, from 0 on, `passed` how many were passed over before it."""
 
     rows: Records
     tokens: Tokens
     ends: Ints
+    passed: Ints
     first: int
     end: int
 
-    def part(self, start: int, stop: int) -> tuple[Records, Tokens]:
-        """Rows and tokens of these, counted from the first."""
+    def part(self, start: int, stop: int) -> tuple[Records, Tokens, int]:
+        """Rows and tokens of these, counted from the first, and how many were passed over before each of them."""
         start, stop = self.first + start, self.first + stop
-        return self.rows[start:stop], self.tokens[self.ends[start] : self.ends[stop]]
+        return (
+            self.rows[start:stop],
+            self.tokens[self.ends[start] : self.ends[stop]],
+            int(self.passed[start:stop].sum()),
+        )
 
 
 class Blocks:
@@ -128,17 +143,17 @@ class Blocks:
         self._open: dict[int, Block] = {}
         self._first_window = 0
 
-    def take(self, rows: Records, tokens: Tokens, sizes: Ints, before_ms: int) -> list[Closed]:
+    def take(self, rows: Records, tokens: Tokens, sizes: Ints, passed: Ints, before_ms: int) -> list[Closed]:
         """Count payloads up to `before_ms`, one follower after the other, those of each in their order; the blocks that end on the way.
 
-        `tokens` are those of their values, end to end, of which each payload has so many.
+        `tokens` are those of their values, end to end, of which each payload has so many; `passed` how many payloads of its follower were passed over just before each.
         """
         closed: list[Closed] = []
         if len(rows):
             ends = np.append(0, np.cumsum(sizes))
             cuts = np.flatnonzero(np.diff(rows["follower"])) + 1
             for part in np.split(np.arange(len(rows)), cuts):
-                self._take(_Part(rows, tokens, ends, int(part[0]), int(part[-1]) + 1), closed)
+                self._take(_Part(rows, tokens, ends, passed, int(part[0]), int(part[-1]) + 1), closed)
         self._end_windows(before_ms, closed)
         return closed
 

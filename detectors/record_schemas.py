@@ -15,8 +15,10 @@ from detectors.pending import Pending
 from detectors.ragged import starts_of
 from detectors.record_blocks import Block, Blocks, Closed, Elements
 from detectors.record_changes import Found
+from detectors.record_declared import Difference, differences_of, differing, is_difference
+from detectors.record_passed import PassedOver
 from detectors.record_repeats import RepeatJudge, Repeats
-from detectors.record_rows import PAYLOAD_ROW, UNSEEN
+from detectors.record_rows import PAYLOAD_ROW
 from detectors.record_tokens import TOKEN, Tokens, value_paths
 from detectors.record_values import Slots
 from detectors.record_verdicts import DETECTOR, UNIT, Said, Sources
@@ -44,16 +46,18 @@ class RecordSchemas:
 
     def __init__(self, settings: Settings) -> None:
         self._expected, self._accepted, self._ids_max = settings.expected_changes, 0, settings.ids_max
-        self._unexampled, self._samples = settings.unexampled_topics, settings.sampled_topics
+        self._unexampled = settings.unexampled_topics
         window_ms = settings.window_ms
         self._structures: dict[int, Structure] = {}
         self._blocks = Blocks(window_ms)
         self._windows = RecordWindows(window_ms)
+        self._passed = PassedOver()
         self._ended: list[Ended] = []
         self._pending = Pending(PAYLOAD_ROW)
         self._tokens = TokenLog()
         self._slots = Slots()
         self._shapes: dict[int, Elements] = {}
+        self._differences: dict[int, tuple[Difference, ...]] = {}
         self._dirty = set(range(CHUNKS))
         self._refused = 0
 
@@ -69,7 +73,10 @@ class RecordSchemas:
         """Take in the shapes of a batch."""
         for place, ident in enumerate(shapes.shape_idents().tolist()):
             if ident not in self._shapes:
-                self._shapes[ident] = tuple((path, kind) for path, kind in shapes.elements_of(place))
+                elements = [(path, kind) for path, kind in shapes.elements_of(place)]
+                self._shapes[ident] = tuple(it for it in elements if not is_difference(it))
+                if differences := differences_of(elements):
+                    self._differences[ident] = differences
                 self._slots.know(ident, value_paths(self._shapes[ident]))
 
     def add(self, source: int, rows: Records, tokens: Tokens, fresh: npt.NDArray[np.bool_]) -> Records:
@@ -98,10 +105,10 @@ class RecordSchemas:
         rows = self._pending.take(before_ms, ranked)
         rows = rows[np.argsort(rows["follower"], kind="stable")]
         self._ended += self._windows.take(rows, before_ms)
-        rows = rows[rows["shape"] != UNSEEN]
+        rows, passed = self._passed.split(rows)
         sizes = self._slots.sizes(rows["shape"])
         tokens = self._tokens.take(rows["address"], sizes)
-        for closed in self._blocks.take(rows, tokens, sizes, before_ms):
+        for closed in self._blocks.take(rows, tokens, sizes, passed, before_ms):
             structure = self._structures.setdefault(closed.place, Structure(paths={}, folded=[], late={}))
             self._dirty.add(closed.place % CHUNKS)
             if verdicts := self._judge(closed, structure, sources, key_of(closed.place)):
@@ -115,10 +122,10 @@ class RecordSchemas:
         judge = Judge(structure, block, self._shapes, self._slots)
         versions = Versions(structure, block, self._shapes)
         found = versions.told(self._unexpected(key, judge.judge()))
+        found += self._unexpected(key, differing(structure.differing, block, self._differences))
         self._refused += judge.refused
         topic = dict(key.labels).get(TOPIC, "")
-        sample, examples = self._samples.get(topic, 1.0), topic not in self._unexampled
-        said = Said(key, block, baseline, sources, sample=sample, examples=examples)
+        said = Said(key, block, baseline, sources, examples=topic not in self._unexampled)
         verdicts = [said.changed(change) for change in found]
         if versions.over is not None:
             verdicts.append(said.over(versions.over))
@@ -144,6 +151,7 @@ class RecordSchemas:
     def _forget_shapes(self) -> None:
         wanted = self._blocks.idents() | set(self._pending.shapes().tolist())
         self._shapes = {ident: self._shapes[ident] for ident in sorted(wanted)}
+        self._differences = {ident: it for ident, it in sorted(self._differences.items()) if ident in wanted}
         self._know_slots()
 
     def _know_slots(self) -> None:
@@ -178,6 +186,7 @@ class RecordSchemas:
         self._structures.pop(place, None)
         self._blocks.forget(place)
         self._windows.forget(place)
+        self._passed.forget(place)
         self._dirty.add(place % CHUNKS)
 
     def followed(self, place: int, key: Key) -> list[Followed]:
@@ -207,7 +216,12 @@ class RecordSchemas:
             self._forget_shapes()
         encode = msgspec.msgpack.encode
         waiting = [self._waiting(source, raw) for source, raw in self._pending.dump()]
-        chunks = {"records": encode((waiting, self._blocks.dump(), self._shapes, self._windows.dump()))}
+        seen = self._shapes, self._differences
+        chunks = {
+            "records": encode(
+                (waiting, self._blocks.dump(), *seen, self._windows.dump(), self._passed.dump())
+            )
+        }
         for number in numbers:
             own = {place: it for place, it in sorted(self._structures.items()) if place % CHUNKS == number}
             chunks[f"records-{number}"] = encode(own)
@@ -223,7 +237,7 @@ class RecordSchemas:
 
     def load(self, chunks: dict[str, bytes]) -> None:
         """Take over a dumped state."""
-        waiting, blocks, self._shapes, windows = _head.decode(chunks["records"])
+        waiting, blocks, self._shapes, self._differences, windows, passed = _head.decode(chunks["records"])
         self._know_slots()
         self._pending, self._tokens = Pending(PAYLOAD_ROW), TokenLog()
         for source, raw, tokens in waiting:
@@ -231,6 +245,7 @@ class RecordSchemas:
             self.add(source, rows, np.frombuffer(tokens, TOKEN), np.ones(len(rows), bool))
         self._blocks.load(blocks)
         self._windows.load(windows)
+        self._passed.load(passed)
         self._structures = {}
         for number in range(CHUNKS):
             self._structures |= _structures.decode(chunks[f"records-{number}"])
@@ -238,6 +253,13 @@ class RecordSchemas:
 
 
 _head = msgspec.msgpack.Decoder(
-    tuple[list[tuple[int, bytes, bytes]], dict[int, Block], dict[int, Elements], dict[int, Any]]
+    tuple[
+        list[tuple[int, bytes, bytes]],
+        dict[int, Block],
+        dict[int, Elements],
+        dict[int, tuple[Difference, ...]],
+        dict[int, Any],
+        dict[int, int],
+    ]
 )
 _structures = msgspec.msgpack.Decoder(dict[int, Structure])

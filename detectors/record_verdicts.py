@@ -7,6 +7,7 @@ import msgspec
 
 from detectors.record_blocks import Block, Place
 from detectors.record_changes import Found
+from detectors.record_declared import CHANGES as DIFFERENCES
 from detectors.record_repeats import Repeated
 from detectors.record_versions import CHANGE as VERSION_MIX
 from detectors.record_versions import Over
@@ -30,6 +31,7 @@ UNIT: Final = "paths"
 
 Sources = Sequence[tuple[str, int]]
 
+_REASONS: Final = {VERSION_MIX: Reason.VERSION_MIX, **dict.fromkeys(DIFFERENCES, Reason.DECLARED_DIFFERS)}
 _ENDS: Final = {
     Over.NEW: Reason.NEW_VERSION_ALONE,
     Over.OLD: Reason.OLD_VERSION_ALONE,
@@ -38,12 +40,12 @@ _ENDS: Final = {
 
 
 class Said:
-    """Puts what was found in one block into verdicts, with `examples` or without. Of all records a `sample` is looked at, from 0 to 1."""
+    """Puts what was found in one block into verdicts, with `examples` or without."""
 
     def __init__(
-        self, key: Key, block: Block, baseline: Baseline, sources: Sources, *, sample: float, examples: bool
+        self, key: Key, block: Block, baseline: Baseline, sources: Sources, *, examples: bool
     ) -> None:
-        self._sample, self._examples = sample, examples
+        self._examples = examples
         self._key, self._block, self._baseline, self._sources = key, block, baseline, sources
 
     def changed(self, found: Found) -> Verdict:
@@ -59,10 +61,10 @@ class Said:
             first,
             last,
             found.example if self._examples else None,
-            self._sample,
+            self._block.sample,
         )
         positions = _between(first, last)
-        reason = Reason.VERSION_MIX if found.change == VERSION_MIX else Reason.SCHEMA_CHANGED
+        reason = _REASONS.get(found.change, Reason.SCHEMA_CHANGED)
         return msgspec.structs.replace(
             self._verdict(reason, positions), severity_score=1.0, schema_change=change
         )

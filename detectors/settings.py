@@ -175,8 +175,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     paging: Paging = Paging()
     lineage: tuple[Link, ...] = ()
     """Links that hold whatever the events tell."""
-    sampled_topics: Mapping[str, float] = msgspec.field(default_factory=dict)
-    """Topics of which not all records are looked at, and the share that is."""
     unexampled_topics: frozenset[str] = frozenset()
     """Topics of whose values alerts show not even masked examples."""
 

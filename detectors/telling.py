@@ -16,12 +16,13 @@ from detectors.alerts import (
 )
 from detectors.episodes import Transition
 from detectors.incidents import Incident, OpenEpisode
-from detectors.series import content_id, series_text
+from detectors.series import Signal, content_id, series_text
 from detectors.settings import Settings
 from detectors.verdicts import Reason, Verdict
 from detectors.wording import recovery, summary, time_text
 
 _TOLD = (State.FIRING, State.NO_DATA)
+_KINDS = {signal: Kind(signal) for signal in Signal}
 _NEWS = (
     Transition.OPENED,
     Transition.REOPENED,
@@ -104,7 +105,7 @@ def kind_of(verdict: Verdict) -> Kind:
     """What an alert of a verdict is about."""
     if verdict.reason is Reason.STORM:
         return Kind.STORM
-    return Kind.DETECTOR_HEALTH if verdict.reason.of_health else Kind(verdict.signal)
+    return Kind.DETECTOR_HEALTH if verdict.reason.of_health else _KINDS[verdict.signal]
 
 
 def _cause(incident: Incident, *, leads: bool) -> RootCause | None:

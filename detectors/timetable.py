@@ -1,5 +1,7 @@
 """Timetable: the series of a shard that have a declared schedule, from the first run or sample on. For them it tells freshness, in place of what was learned.
 
+What is counted in windows comes when its window ends, so it has a window longer.
+
 A due time passes between rows, in the order of event time. What has not come by then is told once, and when it comes after all the kernel of `freshness` says
 so, because it is given an open episode here.
 """
@@ -71,7 +73,10 @@ class Timetable:
             return None
         series = series_of(key, FRESHNESS)
         settings = self._settings.for_series(series.signal, dict(series.labels))
-        return (settings.schedule, settings.time_zone) if settings.schedule.cron else None
+        schedule = settings.schedule
+        if key.follower_kind == FollowerKind.AMOUNT:
+            schedule = schedule._replace(within_ms=schedule.within_ms + self._settings.window_ms)
+        return (schedule, settings.time_zone) if schedule.cron else None
 
     def begin(self, rows: Records) -> None:
         """Await what comes next of new followers whose first rows are among these."""

@@ -13,7 +13,7 @@ from detectors.incidents import APART, JOIN_MS, Incident, OpenEpisode, Who, grou
 from detectors.ledger import Ledger, load_ledger
 from detectors.lineage import Lineage
 from detectors.merging import Merger
-from detectors.notes import CommandNote, LineageNote, SwitchNote, read_note
+from detectors.notes import CommandNote, LineageNote, RefusalNote, SwitchNote, read_note
 from detectors.obeying import Obeying
 from detectors.orders import Order, Origin
 from detectors.register import Register
@@ -27,7 +27,8 @@ from detectors.verdicts import AnomalyBatch, Change, Reason, Verdict
 from detectors.wording import joined, time_text
 
 FORMAT = 6
-FORGET_MS = 30 * 86_400_000
+FORGET_MS = 3 * 86_400_000
+"""How late something may be said of a group, beyond the time for which its incidents can go on."""
 ANOMALIES = "anomalies"
 """The origin of the orders that triage gives."""
 LEDGER = "budget"
@@ -82,11 +83,13 @@ class Triage:
         """What detect is to be told since the last call; an order goes to the shard of its labels, or to all."""
         return self._obeying.take_orders()
 
-    def _obey(self, note: CommandNote | SwitchNote) -> list[Alert]:
+    def _obey(self, note: CommandNote | SwitchNote | RefusalNote) -> list[Alert]:
         self._teller.wall_ms = max(self._teller.wall_ms, note.wall_ms)
         if isinstance(note, SwitchNote):
             answer, self._switched = self._obeying.switch(note), True
             self._end_what_changed_its_mode()
+        elif isinstance(note, RefusalNote):
+            answer = self._obeying.refuse(note)
         else:
             answer = self._obeying.answer(note, Origin(ANOMALIES, 0, self.covered_offset))
         if answer is None:
@@ -102,10 +105,11 @@ class Triage:
             return []
         self._fences[batch.shard] = batch.offset
         self.ledger.note(batch)
-        self._forget()
         self._merger.add(batch)
         self._teller.wall_ms = max(self._teller.wall_ms, batch.wall_ms)
-        return self._judge_all()
+        told = self._judge_all()
+        self._forget()
+        return told
 
     def finish(self) -> list[Alert]:
         """The alerts of what still waits, when the log has ended for good."""
@@ -122,8 +126,8 @@ class Triage:
         return self._teller.take()
 
     def _forget(self) -> None:
-        """Once a day, the incidents that are over in groups of which nothing is heard any more, and old links; far later than it could matter."""
-        before_ms = self.ledger.now_ms - FORGET_MS
+        """Once a day, the incidents that are long over in groups of which nothing is heard any more, and old links."""
+        before_ms = self._merger.now_ms - FORGET_MS
         if before_ms - self._swept_ms < JOIN_MS:
             return
         self._swept_ms = before_ms

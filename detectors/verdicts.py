@@ -50,6 +50,9 @@ class Reason(StrEnum):
     TOO_MANY_REPEATED = "too_many_repeated"
     TOO_MANY_RUNS = "too_many_runs"
     SCHEMA_CHANGED = "schema_changed"
+    DECLARED_DIFFERS = "declared_differs"
+    SUBJECT_CHANGED = "subject_changed"
+    NOTICE_GIVEN = "notice_given"
     VERSION_MIX = "version_mix"
     NEW_VERSION_ALONE = "new_version_alone"
     OLD_VERSION_ALONE = "old_version_alone"
@@ -91,6 +94,7 @@ _CONCLUSIVE = (
     Reason.NEW_VERSION_ALONE,
     Reason.OLD_VERSION_ALONE,
     Reason.VERSIONS_USUAL,
+    Reason.NOTICE_GIVEN,
 )
 
 

@@ -60,16 +60,16 @@ class Holding:
     async def _ask_all(self) -> bool:
         """Ask once for each schema that is waited for; whether any is known now."""
         let_go = 0
-        for number, why in {it.why.number: it.why for it in self.held.values()}.items():
+        for wanted, why in {it.why.wanted: it.why for it in self.held.values()}.items():
             if await asyncio.to_thread(why.answered):
-                let_go += self._let_go(number)
+                let_go += self._let_go(wanted)
         if let_go and not self.held:
             log.info("sources.let_go", after_s=round(time.monotonic() - self._since_s, 1))
         return let_go > 0
 
-    def _let_go(self, number: int) -> int:
-        """Let go those that wait for this schema; how many."""
-        places = [place for place, it in self.held.items() if it.why.number == number]
+    def _let_go(self, wanted: str) -> int:
+        """Let go those that wait for this; how many."""
+        places = [place for place, it in self.held.items() if it.why.wanted == wanted]
         for place in places:
             del self.held[place]
             self._sources.let_go(place)

@@ -1,6 +1,7 @@
 """Ingest: fetched batches of source records in, columnar sample batches and dead letters out.
 
-Stateless but for one thing: the greatest event time seen in each source partition since reading there began.
+Stateless but for the greatest event time seen in each source partition since reading there began, and, of topics of which so many records a second
+are looked at, the times of the latest.
 """
 
 from collections import Counter
@@ -19,10 +20,13 @@ from detectors.stage import Count
 from stream.formats import Reading, reader_for
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, Position, UnreadableError, dead_letter
+from stream.formats.declarations.compatibility import VersionsOf
 from stream.formats.encodings.choice import no_registry
 from stream.formats.encodings.schemas import SchemaOf
 from stream.formats.limits import Limits
+from stream.formats.pace import NOTHING, Past, PastOf, after, no_past, shares
 from stream.formats.placement import Ints, Placement, Records
+from stream.formats.records import RecordSource
 from stream.formats.table import Table
 from stream.formats.values import Values
 from stream.lineage_notes import LineageTeller
@@ -36,6 +40,7 @@ class _Standing:
     def __init__(self) -> None:
         self.last_offset = -1
         self.high_ms = NEVER
+        self.past = NOTHING
 
 
 class _Fetched(NamedTuple):
@@ -68,12 +73,14 @@ class Ingest:
         allowed_skew_ms: how far an event time may lie ahead of the wall clock and of the record's Kafka timestamp.
         allowed_lateness_ms: how far behind the greatest event time of its partition a record is not late; from when on lineage counts.
         schema_of: gives the schemas that framed values name; it may ask a registry, and does not wait long.
+        past_of: gives what came before where reading goes on, of topics of which so many records a second are looked at.
+        versions_of: gives the versions of a registry's subject before one, likewise.
 
     Raises:
         ValueError: a format that does not exist.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is read, what bounds it, and whom it may ask
         self,
         formats: Mapping[str, Reading],
         samples_partitions: int,
@@ -82,10 +89,12 @@ class Ingest:
         allowed_skew_ms: int,
         schema_of: SchemaOf = no_registry,
         allowed_lateness_ms: int = LATENESS_MS,
+        past_of: PastOf = no_past,
+        versions_of: VersionsOf | None = None,
     ) -> None:
         self._caps = Caps(limits)
         self._readers = {
-            topic: reader_for(topic, reading, self._caps, samples_partitions, schema_of)
+            topic: reader_for(topic, reading, self._caps, samples_partitions, schema_of, versions_of)
             for topic, reading in formats.items()
         }
         self._shards = samples_partitions
@@ -93,6 +102,12 @@ class Ingest:
         self._letter_bytes_max = limits.dead_letter_bytes_max
         self._sample_bytes_max = limits.sample_bytes_max
         self._skew_ms, self._lateness_ms = allowed_skew_ms, allowed_lateness_ms
+        self._paces = {
+            topic: reading.per_second / source_partitions[topic]
+            for topic, reading in formats.items()
+            if isinstance(reading, RecordSource) and reading.per_second is not None
+        }
+        self._past_of = past_of
         self._standings: dict[tuple[str, int], _Standing] = {}
         self._lineage = LineageTeller()
 
@@ -152,6 +167,10 @@ class Ingest:
         standing = self._standings[topic, partition]
         if previous_offset is None or previous_offset != standing.last_offset:
             standing.high_ms = NEVER
+            standing.past = self._past(topic, partition, int(offsets[0]))
+        if topic in self._paces:
+            values.shares = shares(standing.past, offsets, timestamps_ms, self._paces[topic])
+            standing.past = after(standing.past, offsets, timestamps_ms)
         table = self._readers[topic].read(values, timestamps_ms)  # type: ignore[arg-type]
         records = self._records(table, offsets, timestamps_ms, standing, wall_ms)
         standing.last_offset = int(offsets[-1])
@@ -207,6 +226,9 @@ class Ingest:
         counts = self._caps.counts
         self._caps.counts = Counter()
         return counts
+
+    def _past(self, topic: str, partition: int, offset: int) -> Past:
+        return self._past_of(topic, partition, offset) if topic in self._paces and offset else NOTHING
 
     def _samples(self, shard: int, payload: bytes) -> Output:
         return Output(Destination.SAMPLES, key=None, value=payload, partition=shard)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stream.exits import Exit, Refused
 from stream.formats.dead import DeadReason, UnreadableError
+from stream.formats.declarations.compatibility import VERSIONS_MAX
 from stream.formats.encodings.schemas import Language, Schema, SchemaAwaitedError, SchemaOf
 
 if TYPE_CHECKING:
@@ -90,6 +91,41 @@ class Registry:
         self._missing.pop(number, None)
         return known
 
+    def versions(self, subject: str, before: int) -> list[Schema]:
+        """The versions of a subject before one, deleted ones too, the latest first and at most `VERSIONS_MAX`; none of a subject that is not there.
+
+        Raises:
+            SchemaAwaitedError: the registry cannot be asked now.
+        """
+        if self._clock() < self._away_until_s:
+            raise self._awaited_versions(subject, before, self._away)
+        try:
+            known = self._client.get_versions(subject, deleted=True)
+            wanted = sorted((it for it in known if it < before), reverse=True)[:VERSIONS_MAX]
+            found = [self._client.get_version(subject, it, deleted=True).schema for it in wanted]
+            return [_whole(self._client, it) for it in found]
+        except UnreadableError:
+            return []
+        except Exception as error:  # noqa: BLE001  what reads HTTP raises what it likes
+            if _is_final(error):
+                return []
+            self._away_until_s, self._away = self._clock() + AWAY_S, _said(error)
+            raise self._awaited_versions(subject, before, self._away) from None
+
+    def _awaited_versions(self, subject: str, before: int, detail: str) -> SchemaAwaitedError:
+        return SchemaAwaitedError(
+            f"versions of {subject}: {detail}", partial(self._has_versions, subject, before)
+        )
+
+    def _has_versions(self, subject: str, before: int) -> bool:
+        """Whether the registry says which versions there are; for any thread."""
+        self._away_until_s = float("-inf")
+        try:
+            self.versions(subject, before)
+        except SchemaAwaitedError:
+            return False
+        return True
+
     def _had(self, number: int) -> Schema:
         """The schema; one that is not known is asked for again while it may be waited."""
         pause_s = FIRST_PAUSE_S
@@ -114,15 +150,16 @@ class Registry:
         except UnreadableError as why:
             raise UnreadableError(why.reason, f"schema {number}: {why.detail}") from None
         except Exception as error:  # noqa: BLE001  what reads HTTP raises what it likes
-            status, detail = getattr(error, "http_status_code", 0), _said(error)
-            if status in _FINAL and getattr(error, "error_code", 0) != _NO_ANSWER_OF_A_REGISTRY:
-                kind = _UnknownError if status == _NOT_FOUND else UnreadableError
+            detail = _said(error)
+            if _is_final(error):
+                unknown = getattr(error, "http_status_code", 0) == _NOT_FOUND
+                kind = _UnknownError if unknown else UnreadableError
                 raise kind(DeadReason.NO_SCHEMA, f"schema {number}: {detail}") from None
             self._away_until_s, self._away = self._clock() + AWAY_S, detail
             raise self._awaited(number, detail) from None
 
     def _awaited(self, number: int, detail: str) -> SchemaAwaitedError:
-        return SchemaAwaitedError(number, detail, partial(self._answers, number))
+        return SchemaAwaitedError(f"schema {number}: {detail}", partial(self._answers, number))
 
     def _answers(self, number: int) -> bool:
         """Whether the registry says what it has under this number; for any thread."""
@@ -202,6 +239,12 @@ def _whole(client: "SchemaRegistryClient", found: "Found", depth: int = 0) -> Sc
         of = client.get_version(str(reference.subject), int(reference.version or 0), deleted=True)
         references.append((str(reference.name), _whole(client, of.schema, depth + 1)))
     return Schema(language, found.schema_str or "", tuple(references))
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the registry says that there is no such thing."""
+    final = getattr(error, "http_status_code", 0) in _FINAL
+    return final and getattr(error, "error_code", 0) != _NO_ANSWER_OF_A_REGISTRY
 
 
 def _said(error: Exception) -> str:

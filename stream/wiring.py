@@ -11,11 +11,12 @@ from detectors.warm_start import History
 from stream.command_intake import CommandIntake
 from stream.config import Config, faust_broker, librdkafka_properties
 from stream.config_intake import ConfigIntake
+from stream.formats import beside
 from stream.formats.encodings.choice import no_registry
 from stream.formats.encodings.schemas import SchemaOf
-from stream.formats.records import RecordSource
 from stream.ingest import Ingest
 from stream.intake import Intake
+from stream.lookback import Lookback
 from stream.registry import Registry
 from stream.retained import Retained
 from stream.stages import detect_stage, triage_stage
@@ -30,14 +31,13 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
     settings = config.settings()
     readings = {source.topic: source.reading for source in config.sources}
     shards = config.topics.samples_partitions
-    limits, schema_of = config.limits_for_ingest(), schemas_of(config)
+    limits, registry = config.limits_for_ingest(), registry_of(config)
+    schema_of, versions_of = (registry.schema, registry.versions) if registry else (no_registry, None)
     return Topology(
         group=config.name,
         version=version("streamgauge"),
         source_topics=frozenset({*readings, config.commands.topic, config.configs.topic}),
-        besides={
-            topic: reading.besides for topic, reading in readings.items() if isinstance(reading, RecordSource)
-        },
+        besides={topic: beside(reading) for topic, reading in readings.items()},
         make_ingest=lambda: Intake(
             Ingest(
                 readings,
@@ -47,8 +47,10 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
                 settings.allowed_skew_ms,
                 schema_of,
                 settings.allowed_lateness_ms,
+                Lookback(librdkafka_properties(config, "consumer")).past,
+                versions_of,
             ),
-            CommandIntake(config.commands.topic, settings.config_hash),
+            CommandIntake(config.commands.topic),
             ConfigIntake(config),
         ),
         stages=(
@@ -93,9 +95,15 @@ def samples_before(config: Config, shard: int) -> History:
 
 
 def schemas_of(config: Config) -> SchemaOf:
-    """Where the schemas of framed values come from; a registry is asked by one thread at a time."""
+    """Where the schemas of framed values come from."""
+    registry = registry_of(config)
+    return registry.schema if registry else no_registry
+
+
+def registry_of(config: Config) -> Registry | None:
+    """The registry that is configured; one thread at a time may ask it."""
     registry = config.schema_registry
-    return no_registry if registry is None else Registry(registry.properties()).schema
+    return Registry(registry.properties()) if registry else None
 
 
 def clients(config: Config) -> Clients:

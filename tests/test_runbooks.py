@@ -42,6 +42,9 @@ REASONS: dict[Kind, set[Reason]] = {
     Kind.LATENESS: {Reason.TOO_MANY_LATE},
     Kind.SCHEMA: {
         Reason.SCHEMA_CHANGED,
+        Reason.DECLARED_DIFFERS,
+        Reason.SUBJECT_CHANGED,
+        Reason.NOTICE_GIVEN,
         Reason.VERSION_MIX,
         Reason.NEW_VERSION_ALONE,
         Reason.OLD_VERSION_ALONE,

@@ -62,6 +62,11 @@ class Corpus(NamedTuple):
     changes: list[Scenario]
     harmless: list[Scenario]
 
+    @property
+    def once(self) -> "Corpus":
+        """The same with each harmless stream made once."""
+        return Corpus(self.changes, self.harmless[::AGAIN])
+
 
 def corpus(changes: Iterable[Labelled], alone: Iterable[Scenario], harmless: Iterable[Quiet]) -> Corpus:
     """Every change at every share, those that there are at one share `alone`, and the harmless streams."""

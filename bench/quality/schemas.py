@@ -11,13 +11,20 @@ from bench.quality.schema_runs import Outcome, judge
 from bench.quality.schema_scenario import CHANGED, KNOWN, SHARES, Corpus, Scenario
 
 QUICK: Final = 6
+SOON: Final = 4_000
 _GOAL: Final = f"""\
 **To be reached: 98 % found with the right kind and path, at most one false alert in all harmless streams; a change in all records within a block of
 1,000, one in a hundredth within {CHANGED:,} records.** Judged through the worker's stages with default settings. Whatever else is told of a stream in which something
 changes counts as told besides."""
 _AVRO: Final = f"""\
-The streams of the section before, each record framed and in Avro's binary encoding: {KNOWN:,} records of one schema, then {CHANGED:,} of which those that
-change are written with another one. Harmless streams have one schema throughout."""
+The streams of the section before, each record framed and in Avro's binary encoding: {KNOWN:,} records of one schema, then {CHANGED:,} (where a tenth or more
+change, {SOON:,}) of which those that change are written with another one. Harmless streams have one schema throughout; each is there once, not at three seeds."""
+
+
+def in_avro(scenario: Scenario, seed: int = 1) -> Outcome:
+    """What came of a scenario in Avro; what changes in many records is followed for less long, which costs less."""
+    soon = scenario.expected is not None and scenario.share >= SHARES[1]
+    return schema_avro.judge(scenario, changed=SOON if soon else CHANGED, seed=seed)
 
 
 class Subject(NamedTuple):
@@ -39,9 +46,7 @@ from there on, in a tenth or in a hundredth of them, for {CHANGED:,} records; in
         schema_corpus.CORPUS,
         judge,
     ),
-    "schemas-avro": Subject(
-        "The same schema changes in Avro", _AVRO, schema_corpus.CORPUS, schema_avro.judge
-    ),
+    "schemas-avro": Subject("The same schema changes in Avro", _AVRO, schema_corpus.CORPUS.once, in_avro),
     "schemas-second": Subject(
         "Schema changes in records that nothing was tuned on",
         f"""\
@@ -51,7 +56,7 @@ Other records, nested payments, flat clicks and deep readings of devices, with o
         partial(judge, seed=2),
     ),
     "schemas-second-avro": Subject(
-        "The same changes in Avro", _AVRO, schema_second.CORPUS, partial(schema_avro.judge, seed=2)
+        "The same changes in Avro", _AVRO, schema_second.CORPUS.once, partial(in_avro, seed=2)
     ),
 }
 

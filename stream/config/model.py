@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
+import msgspec
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -27,7 +28,7 @@ from stream.config.bridges import Bridges
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
-from stream.config.record_schemas import read_schema, schema_faults
+from stream.config.record_schemas import ContractOfRecord, contract_faults, read_schema, schema_faults
 from stream.config.records import (
     EXPECTED_MAX,
     ExpectedOfRecord,
@@ -46,7 +47,7 @@ from stream.config.units import (
     OptionalDurationMs,
     PositiveDurationMs,
     Rate,
-    Share,
+    Sample,
     StormRate,
 )
 from stream.formats import Reading
@@ -81,9 +82,8 @@ def _not_dots(value: str) -> str:
     return value
 
 
-Sample = Annotated[Share, Field(gt=0, le=1)]
 Examples = Literal["masked", "none"]
-Format = Literal["events", "openlineage", "metrics", "records"]
+Format = Literal["events", "openlineage", "metrics", "records", "registry"]
 WHOLE = BeforeValidator(_whole)
 TopicName = Annotated[
     str, Field(min_length=1, max_length=TOPIC_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)
@@ -127,8 +127,10 @@ class Source(Section):
     message: Text | None = None
     """Of Protobuf with a `schema_file`: the message that values are, by its full name; the first in the file unless written."""
 
+    contract: ContractOfRecord | None = None
+    """Of `records`: a schema that they are compared with; where they differ is an alert."""
     sample: Sample = 1.0
-    """Of `records`: the share of them that is looked at; all are counted, the others are not looked into."""
+    """Of `records`: the share of them that is looked at, or how many in a second at most; all are counted, the others are not looked into."""
     examples: Examples = "masked"
     """Of `records`: what alerts show of a value that stands where something has changed: its form and length, or `none`."""
     expected: Annotated[tuple[ExpectedOfRecord, ...], Field(max_length=EXPECTED_MAX)] = ()
@@ -143,7 +145,8 @@ class Source(Section):
             "encoding": self.encoding != "json",
             "schema_file": self.schema_file,
             "message": self.message,
-            "sample": self.sample < 1,
+            "contract": self.contract,
+            "sample": self.sample != 1,
             "examples": self.examples != "masked",
             "expected": self.expected,
         }
@@ -152,11 +155,12 @@ class Source(Section):
             for key, value in written.items()
             if value and self.format != "records"
         ]
-        if self.id and self.sample < 1:
+        if self.id and self.sample != 1:
             faults.append(
                 Fault(("sample",), "cannot stand beside id: only who looks at all records sees one twice")
             )
         faults = faults or list(schema_faults(self.encoding, self.schema_file, self.message))
+        faults += contract_faults(self.contract) if self.contract else ()
         if faults:
             raise FaultsError(faults)
         return self
@@ -167,7 +171,8 @@ class Source(Section):
         if self.format != "records":
             return self.format
         schema = read_schema(self.encoding, self.schema_file, self.message) if self.schema_file else None
-        return record_source(self.event_time, self.labels, self.encoding, schema, self.id, self.sample)
+        source = record_source(self.event_time, self.labels, self.encoding, schema, self.id, self.sample)
+        return msgspec.structs.replace(source, contract=self.contract.read()) if self.contract else source
 
 
 SOURCES_DEFAULT = (
@@ -438,7 +443,6 @@ class Config(Section):
             rules=tuple(entry.rule() for entry in self.series),
             expected_changes=tuple(it.of(source.topic) for source in self.sources for it in source.expected),
             lineage=tuple(sorted({link for entry in self.lineage for link in entry.links()})),
-            sampled_topics={it.topic: it.sample for it in self.sources if it.sample < 1},
             unexampled_topics=frozenset(it.topic for it in self.sources if it.examples == "none"),
             series_max=self.limits.series_max,
             ids_max=self.limits.ids_max,

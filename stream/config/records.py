@@ -10,7 +10,7 @@ from detectors.expected_changes import ExpectedChange
 from detectors.record_paths import ITEMS, VALUES, field_names, steps
 from stream.config.faults import Fault, FaultsError
 from stream.config.tuning import Section
-from stream.config.units import shown
+from stream.config.units import PerSecond, shown
 from stream.formats.encodings.choice import EncodingName
 from stream.formats.encodings.schemas import Schema
 from stream.formats.records import RecordSource, Where
@@ -109,10 +109,10 @@ def record_source(
     encoding: EncodingName,
     schema: Schema | None,
     id_: IdOfRecord | None,
-    sample: float,
+    sample: float | PerSecond,
 ) -> RecordSource:
     """The same for ingest."""
     named = tuple(sorted((name, place.where()) for name, place in labels.items()))
-    return RecordSource(
-        event_time.where() if event_time else (), named, encoding, schema, id_.where() if id_ else (), sample
-    )
+    share, per_second = (1.0, sample.times) if isinstance(sample, PerSecond) else (sample, None)
+    at, told_by = event_time.where() if event_time else (), id_.where() if id_ else ()
+    return RecordSource(at, named, encoding, schema, told_by, share, per_second)

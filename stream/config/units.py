@@ -1,4 +1,4 @@
-"""How people write amounts in the configuration: durations `30s`, rates `1 per 30d`, shares `20%`, zones `Europe/Berlin`, persistence `2 of 3`."""
+"""How people write amounts in the configuration: durations `30s`, rates `1 per 30d`, shares `20%`, samples `5000/s`, zones `Europe/Berlin`, persistence `2 of 3`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ _DURATION = re.compile(r"([0-9]{1,12})\s*([smhd])")
 _RATE = re.compile(r"([0-9]{1,9})\s+per\s+(.+)")
 _PERSISTENCE = re.compile(r"([0-9]{1,2})\s+of\s+([0-9]{1,2})")
 _SHARE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%")
+
+
+_PER_SECOND = re.compile(r"([1-9][0-9]{0,8})\s*/\s*s")
+
+
+class PerSecond(NamedTuple):
+    """At most so many in a second."""
+
+    times: int
 
 
 class Rate(NamedTuple):
@@ -134,6 +143,25 @@ def format_share(share: float) -> str:
     return f"{share * 100:.10g}%"
 
 
+def parse_sample(written: Any) -> float | PerSecond:
+    """A sample such as `10%` as .1, or `5000/s`; ValueError says how one is written."""
+    text = written.strip() if isinstance(written, str) else ""
+    if match := _PER_SECOND.fullmatch(text):
+        return PerSecond(int(match[1]))
+    share = parse_share(written) if _SHARE.fullmatch(text) else 0.0
+    if not 0 < share <= 1:
+        raise ValueError(
+            f"{shown(written)} is no sample: write a share of the records above 0% like 10%, at most 100%, "
+            "or how many of them in a second, like 5000/s"
+        )
+    return share
+
+
+def format_sample(sample: float | PerSecond) -> str:
+    """`10%` for .1, or `5000/s`."""
+    return f"{sample.times}/s" if isinstance(sample, PerSecond) else format_share(sample)
+
+
 def parse_persistence(written: Any) -> Persistence:
     """A persistence such as `2 of 3`; ValueError says how one is written."""
     match = _PERSISTENCE.fullmatch(written.strip()) if isinstance(written, str) else None
@@ -212,6 +240,18 @@ Share = Annotated[
     BeforeValidator(parse_share),
     PlainSerializer(format_share, return_type=str),
     _written_as(_SHARE, "20%"),
+]
+Sample = Annotated[
+    float | PerSecond,
+    PlainValidator(parse_sample),
+    PlainSerializer(format_sample, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^({_SHARE.pattern}|{_PER_SECOND.pattern})$",
+            "examples": ["10%", "5000/s"],
+        }
+    ),
 ]
 PersistenceText = Annotated[
     Persistence,

@@ -17,6 +17,8 @@ from detectors.series import Signal
 from stream.formats import times
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, UnreadableError
+from stream.formats.declarations.choice import declared_by
+from stream.formats.declarations.compared import Declaration
 from stream.formats.decoding import Decoded, decode_all
 from stream.formats.encodings.choice import EncodingName, encoding_of, no_registry
 from stream.formats.encodings.schemas import Schema, SchemaOf
@@ -41,8 +43,8 @@ Where = FieldPath | str
 class RecordSource(msgspec.Struct, frozen=True):
     """What is said of a topic of records: where their event time stands, labels by name with where their values stand, and what tells a record from all others.
 
-    Of a `sample` of the records, from 0 to 1, the shape and values are looked at.
-    Without an event time it is the broker's. With a `schema` values are bare and all of it; without one they are framed, unless they are JSON.
+    Of a `sample` of the records, from 0 to 1, the shape and values are looked at; or of as many as make `per_second` in a second of the broker's time.
+    The `contract` is what is declared of them. Without an event time it is the broker's. With a `schema` values are bare and all of it; without one they are framed, unless they are JSON.
     """
 
     event_time: Where = ()
@@ -51,6 +53,8 @@ class RecordSource(msgspec.Struct, frozen=True):
     schema: Schema | None = None
     id: Where = ()
     sample: float = 1.0
+    per_second: int | None = None
+    contract: Schema | None = None
 
     @property
     def besides(self) -> tuple[str, ...]:
@@ -75,12 +79,15 @@ class Records:
         self, topic: str, source: RecordSource, caps: Caps, shards: int, schema_of: SchemaOf = no_registry
     ) -> None:
         self._topic, self._source, self._caps = topic, source, caps
-        self._encoding = encoding_of(source.encoding, source.schema, schema_of, caps.limits)
+        own = source.contract is None or source.encoding != "json_schema"
+        self._encoding = encoding_of(
+            source.encoding, source.schema, schema_of if own else no_registry, caps.limits
+        )
+        contract = Declaration(declared_by(source.contract), caps.limits) if source.contract else None
         self._decode = self._encoding.decode
-        self._shapes = Shapes(caps, typed=self._encoding.typed)
+        self._shapes = Shapes(caps, typed=self._encoding.typed, declaration=contract)
         self._tokenizer = Tokenizer(caps, self._shapes)
         self._series = Memo(self._key, shards)
-        self._chosen_below = round(source.sample * 2**64)
         self._label_paths = [where for _, where in source.labels if not isinstance(where, str)]
         self._time_path: FieldPath = () if isinstance(source.event_time, str) else source.event_time
         self._id_path: FieldPath = () if isinstance(source.id, str) else source.id
@@ -109,12 +116,14 @@ class Records:
 
     def _decoded(self, values: Values, kafka_ms: Sequence[int]) -> Decoded[Any]:
         """What is kept of the records; of a topic that is sampled all are decoded, and those chosen by their content and time are looked at."""
-        if self._source.sample >= 1:
+        shares = self._source.sample if values.shares is None else values.shares
+        if np.all(np.greater_equal(shares, 1)):
             decode = self._plain if self._plainly else self._item
             return decode_all(values, self._encoding.guard, decode, lambda *it: self._kept(self._odd(*it)))
         batch = decode_all(values, self._encoding.guard, self._decode, self._odd)
         present, stamps = list(values), np.asarray(kafka_ms, np.int64).clip(0).tolist() or [0] * len(values)
-        chosen = [xxh3_64_intdigest(present[n] or b"", stamps[n]) < self._chosen_below for n in batch.records]
+        below = (np.broadcast_to(shares, len(values)) * 2.0**64).tolist()
+        chosen = [xxh3_64_intdigest(present[n] or b"", stamps[n]) < below[n] for n in batch.records]
         keep, pass_over = self._kept, self._passed_over
         batch.items = [
             keep(it) if seen else pass_over(it) for it, seen in zip(batch.items, chosen, strict=True)

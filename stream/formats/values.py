@@ -25,7 +25,7 @@ class Values(Sequence[bytes | None]):
     (b'abcd', [1, 1, 1, 4], [b'', b'bcd'])
     """
 
-    __slots__ = ("besides", "ends", "joined", "tombstones")
+    __slots__ = ("besides", "ends", "joined", "shares", "tombstones")
 
     def __init__(
         self,
@@ -37,6 +37,8 @@ class Values(Sequence[bytes | None]):
         joined.flags.writeable = False
         self.joined, self.ends, self.tombstones = joined, ends, tombstones
         self.besides: Mapping[str, Values] = besides or {}
+        self.shares: npt.NDArray[np.float64] | None = None
+        """Of each record the share of its like that is looked at, where that is not all or the same throughout."""
 
     @classmethod
     def of(cls, values: Sequence[bytes | None]) -> "Values":

@@ -1,6 +1,7 @@
 """Real topics that were recorded from tools, read as anyone's records: a sensible schema is learned, and no storm of alerts follows."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from detectors.structure import Structure
 from tests.detectors.payloads import Topic
 
-TOOLS = Path(__file__).parents[1] / "fixtures" / "tools"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+TOOLS = FIXTURES / "tools"
+EVENTS = FIXTURES / "openlineage"
 ROUNDS = 40
 """How often a recorded stream is read over: as long as a day of runs that are all alike."""
 
@@ -36,3 +39,17 @@ def test_a_recorded_stream_of_lineage_is_learned_and_nothing_is_told(name: str) 
     assert paths["job.name"].types == ["string"]
     assert paths["inputs"].types == ["array"]
     assert len(paths) < 600
+
+
+def test_events_of_many_producers_in_one_topic_are_no_storm() -> None:
+    events = [path.read_bytes() for path in sorted(EVENTS.glob("*.json"))]
+    assert len(events) > 40
+    topic = Topic()
+    for round_ in range(ROUNDS // 2):
+        random.Random(round_).shuffle(events)
+        topic.send(events)
+    assert len(topic.end()) <= 1
+    assert len(topic.opened("schema")) <= 1
+    paths = learned(topic).paths
+    assert paths["eventTime"].types == ["string"]
+    assert paths["run.facets"].types == ["object"]

@@ -1,17 +1,19 @@
 """Examples in alerts: what a changed value looks like now, and never what it is."""
 
+import json
 import re
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.record_examples import masked
 from detectors.record_tokens import number_tokens
 from stream.formats.tokens import _Texts
-from tests.detectors.payloads import TOPIC, Record, Topic
+from tests.detectors.payloads import SPACING_MS, TOPIC, Record, Topic
 from tests.detectors.test_record_drift import KNOWN, put, rename
 
 
@@ -48,6 +50,45 @@ def test_a_source_may_leave_examples_out() -> None:
     found, sentence = example(put("channel", "secret"), unexampled_topics=frozenset({TOPIC}))
     assert found is None
     assert "such as" not in sentence
+
+
+def secrets() -> st.SearchStrategy[str]:
+    """Texts as hostile as they come, of every format that is recognised, and so long that chance does not say them."""
+    alphabet = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+    return st.one_of(
+        st.text(alphabet, min_size=9, max_size=200),
+        st.text("\"\\{}[]<>'$%:/@.-+eE0123456789", min_size=12, max_size=60),
+        st.from_regex(r"[a-z]{9,20}@[a-z]{5,9}\.org", fullmatch=True),
+        st.from_regex(r"https://[a-z]{9}\.org/[a-z0-9]{9}", fullmatch=True),
+        st.integers(10**14, 10**18 - 1).map(str),
+        st.uuids().map(str),
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(secrets(), st.integers(10**13, 10**17), st.sampled_from(["masked", "none"]))
+def test_no_value_leaves_the_process_that_reads_it(secret: str, number: int, examples: str) -> None:
+    unexampled = frozenset({TOPIC} if examples == "none" else ())
+    topic = Topic(window_ms=200 * SPACING_MS, unexampled_topics=unexampled)
+    topic.send([{"id": n, "word": "usual", "amount": 5, "at": "2026-01-01"} for n in range(400)])
+    hidden = {
+        "word": secret,
+        "amount": number,
+        "at": secret,
+        "new": secret,
+        "inner": {"list": [secret, number]},
+    }
+    topic.send([{"id": n} | hidden for n in range(400, 600)])
+    assert topic.end()
+    said = msgspec.json.encode([*topic.process.alerts.values()])
+    written = [said, *topic.process.payloads["samples"], *topic.process.payloads["anomalies"]]
+    spellings = (
+        secret.encode(),
+        json.dumps(secret)[1:-1].encode(),
+        msgspec.json.encode(secret)[1:-1],
+        f"{number}".encode(),
+    )
+    assert not any(it in payload for it in spellings for payload in written)
 
 
 @given(st.text(max_size=400))

@@ -12,6 +12,7 @@ from detectors.alerts import Alert, State
 from detectors.due_times import due_after
 from detectors.orders import Origin, Switch, encode
 from detectors.settings import NO_SCHEDULE, Rule, Schedule, Settings, Tuning
+from tests.detectors.payloads import Topic
 from tests.detectors.scripted_log import Event, Pipeline, batch, cut, ending, whole
 
 DAY_MS, HOUR_MS, MINUTE_MS = 86_400_000, 3_600_000, 60_000
@@ -133,6 +134,16 @@ def test_neither_batches_nor_crashes_change_what_is_told(seed: int, missed: set[
             pieces.crash()
     assert [it.event_id for it in pieces.alerts] == [it.event_id for it in whole_run.alerts]
     assert missed & set(range(1, 20)) == set() or whole_run.alerts
+
+
+def test_what_is_counted_in_windows_has_a_window_longer():
+    """The topic's windows end each five minutes, and it is expected two minutes after each ten."""
+    expected = Schedule("", "2-59/10 * * * *", 61_000)
+    topic = Topic(rules=(Rule({"topic": "orders"}, Tuning(schedule=expected)),))
+    topic.send([{"id": 1}] * 18_000)
+    assert topic.opened("freshness") == []
+    topic.end()
+    assert {it.baseline.method for it in topic.opened("freshness")} == {"declared_schedule"}
 
 
 def test_a_schedule_that_comes_in_force_counts_from_then_on_and_one_that_goes_is_forgotten():

@@ -325,7 +325,7 @@ class Waiting(Passing):
         self, _topic: str, _partition: int, _offsets: Sequence[int], values: Sequence[bytes], *_: object
     ) -> list[Output]:
         if b"?" in list(values) and not self.known:
-            raise SchemaAwaitedError(7, "nobody answers", lambda: self.known)
+            raise SchemaAwaitedError("schema 7: nobody answers", lambda: self.known)
         self.given += list(values)
         return super().batch(_topic, _partition, _offsets, values)
 

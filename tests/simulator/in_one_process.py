@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
 
 from detectors.alerts import Alert, Mode
 from detectors.detect import Detect
@@ -13,6 +14,7 @@ from detectors.stage import Count
 from detectors.triage import Triage
 from stream.formats import Reading
 from stream.formats.limits import Limits
+from stream.formats.pace import NOTHING, Past, after
 from stream.ingest import Ingest
 from stream.sources import Place
 
@@ -30,7 +32,8 @@ class InOneProcess:
     ) -> None:
         self._settings = msgspec.structs.replace(settings, shards=shards)
         self._sources = (formats, shards, partitions, Limits(), settings.allowed_skew_ms)
-        self._ingest = Ingest(*self._sources)
+        self._pasts: dict[tuple[str, int], Past] = {}
+        self._ingest = Ingest(*self._sources, past_of=self._past_of)
         self._detects = [self._new_detect(shard) for shard in range(shards)]
         self._triage = self._new_triage()
         self._ends: dict[tuple[str, int], int] = {}
@@ -62,6 +65,11 @@ class InOneProcess:
         self._fold(
             self._ingest.batch(*place, offsets, values, timestamps_ms, previous, wall_ms, caught_up=False)
         )
+        past = self._pasts.get(place, NOTHING)
+        self._pasts[place] = after(past, np.asarray(offsets, np.int64), np.asarray(timestamps_ms, np.int64))
+
+    def _past_of(self, topic: str, partition: int, _offset: int) -> Past:
+        return self._pasts.get((topic, partition), NOTHING)
 
     def mark(self, place: Place, wall_ms: int, *, idle: bool = True) -> None:
         """Say where a partition stands: read to its end, and idle."""
@@ -74,7 +82,7 @@ class InOneProcess:
 
     def restart(self) -> None:
         """Go on from what the stages dump, with an ingest that remembers nothing."""
-        self._ingest = Ingest(*self._sources)
+        self._ingest = Ingest(*self._sources, past_of=self._past_of)
         for shard, old in enumerate(self._detects):
             self._detects[shard] = self._new_detect(shard)
             self._detects[shard].load(old.dump())

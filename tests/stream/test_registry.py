@@ -85,7 +85,7 @@ AWAY = [
 def awaited(it: Registry, number: int) -> SchemaAwaitedError:
     with pytest.raises(SchemaAwaitedError) as why:
         it.schema(number)
-    assert why.value.number == number
+    assert why.value.wanted == f"schema {number}"
     return why.value
 
 
@@ -144,6 +144,30 @@ def test_who_can_only_wait_waits_so_long_and_is_then_refused(monkeypatch: pytest
     assert WAIT_S <= asked.now_s - 1_000 < 2 * WAIT_S
     answers.append(Found("text", "AVRO", []))
     assert patient(7).text == "text"
+
+
+def test_the_versions_of_a_subject_are_had_or_awaited_as_schemas_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, it = asking(monkeypatch, lambda _: None)
+    answers: list[Any] = [ConnectionError("refused")]
+
+    def get_versions(subject: str, *, deleted: bool) -> list[int]:
+        assert (subject, deleted) == ("orders-value", True)
+        asked.asked.append(0)
+        if isinstance(answers[-1], Exception):
+            raise answers[-1]
+        return list(answers[-1])
+
+    monkeypatch.setattr(asked, "get_versions", get_versions, raising=False)
+    for _ in range(2):
+        with pytest.raises(SchemaAwaitedError, match="versions of orders-value: the registry cannot") as why:
+            it.versions("orders-value", 3)
+    assert len(asked.asked) == 1
+    assert not why.value.answered()
+    answers.append([1, 2, 3, 4])
+    assert why.value.answered()
+    assert [schema.text for schema in it.versions("orders-value", 3)] == ["orders-value-2", "orders-value-1"]
+    answers.append(SchemaRegistryError(404, 40401, "no such subject"))
+    assert it.versions("orders-value", 3) == []
 
 
 def test_what_is_remembered_of_unknown_numbers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

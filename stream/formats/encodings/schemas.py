@@ -37,9 +37,11 @@ class SchemaAwaitedError(Exception):
     `answered` asks again, from any thread: True when it is known.
     """
 
-    def __init__(self, number: int, detail: str, answered: Callable[[], bool]) -> None:
-        super().__init__(f"schema {number}: {detail}")
-        self.number, self.answered = number, answered
+    def __init__(self, detail: str, answered: Callable[[], bool]) -> None:
+        super().__init__(detail)
+        self.answered = answered
+        self.wanted = detail.partition(": ")[0]
+        """What is waited for."""
 
 
 class Framed:

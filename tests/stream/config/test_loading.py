@@ -125,10 +125,26 @@ def test_what_tells_records_apart_reaches_their_reading(tmp_path: Path):
     assert config.sources[0].reading == RecordSource(id=("meta", "id"))
 
 
-def test_a_sample_reaches_its_reading_and_the_settings(tmp_path: Path):
-    config = load(config_file(tmp_path, "sources: [{topic: a, format: records, sample: 10%}]"), environ={})
-    assert config.sources[0].reading == RecordSource(sample=0.1)
-    assert config.settings().sampled_topics == {"a": 0.1}
+@pytest.mark.parametrize(
+    ("sample", "reading"),
+    [
+        ("10%", RecordSource(sample=0.1)),
+        ("100%", RecordSource()),
+        ("5000/s", RecordSource(per_second=5000)),
+        ("7 / s", RecordSource(per_second=7)),
+    ],
+)
+def test_a_sample_reaches_its_reading(tmp_path: Path, sample: str, reading: RecordSource):
+    file = config_file(tmp_path, f"sources: [{{topic: a, format: records, sample: {sample}}}]")
+    config = load(file, environ={})
+    assert config.sources[0].reading == reading
+
+
+@pytest.mark.parametrize("sample", ["0%", "101%", "0/s", "5000", "5 per s", "-1/s", "[]"])
+def test_what_is_no_sample_is_refused(tmp_path: Path, sample: str):
+    (line,) = lines(tmp_path, f"sources: [{{topic: a, format: records, sample: {sample}}}]")
+    assert line.startswith("c.yaml:1: sources[0].sample: ")
+    assert line.endswith("like 10%, at most 100%, or how many of them in a second, like 5000/s")
 
 
 def test_dependent_topics_follow_the_names_they_hang_on(tmp_path: Path):
