@@ -27,6 +27,7 @@ from detectors.portable.shard import FORMAT, STRUCTURES, array_of, unpacked
 from detectors.portable.sources import Numbers, moved, renumbered
 from detectors.ragged import Ints, places_of, starts_of
 from detectors.record_blocks import Block, Elements
+from detectors.record_declared import Difference
 from detectors.record_rows import PAYLOAD_ROW
 from detectors.record_tokens import TOKEN, value_paths
 from detectors.record_values import Slots
@@ -39,7 +40,14 @@ _GIVEN_BACK: Final = b"\xc0"
 _PLACES: Final = ("slots", "tuned", "ended", "open_first", "open_last", "unmeasured_first", "unmeasured_last")
 _Settings = tuple[bool, Settings, list[tuple[Source, int]]]
 _Bank = tuple[int, list[int], list[str], bytes]
-_Records = tuple[list[tuple[int, bytes, bytes]], dict[int, Block], dict[int, Elements], dict[int, Window]]
+_Records = tuple[
+    list[tuple[int, bytes, bytes]],
+    dict[int, Block],
+    dict[int, Elements],
+    dict[int, tuple[Difference, ...]],
+    dict[int, Window],
+    dict[int, int],
+]
 
 
 def check_format(chunks: Chunks) -> None:
@@ -141,7 +149,9 @@ class _Shard:
         self._read_pending(chunks)
 
     def _read_records(self, chunks: Chunks) -> None:
-        waiting, self._blocks, self._shapes, self._windows = unpacked(chunks, "records", _Records)
+        waiting, self._blocks, self._shapes, self._differences, self._windows, self._passed = unpacked(
+            chunks, "records", _Records
+        )
         self._structures: dict[int, Structure] = {}
         for name in STRUCTURES:
             self._structures |= unpacked(chunks, name, dict[int, Structure])
@@ -200,6 +210,8 @@ class _Shard:
             block=block and moved(block, self._numbers),
             window=window and msgspec.structs.replace(window, source=self._numbers[window.source]),
             shapes={it: self._shapes[it] for it in sorted(shapes)},
+            differences={it: self._differences[it] for it in sorted(shapes & self._differences.keys())},
+            passed=self._passed.get(place, 0),
             scheduled=self._scheduled(place),
             waiting=sorted(self._waiting.get(place, []), key=lambda it: it.source),
             waiting_payloads=sorted(self._payloads.get(place, []), key=lambda it: it.source),

@@ -159,7 +159,12 @@ def after_gap(series: Portable) -> Portable:
     follower["window"] = np.zeros(1, WINDOW)
     follower["window"]["window"] = -1
     return msgspec.structs.replace(
-        series, follower=follower.tobytes(), open=b"", window=None, scheduled=_begun_anew(series.scheduled)
+        series,
+        follower=follower.tobytes(),
+        open=b"",
+        window=None,
+        passed=0,
+        scheduled=_begun_anew(series.scheduled),
     )
 
 

@@ -228,7 +228,10 @@ class _Shard:
         shapes = {ident: elements for it in self._series for ident, elements in it.shapes.items()}
         blocks = {place: it.block for place, it in numbered if it.block is not None}
         windows = {place: it.window for place, it in numbered if it.window is not None}
-        chunks = {"records": encode((self._payloads(shapes), blocks, shapes, windows))}
+        differences = {ident: those for it in self._series for ident, those in it.differences.items()}
+        passed = {place: it.passed for place, it in numbered if it.passed}
+        whole = self._payloads(shapes), blocks, shapes, differences, windows, passed
+        chunks = {"records": encode(whole)}
         for number, name in enumerate(STRUCTURES):
             own = {place: it.structure for place, it in numbered[number::CHUNKS] if it.structure is not None}
             chunks[name] = encode(own)

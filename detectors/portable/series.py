@@ -10,6 +10,7 @@ import msgspec
 from detectors.declared import DeclaredRow
 from detectors.inherited import Fences
 from detectors.record_blocks import Block, Elements
+from detectors.record_declared import Difference
 from detectors.record_windows import Window
 from detectors.samples import Key, decode_key
 from detectors.series import Labels
@@ -67,7 +68,8 @@ class Portable(msgspec.Struct, array_like=True):
     """Everything that is known under one label set.
 
     `name` is its key in msgpack, `follower` a FOLLOWER record without places, `open` and `unmeasured` RUN records in their order, `ended` ENDED
-    records, `peer` a PEER record (empty: not compared yet), `models` those of the user's by part, `shapes` the ones that its payloads have.
+    records, `peer` a PEER record (empty: not compared yet), `models` those of the user's by part, `shapes` the ones that its payloads have,
+    `differences` how these differ from what is declared, `passed` how many payloads were passed over since the latest that was looked at.
     """
 
     name: bytes
@@ -83,6 +85,8 @@ class Portable(msgspec.Struct, array_like=True):
     block: Block | None
     window: Window | None
     shapes: dict[int, Elements]
+    differences: dict[int, tuple[Difference, ...]]
+    passed: int
     scheduled: Scheduled | None
     waiting: list[Waiting]
     waiting_payloads: list[WaitingPayloads]

@@ -16,6 +16,7 @@ from stream.cli import app
 from stream.exits import Exit, Refused
 from tests.integrations.deployment import PATIENCE_S, Deployment
 
+pytestmark = pytest.mark.needs_apache
 Deploy = Callable[..., Deployment]
 PIPELINES = [f"pipeline-{number}" for number in range(8)]
 HOUR_MS = 3_600_000

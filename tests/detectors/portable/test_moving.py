@@ -32,6 +32,7 @@ from tests.detectors.test_mixed_determinism import (
     undisturbed,
     worker,
 )
+from tests.detectors.test_modelled import HST, modelled, queue
 from tests.detectors.test_timetable import BERLIN, DAY_MS, MONDAY_MS, TWO, clock, nightly, scheduled
 from tests.simulator.in_one_process import InOneProcess
 
@@ -207,7 +208,7 @@ def test_what_is_known_of_payloads_is_carried_with_those_that_wait(after: int):
 def test_what_is_due_by_a_schedule_is_carried_and_begins_anew_after_a_gap():
     settings = msgspec.structs.replace(scheduled(), paging=UNGATHERED)
     before, after = Detect(settings, 0), msgspec.structs.replace(settings, shards=2)
-    events = [*nightly(0), *clock(minutes=21, days=1)]
+    events = [*nightly(0), *clock(minutes=10, days=1)]
     before.step(0, batch([events], 0, 0, 1))
     shards = [before.dump()]
     known = series_of(shards)
@@ -217,7 +218,7 @@ def test_what_is_due_by_a_schedule_is_carried_and_begins_anew_after_a_gap():
     assert series_of(there) == known
     detect = Detect(after, shard := shard_of(orders.labels, 2))
     detect.load(there[shard])
-    more = batch([[*events, *clock(minutes=21, days=2)]], 0, 2, 2, idle=True, wall_ms=MONDAY_MS + 3 * DAY_MS)
+    more = batch([[*events, *clock(minutes=30, days=1)]], 0, 2, 2, idle=True, wall_ms=MONDAY_MS + 2 * DAY_MS)
     told = due_in(before.step(1, more))
     assert [name for _, name in told] == ["declared_schedule"]
     assert due_in(detect.step(0, more)) == told
@@ -231,3 +232,33 @@ def due_in(outputs: list[Output]) -> list[tuple[int, str]]:
     """When something of orders was overdue or came."""
     verdicts = [verdict for it in outputs for verdict in AnomalyBatch.from_bytes(it.value or b"").verdicts]
     return [(it.time_ms, it.detector) for it in verdicts if ("pipeline", "orders") in it.labels]
+
+
+def test_no_chunk_of_a_shard_is_left_behind():
+    shards = [detect.dump() for detect in half_read(0, 1, 2, 0.6)[0]._detects]
+    kinds = [{name.partition("-0")[0] for name in chunks} for chunks in (shards[0], spread(shards, 1)[0])]
+    assert kinds[0] == kinds[1]
+
+
+def test_models_of_the_users_are_carried_and_judge_on():
+    settings = msgspec.structs.replace(modelled(HST), paging=UNGATHERED)
+    events = queue(900, range(850, 875))
+    before, after = Detect(settings, 0), msgspec.structs.replace(settings, shards=3)
+    before.step(0, batch([events], 0, 0, 799))
+    known = series_of([before.dump()])
+    (depth,) = known.values()
+    assert depth.models
+    there = spread([before.dump()], 3, after, ("pipeline.events",))
+    assert series_of(there) == known
+    detect = Detect(after, shard := shard_of(depth.labels, 3))
+    detect.load(there[shard])
+    more = batch([events], 0, 800, 899, idle=True, wall_ms=events[-1].time_ms + DAY_MS)
+    told = scores(before.step(1, more))
+    assert len(told) > 1
+    assert scores(detect.step(0, more)) == told
+
+
+def scores(outputs: list[Output]) -> list[tuple[int, str, float]]:
+    """What was found out of the ordinary: when, by whom, and how severe."""
+    verdicts = [verdict for it in outputs for verdict in AnomalyBatch.from_bytes(it.value or b"").verdicts]
+    return [(it.time_ms, it.detector, it.severity_score) for it in verdicts]

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Sequence
 
+import msgspec
 import yaml
 from confluent_kafka import Producer
 
@@ -81,7 +82,10 @@ def store(config: Config, shards: Sequence[Chunks | None], desk: Chunks | None) 
     states = [(config.detect_state_topic, shard, chunks) for shard, chunks in enumerate(shards)]
     for topic, shard, chunks in [*states, (config.triage_state_topic, 0, desk)]:
         if chunks is not None:
-            plan = SnapshotWriter(shard, 1).plan(chunks, 0)
+            head = msgspec.msgpack.decode(chunks["head"])
+            plan = SnapshotWriter(shard, 1).plan(
+                chunks, head[1] if topic == config.triage_state_topic else head[2]
+            )
             for entry in (*plan.parts, plan.manifest):
                 producer.produce(topic, entry.value, entry.key.encode(), shard)
     assert producer.flush(30) == 0
