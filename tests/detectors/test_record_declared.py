@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from detectors.alerts import Alert, State
+from detectors.episodes import QUIET_MS
 from detectors.expected_changes import ExpectedChange
-from detectors.record_declared import CHANGES
+from detectors.record_blocks import Block, Seen
+from detectors.record_declared import AGAIN_MS, CHANGES, DIFFERENCES_MAX, Difference, Told, differing
 from detectors.verdicts import SchemaChange
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, UnreadableError
@@ -46,13 +48,13 @@ def topic_of(schema: Any, **more: Any) -> Topic:
     return Topic(RecordSource(contract=Schema("json", json.dumps(schema))), **more)
 
 
-def differing(topic: Topic) -> list[SchemaChange]:
+def found(topic: Topic) -> list[SchemaChange]:
     return [it for it in topic.end() if it.change in CHANGES]
 
 
 def alerts(topic: Topic) -> list[Alert]:
-    found = topic.process.alerts.values()
-    return [it for it in found if it.schema_change and it.schema_change.change in CHANGES]
+    every = topic.process.alerts.values()
+    return [it for it in every if it.schema_change and it.schema_change.change in CHANGES]
 
 
 def test_records_as_declared_say_nothing() -> None:
@@ -64,8 +66,8 @@ def test_records_as_declared_say_nothing() -> None:
 def test_a_difference_from_the_very_first_record_is_told_at_once() -> None:
     topic = topic_of(declared(id={"type": "string"}, coupon=None))
     topic.ordinary(3_000)
-    found = {(it.change, it.path, it.from_, it.to) for it in differing(topic)}
-    assert found == {
+    changes = {(it.change, it.path, it.from_, it.to) for it in found(topic)}
+    assert changes == {
         ("type_undeclared", "id", "string", "integer"),
         ("field_undeclared", "coupon", "undeclared", "string"),
     }
@@ -75,9 +77,8 @@ def test_a_difference_is_one_alert_with_its_share_and_place_for_as_long_as_it_la
     topic = topic_of(declared())
     topic.ordinary(2_000)
     first = topic.offset
-    for _ in range(3):
-        topic.ordinary(HOUR, lambda record: record.update(total="10"), every=4)
-    topic.ordinary(2 * HOUR)
+    topic.ordinary(HOUR + 5_000, lambda record: record.update(total="10"), every=4)
+    topic.ordinary(HOUR + 5_000)
     topic.end()
     told = alerts(topic)
     assert [it.state for it in told] in ([State.FIRING, State.RESOLVED], [State.SUPPRESSED, State.RESOLVED])
@@ -94,20 +95,37 @@ def test_a_difference_is_one_alert_with_its_share_and_place_for_as_long_as_it_la
     assert "field total is declared as number and holds string, in 25 % of the records" in told[0].summary
 
 
-def test_a_difference_that_comes_again_is_told_anew() -> None:
-    topic = topic_of(declared())
-    topic.ordinary(2_000)
-    for _ in range(2):
-        topic.ordinary(2_000, lambda record: record.pop("id"))
-        topic.ordinary(8 * HOUR)
-    topic.end()
-    assert len({it.alert_id for it in alerts(topic)}) == 2
+def block(at_ms: int, *idents: int) -> Block:
+    """A record of each shape."""
+    seen = {ident: Seen(1, n, n, (0, n), (0, n)) for n, ident in enumerate(idents)}
+    return Block(0, at_ms, at_ms, len(idents), seen)
+
+
+def test_a_difference_is_told_again_for_as_long_as_it_lasts_and_anew_when_it_comes_again() -> None:
+    it = Difference(CHANGES[0], "a", "undeclared", "string")
+    known: dict[str, Told] = {}
+
+    def told(at_ms: int, *idents: int) -> int:
+        return len(differing(known, block(at_ms, *idents), {7: (it,)}))
+
+    assert [told(at, 7, 8) for at in (0, 1, AGAIN_MS - 1, AGAIN_MS, AGAIN_MS + 1)] == [1, 0, 0, 1, 0]
+    assert told(AGAIN_MS + QUIET_MS, 8) == 0
+    assert known
+    assert told(AGAIN_MS + QUIET_MS + 1, 8) == 0
+    assert not known
+    assert told(5 * QUIET_MS, 8, 7) == 1
+
+
+def test_how_many_differences_are_told_is_bounded() -> None:
+    many = tuple(Difference(CHANGES[0], f"f{n}", "undeclared", "string") for n in range(1_000))
+    known: dict[str, Told] = {}
+    assert len(differing(known, block(0, 7), {7: many})) == len(known) == DIFFERENCES_MAX
 
 
 def test_a_difference_that_is_expected_is_not_told() -> None:
     topic = topic_of(declared(coupon=None), expected=(ExpectedChange(TOPIC, "coupon", "field_undeclared"),))
     topic.ordinary(3_000)
-    assert differing(topic) == []
+    assert found(topic) == []
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -121,7 +139,7 @@ def test_it_is_the_same_however_batches_are_cut_and_whatever_restarts(seed: int)
             del records[:count]
             if cut and cuts.random() < 0.3:
                 topic.restart()
-        return differing(topic)
+        return found(topic)
 
     assert told(0) == told(seed) != []
 

@@ -177,7 +177,7 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
         ("sources: {topic: a}", "c.yaml:1: sources: must be a list, not {'topic': 'a'}"),
         ("sources:\n- topic: a", "c.yaml:2: sources[0].format: is required"),
         ("sources:\n- topic: a\n  format: avro", ("c.yaml:3: sources[0].format: 'avro' is not one of them "
-         "(allowed: events, openlineage, metrics, records)")),
+         "(allowed: events, openlineage, metrics, records, registry)")),
         ("sources:\n- {topic: a, format: events, event_time: {path: at}}", ("c.yaml:2: sources[0].event_time: is for format "
          "records; a record of format events says it itself")),
         ("sources:\n- {topic: a, format: records, expected: [{change: field_added}]}",
