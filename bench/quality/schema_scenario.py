@@ -40,10 +40,13 @@ class Scenario(NamedTuple):
         chance = random.Random(f"{seed}/{self.name}/{self.share}")
         for number in range(known + changed):
             record = self.ordinary(number, chance)
-            share = self.share * ((number - known) / changed if self.rising else 1)
-            if number >= known and chance.random() < share:
+            if number >= known and chance.random() < self._share_at((number - known) / changed):
                 self.change(record, chance)
             yield record
+
+    def _share_at(self, part: float) -> float:
+        """The share that changes when such a part of the records that may is over."""
+        return self.share * part if self.rising else self.share
 
 
 Labelled = tuple[str, str, str, Ordinary, Change]

@@ -29,7 +29,7 @@ def test_a_corpus_has_each_change_at_each_share_and_as_many_harmless_streams(cor
 
 @pytest.mark.parametrize(
     "scenario",
-    [*CORPUS.changes[::12], *schema_second.CORPUS.changes[::12], *CORPUS.harmless[::12]],
+    [*CORPUS.changes[::14], *schema_second.CORPUS.changes[::14], *CORPUS.harmless[::14]],
     ids=lambda it: f"{it.name}, {it.share:.0%}",
 )
 def test_a_stream_is_the_same_each_time_and_changes_where_it_says(scenario: Scenario) -> None:
@@ -46,7 +46,7 @@ def _lengths(scenario: Scenario) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(
-    "scenario", [it for it in CORPUS.changes if it.share > 0.05][::4], ids=lambda it: it.name
+    "scenario", [it for it in CORPUS.changes if it.share > 0.05][::5], ids=lambda it: it.name
 )
 def test_a_change_is_found_with_its_kind_and_path_and_nothing_else_is_told(scenario: Scenario) -> None:
     outcome = judge(scenario, *_lengths(scenario))
@@ -57,11 +57,11 @@ def test_a_change_is_found_with_its_kind_and_path_and_nothing_else_is_told(scena
     if scenario.expected.change in ("enum_removed", "null_rate_changed"):
         assert abs(outcome.first_error) < BLOCK
     else:
-        assert 0 <= outcome.first_error < 10 / scenario.share
+        assert 0 <= outcome.first_error < (BLOCK if scenario.rising else 10 / scenario.share)
 
 
 @pytest.mark.parametrize(
-    "scenario", [it for it in CORPUS.changes if it.share > 0.05][1::12], ids=lambda it: it.name
+    "scenario", [it for it in CORPUS.changes if it.share > 0.05][1::15], ids=lambda it: it.name
 )
 def test_a_change_is_found_in_avro_and_nothing_else_is_told(scenario: Scenario) -> None:
     outcome = schema_avro.judge(scenario, *_lengths(scenario))
