@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from detectors.batch_rows import NO_ROWS, BatchRows
 from detectors.core.layout import Records
 from detectors.declared import DeclaredSchemas
 from detectors.expected_changes import CHANGES_MAX
@@ -32,46 +33,36 @@ from detectors.orders import encode as encode_order
 from detectors.outputs import Destination, Output
 from detectors.peers import Peers
 from detectors.pending import Pending
-from detectors.record_rows import PAYLOAD_ROW, behind_ms
 from detectors.record_schemas import RecordSchemas
 from detectors.record_windows import Ended, measures_of
 from detectors.registrations import follower_of
 from detectors.relearning import accept_level, relearn
-from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
+from detectors.reports import Followed, Position, fleet_share, followed, series_refused, verdict_of
 from detectors.samples import (
     NEVER,
-    PAYLOAD_COLUMNS,
-    RUN_COLUMNS,
-    SCHEMA_COLUMNS,
-    VALUE_COLUMNS,
     Field,
     Key,
     Mark,
     SampleBatch,
     encode_key,
 )
-from detectors.series import Signal
 from detectors.settings import Settings
+from detectors.shard_verdicts import ShardVerdicts
 from detectors.stage import Count
 from detectors.timetable import Timetable
-from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
+from detectors.verdicts import Verdict
 from detectors.warm_start import ORIGIN, History, Past, Wanted, Warming, warming
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
 FORMAT: Final = 14
-MARK_EVERY_MS: Final = 200
-TOLD_MS: Final = 60_000
-"""Triage is told what time it is when so much of the wall clock or of the shard's time has passed."""
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
-Columns = dict[str, npt.NDArray[Any]]
 _WARMING: Final = "warming"
 _SILENCES: Final = (OVERDUE, ARRIVED)
 _WINDOWS: Final = -1
 """The source of rows that are made here, as the volume of a window of payloads."""
-_NO_ROWS: Final[Records] = np.zeros(0, ROW)
 
 
 class Detect:
@@ -97,10 +88,9 @@ class Detect:
         self._sources: list[tuple[str, int]] = []
         self._errors: dict[int, str] = {}
         self._error_serial = 0
-        self._verdicts: list[tuple[int, Verdict]] = []
-        self._folded = _NO_ROWS
+        self._verdicts = ShardVerdicts()
+        self._folded = NO_ROWS
         self._counts: Counter[Count] = Counter()
-        self._marked_ms = self._told_ms = NEVER
         self._full = False
         self._obeyed: dict[tuple[str, int], int] = {}
         self._switched = self._retuned = False
@@ -231,57 +221,41 @@ class Detect:
 
     def _take_rows(self, batch: SampleBatch, before: Progress) -> None:
         """Have the batch's rows that are no repeats wait, each with its follower."""
-        source = self._source(batch.mark)
-        places = self._places(batch)
+        source, places = self._source(batch.mark), self._places(batch)
+        rows = BatchRows(batch, places, source, before.high_ms, self._watermarks.least_timely_ms)
         taken = [
-            self._take_runs(batch, places, source, before),
-            self._take_values(batch, places, source, before),
-            self._take_declared(batch, places, source, before),
-            self._take_payloads(batch, places, source, before),
+            self._take_runs(rows, before),
+            self._take_values(rows, before),
+            self._take_declared(rows, before),
+            self._take_payloads(rows, before),
         ]
         if self._since_ms is None and (places == UNKNOWN).any():
-            self._refuse(np.concatenate(taken), before)
+            self._refuse(taken, before)
 
-    def _take_runs(
-        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
-    ) -> Records:
-        runs = batch.table(batch.runs, RUN_COLUMNS)
-        if not len(runs["offset"]):
-            return _NO_ROWS
-        rows = self._rows(runs, places, source, before)
-        rows["run"], rows["state"], rows["value"] = runs["run"], runs["state"], runs["duration_ms"]
-        rows["rows"], rows["bytes"] = runs["rows"], runs["bytes"]
+    def _take_runs(self, batch_rows: BatchRows, before: Progress) -> Records:
+        rows = batch_rows.runs()
         fresh = self._fresh(rows, before)
-        for index, text in batch.errors.items():
+        for index, text in batch_rows.batch.errors.items():
             if fresh[index]:
                 self._error_serial += 1
                 self._errors[self._error_serial] = text
                 rows["error"][index] = self._error_serial
-        self._wait(source, rows, fresh)
+        self._wait(batch_rows.source, rows, fresh)
         return rows
 
-    def _take_values(
-        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
-    ) -> Records:
-        table = batch.table(batch.values, VALUE_COLUMNS)
-        if not len(table["offset"]):
-            return _NO_ROWS
-        rows = self._rows(table, places, source, before)
-        rows["value"] = table["value"]
-        self._wait(source, rows, self._fresh(rows, before))
+    def _take_values(self, batch_rows: BatchRows, before: Progress) -> Records:
+        rows = batch_rows.values()
+        self._wait(batch_rows.source, rows, self._fresh(rows, before))
         return rows
 
-    def _take_declared(
-        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
-    ) -> Records:
-        table = batch.table(batch.declared, SCHEMA_COLUMNS)
-        if not len(table["offset"]):
-            return _NO_ROWS
-        rows = self._rows(table, places, source, before)
+    def _take_declared(self, batch_rows: BatchRows, before: Progress) -> Records:
+        batch, (rows, schemas) = batch_rows.batch, batch_rows.declared()
+        if not len(rows):
+            return rows
         fresh = self._fresh(rows, before)
         self._counts["late", batch.mark.topic] += int((rows["order_ms"] > rows["time_ms"])[fresh].sum())
         for index in np.flatnonzero(fresh).tolist():
-            self._declare(rows[index], index, batch.schemas[int(table["schema"][index])])
+            self._declare(rows[index], index, batch.schemas[int(schemas[index])])
         return rows
 
     def _declare(self, row: Any, index: int, fields: list[Field]) -> None:
@@ -290,23 +264,12 @@ class Detect:
         self._declared.add(order_ms, source, offset, index, time_ms, place, fields)
         self._followers.touch(place, order_ms)
 
-    def _take_payloads(
-        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
-    ) -> Records:
-        if not batch.payloads.columns:
-            return _NO_ROWS
-        table = batch.table(batch.payloads, PAYLOAD_COLUMNS)
-        if not len(table["offset"]):
-            return _NO_ROWS
-        rows = self._rows(table, places, source, before, PAYLOAD_ROW)
-        rows["shape"] = batch.shapes.shape_idents()[table["shape"]]
-        for name in ("size", "delay_ms", "ident"):
-            rows[name] = table[name]
-        rows["behind_ms"] = behind_ms(rows["time_ms"], np.maximum(table["high_ms"], before.high_ms))
+    def _take_payloads(self, batch_rows: BatchRows, before: Progress) -> Records:
+        batch, rows = batch_rows.batch, batch_rows.payloads()
         is_fresh = self._fresh(rows, before)
         if is_fresh.any():
             self._records.know(batch.shapes)
-            fresh = self._records.add(source, rows, batch.value_tokens(), is_fresh)
+            fresh = self._records.add(batch_rows.source, rows, batch.value_tokens(), is_fresh)
             self._counts["late", batch.mark.topic] += int((fresh["order_ms"] > fresh["time_ms"]).sum())
             met, numbers = np.unique(fresh["follower"], return_inverse=True)
             latest = np.full(len(met), NEVER)
@@ -357,22 +320,6 @@ class Detect:
             self._counts["idle_given_up",] += len(given)
             self._full = False
 
-    def _rows(
-        self,
-        table: Columns,
-        places: npt.NDArray[np.int32],
-        source: int,
-        before: Progress,
-        layout: "np.dtype[Any]" = ROW,
-    ) -> Records:
-        """The rows of a table without what is the table's own."""
-        rows = np.zeros(len(table["offset"]), layout)
-        rows["offset"], rows["time_ms"], rows["source"] = table["offset"], table["time_ms"], source
-        rows["follower"] = places[table["key"]]
-        high_ms = np.maximum(table["high_ms"], before.high_ms)
-        rows["order_ms"] = np.maximum(table["time_ms"], self._watermarks.least_timely_ms(high_ms))
-        return rows
-
     def _fresh(self, rows: Records, before: Progress) -> npt.NDArray[np.bool_]:
         fresh = np.asarray((rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN), np.bool_)
         if self._since_ms is not None:
@@ -383,6 +330,8 @@ class Detect:
         return fresh
 
     def _wait(self, source: int, rows: Records, fresh: npt.NDArray[np.bool_]) -> None:
+        if not len(rows):
+            return
         if not fresh.all():
             rows = rows[fresh]
         topic, _ = self._sources[source]
@@ -398,11 +347,11 @@ class Detect:
             at_ms = int(left["order_ms"][first])
             self._fold(left[:first], at_ms + 1)
             for unlike in self._peers.judge(self._followers, at_ms):
-                self._verdicts.append((at_ms, self._verdict(unlike)))
+                self._verdicts.say(at_ms, self._verdict(unlike))
             left = left[first:]
         self._fold(left, timers_ms)
         for told in self._declared.apply(rows_ms, self._sources, self._followers.key):
-            self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
+            self._verdicts.say(told.order_ms, *told.verdicts)
         if self._errors:
             for serial in rows["error"][rows["error"] > 0].tolist():
                 del self._errors[serial]
@@ -410,7 +359,7 @@ class Detect:
     def _count_payloads(self, rows_ms: int) -> None:
         """Judge the payloads before `rows_ms`; what is measured of each window that ends are rows of their own."""
         for told in self._records.apply(rows_ms, self._ranked(), self._sources, self._followers.key):
-            self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
+            self._verdicts.say(told.order_ms, *told.verdicts)
         if ended := self._records.take_ended():
             self._pending.add(_WINDOWS, self._measured(ended))
 
@@ -446,7 +395,7 @@ class Detect:
         while (due_ms := self._timetable.due_ms) < max(timers_ms, last_ms):
             done = int(np.searchsorted(rows["order_ms"], due_ms, "right"))
             self._fold_through(rows[:done], due_ms + 1)
-            self._verdicts += self._timetable.pass_due(self._followers, self._sources)
+            self._verdicts.say_all(self._timetable.pass_due(self._followers, self._sources))
             rows = rows[done:]
         self._fold_through(rows, timers_ms)
 
@@ -466,13 +415,13 @@ class Detect:
             self._say_silence(finding)
             return
         if not finding["asked"]:
-            self._verdicts.append((order_ms, self._verdict(finding)))
+            self._verdicts.say(order_ms, self._verdict(finding))
             return
         if self._modelled.wanted(finding, self._followers):
-            self._verdicts.append((order_ms, self._verdict(finding)))
+            self._verdicts.say(order_ms, self._verdict(finding))
         if self._modelled.troubled:
             troubles = self._modelled.take_troubles(finding, self._verdict(finding).positions)
-            self._verdicts += [(order_ms, trouble) for trouble in troubles]
+            self._verdicts.say(order_ms, *troubles)
 
     def _say_silence(self, finding: Any) -> None:
         """What freshness has learned is passed over where a schedule is declared."""
@@ -483,7 +432,7 @@ class Detect:
         elif place in self._timetable:
             told = None
         if told is not None:
-            self._verdicts.append((int(finding["order_ms"]), told))
+            self._verdicts.say(int(finding["order_ms"]), told)
 
     def _event_ms(self, finding: Any) -> int:
         """The event time of the row at hand that a finding is about, however late it came."""
@@ -498,54 +447,27 @@ class Detect:
         key = self._followers.key(place)
         return verdict_of(finding, key, self._sources, error, model.name if model else "")
 
-    def _refuse(self, rows: Records, before: Progress) -> None:
+    def _refuse(self, taken: list[Records], before: Progress) -> None:
         """Say once in an alert that the cap keeps series out, at the first row of one."""
-        kept_out = rows[(rows["offset"] > before.fence) & (rows["follower"] == UNKNOWN)]
-        if self._full or not len(kept_out):
+        if self._full:
+            return
+        kept_out = [it[(it["offset"] > before.fence) & (it["follower"] == UNKNOWN)] for it in taken]
+        firsts = [it[int(np.argmin(it["offset"]))] for it in kept_out if len(it)]
+        if not firsts:
             return
         self._full = True
-        first = kept_out[int(np.argmin(kept_out["offset"]))]
-        time_ms = int(first["time_ms"])
+        first = min(firsts, key=lambda row: int(row["offset"]))
         position = Position(*self._sources[int(first["source"])], int(first["offset"]))
-        verdict = Verdict(
-            signal=Signal.VALUE,
-            labels=(("cap", "limits.series_max"), ("shard", str(self._index))),
-            detector="detector_health",
-            time_ms=time_ms,
-            window_start_ms=time_ms,
-            window_end_ms=time_ms,
-            anomalous=True,
-            reason=Reason.SERIES_CAP,
-            change=Change.POINT,
-            baseline=Baseline("cap", 0, time_ms, time_ms),
-            positions=source_positions(position),
-            severity_score=1.0,
-            unit="series",
-            observed=float(self._settings.series_max + 1),
-            upper=float(self._settings.series_max),
-        )
-        self._verdicts.append((int(first["order_ms"]), verdict))
+        refusal = series_refused(int(first["time_ms"]), position, self._index, self._settings.series_max)
+        self._verdicts.say(int(first["order_ms"]), refusal)
 
     def _outputs(self, offset: int) -> list[Output]:
         """The step's verdicts, or a mark without any once some time has passed."""
         marks = self._watermarks
-        due = marks.wall_ms >= self._marked_ms + MARK_EVERY_MS or marks.timers_ms >= self._told_ms + TOLD_MS
-        if not due and not self._verdicts:
+        if not self._verdicts.is_due(marks):
             return []
-        if due:
-            self._marked_ms = marks.wall_ms
-        self._told_ms = marks.timers_ms
-        self._verdicts.sort(key=lambda it: (it[0], it[1].labels, it[1].signal))
-        said, self._verdicts = self._verdicts, []
-        return [Output(Destination.ANOMALIES, None, self._batch(offset, said).to_bytes(), 0)]
-
-    def _batch(self, offset: int, said: list[tuple[int, Verdict]]) -> AnomalyBatch:
-        marks, share = self._watermarks, fleet_share(self._followers)
-        orders_ms = tuple(order_ms for order_ms, _ in said)
-        verdicts = tuple(verdict for _, verdict in said)
-        return AnomalyBatch(
-            VERSION, self._index, offset, marks.timers_ms, marks.wall_ms, orders_ms, verdicts, share
-        )
+        batch = self._verdicts.take(self._index, offset, marks, fleet_share(self._followers))
+        return [Output(Destination.ANOMALIES, None, batch.to_bytes(), 0)]
 
     def followed(self) -> list[Followed]:
         """What is known of every series of the shard."""
@@ -615,8 +537,8 @@ class Detect:
             FORMAT,
             self._settings.config_hash,
             self.covered_offset,
-            self._marked_ms,
-            self._told_ms,
+            self._verdicts.marked_ms,
+            self._verdicts.told_ms,
             self._full,
             self._watermarks.dump(),
             self._sources,
@@ -657,7 +579,8 @@ class Detect:
         version, *head = msgspec.msgpack.decode(chunks["head"])
         if version != FORMAT:
             raise ValueError(f"detector state of format {version}; this worker reads format {FORMAT}")
-        config_hash, self.covered_offset, self._marked_ms, self._told_ms, self._full, watermarks, *rest = head
+        config_hash, self.covered_offset, marked_ms, told_ms, self._full, watermarks, *rest = head
+        self._verdicts.marked_ms, self._verdicts.told_ms = marked_ms, told_ms
         self._watermarks.load(watermarks)
         sources, self._error_serial, self._errors = rest
         self._sources = [(topic, partition) for topic, partition in sources]
