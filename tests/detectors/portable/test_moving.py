@@ -18,6 +18,8 @@ from detectors.portable.shard import raw_records
 from detectors.series import shard_of
 from detectors.settings import Settings
 from detectors.verdicts import AnomalyBatch, SchemaChange
+from stream.formats import Reading
+from stream.formats.records import RecordSource
 from stream.sources import Place
 from stream.testing.simulator.scenario import EVENTS, LINEAGE, METRICS
 from tests.detectors.payloads import TOPIC, Topic
@@ -185,9 +187,11 @@ def replaced_field(topic: Topic) -> list[SchemaChange]:
     return topic.end()
 
 
-@pytest.mark.parametrize("after", [1, 3])
-def test_what_is_known_of_payloads_is_carried_with_those_that_wait(after: int):
-    topic, other, undisturbed_topic = Topic(shards=2), Topic(shards=after), Topic(shards=2)
+@pytest.mark.parametrize(
+    ("reading", "after"), [("records", 1), ("records", 3), (RecordSource(sample=0.5), 3)], ids=str
+)
+def test_what_is_known_of_payloads_is_carried_with_those_that_wait(reading: Reading, after: int):
+    topic, other, undisturbed_topic = Topic(reading, 2), Topic(reading, after), Topic(reading, 2)
     for it in (topic, undisturbed_topic):
         it.ordinary(3333)
     shards = [detect.dump() for detect in topic.process._detects]
