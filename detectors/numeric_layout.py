@@ -39,7 +39,8 @@ LIGHT = np.dtype(
         ("asked", "i1"),
         ("scale", "i1"),
         ("deep", "<i4"),
-        ("zone", "<i4"),
+        ("zone", "<i2"),
+        ("season", "<i2"),
         ("needed", "u1"),
         ("among", "u1"),
         ("crossed", "<u2"),
@@ -56,7 +57,6 @@ LIGHT = np.dtype(
         ("first", "<f8", (FIRST,)),
         ("pool", "<i2"),
         ("pooled", "<i2"),
-        ("season", "<i8"),
     ]
 )
 """Settings and few-samples state of one series.
@@ -75,14 +75,14 @@ TUNED = np.dtype(
     [
         ("direction", "i1"),
         ("asked", "i1"),
-        ("zone", "<i4"),
+        ("zone", "<i2"),
+        ("season", "<i2"),
         ("needed", "u1"),
         ("among", "u1"),
         ("min_volume", "<f8"),
         ("threshold", "<f8"),
         ("false_alarms_per_day", "<f8"),
         ("min_effect", "<f8"),
-        ("season", "<i8"),
     ]
 )
 """What a user tunes of one series: the settings in LIGHT. `asked`: a model of the user's is asked about each sample."""
