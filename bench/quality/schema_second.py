@@ -1,4 +1,4 @@
-"""A second corpus of schema changes: payments, clicks and readings of devices. Nothing was tuned on it."""
+"""A second corpus of schema changes: payments, clicks and readings of devices. No limit was tuned on it."""
 
 import math
 import random
