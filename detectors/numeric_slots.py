@@ -59,10 +59,10 @@ def tune(bank: Bank, slot: int, settings: Record) -> None:
     s.threshold, s.min_volume = settings.threshold, settings.min_volume
     s.needed, s.among, s.season = settings.needed, settings.among, settings.season
     if s.deep > 0 and s.kind == RUNS:
-        disbelieve(bank.models[s.deep], np.int64(s.season))
+        disbelieve(bank.models[s.deep], int(s.season))
         bank.models_dirty[s.deep >> MODEL_BLOCK_BITS] = 1
     elif s.deep > 0:
-        forget_visits(bank.deep[s.deep], np.int64(s.season))
+        forget_visits(bank.deep[s.deep], int(s.season))
         bank.deep_dirty[s.deep >> DEEP_BLOCK_BITS] = 1
     s.false_alarms_per_day, s.min_effect = settings.false_alarms_per_day, settings.min_effect
     bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
