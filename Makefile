@@ -36,7 +36,7 @@ $(STAMP): $(LOCKED) pyproject.toml
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@echo "compiling the detectors, once"
 	@$(BIN)/python -c 'from detectors.warm_up import compile_followers; compile_followers()' & \
-	  $(BIN)/python -c 'from detectors.warm_up import compile_numeric; compile_numeric()'; wait
+	  $(BIN)/python -c 'from detectors.warm_up import compile_cadence, compile_numeric; compile_numeric(); compile_cadence()'; wait
 	@$(BIN)/python -c 'from stream.warm_up import compile_kernels; compile_kernels()'
 	@touch $@
 

@@ -28,6 +28,7 @@ from bench.scenarios import (
     recovery,
     series_rates,
     snapshot_cost,
+    storm,
     two_workers,
 )
 from bench.scenarios.knobs import Knobs
@@ -40,6 +41,7 @@ SCENARIOS: Final[Sequence[ModuleType]] = (
     recovery,
     two_workers,
     backtest,
+    storm,
 )
 STAGES: Final = "stages"
 STAGES_EVENTS_MAX: Final = 300_000

@@ -21,6 +21,14 @@ class Alert(NamedTuple):
 
 def alerts(servers: str, topic: str, silence_s: float, seconds_max: float = 600.0) -> Iterator[Alert]:
     """All alerts from the first on, until none came for so long, or so much time has passed."""
+    for document in documents(servers, topic, silence_s, seconds_max):
+        yield read(document, time.time() * 1000)
+
+
+def documents(
+    servers: str, topic: str, silence_s: float, seconds_max: float = 600.0
+) -> Iterator[dict[str, Any]]:
+    """The same as they stand on the topic."""
     deadline = time.monotonic() + seconds_max
     consumer = Consumer(
         {"bootstrap.servers": servers, "group.id": f"reader-of-{topic}", "fetch.wait.max.ms": 10}
@@ -33,7 +41,7 @@ def alerts(servers: str, topic: str, silence_s: float, seconds_max: float = 600.
     )
     while time.monotonic() < deadline and (message := consumer.poll(silence_s)) is not None:
         if (value := message.value()) is not None:
-            yield read(msgspec.json.decode(value), time.time() * 1000)
+            yield msgspec.json.decode(value)
     consumer.close()
 
 

@@ -21,6 +21,11 @@ class State(StrEnum):
     CORRECTED = "corrected"
     EXPIRED = "expired"
 
+    @property
+    def is_final(self) -> bool:
+        """Whether the episode is over."""
+        return self in (State.RESOLVED, State.CORRECTED, State.EXPIRED)
+
 
 class Kind(StrEnum):
     """What an alert is about: a signal, many alerts at once, or Streamgauge itself."""

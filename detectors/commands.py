@@ -7,7 +7,7 @@ reads one checks its form here (`read_command`); whether it can be done, triage 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -171,6 +171,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     alerts: tuple[str, ...] = ()
 
 
+NAMES: Final = tuple(str(it.__struct_config__.tag) for it in get_args(Command))
+"""What stands under `command`."""
 _decode = msgspec.json.Decoder(Command).decode
 _decode_configure = msgspec.json.Decoder(Configure).decode
 
@@ -183,7 +185,11 @@ def read_command(payload: bytes) -> Command:
     """
     if len(payload) > COMMAND_BYTES_MAX:
         raise ValueError(f"{len(payload)} bytes; a command has at most {COMMAND_BYTES_MAX}")
-    command = _decode(payload)
+    try:
+        command = _decode(payload)
+    except msgspec.ValidationError as error:
+        unnamed = str(error).endswith(("`command`", "`$.command`"))
+        raise ValueError(f"{error}; it is one of {', '.join(NAMES)}" if unnamed else str(error)) from None
     if faults := list(_faults(command)):
         raise ValueError("; ".join(faults))
     return command

@@ -87,7 +87,7 @@ class DeclaredSchemaFollower:
         self._state = msgspec.convert(state, _State)
 
 
-class _Row(NamedTuple):
+class DeclaredRow(NamedTuple):
     """A declaration that waits to be applied at `order_ms`."""
 
     order_ms: int
@@ -107,18 +107,19 @@ class Told(NamedTuple):
 
 
 class DeclaredSchemas:
-    """Every declared schema of a shard, by the place of its follower, and the declarations that wait."""
+    """Every declared schema of a shard, by the place of its follower, and the declarations that wait; `new` makes a follower."""
 
-    def __init__(self) -> None:
+    def __init__(self, new: Callable[[Key], DeclaredSchemaFollower] = DeclaredSchemaFollower) -> None:
+        self._new = new
         self._followers: dict[int, DeclaredSchemaFollower] = {}
-        self._pending: list[_Row] = []
+        self._pending: list[DeclaredRow] = []
 
     def __len__(self) -> int:
         return len(self._pending)
 
     def add(self, *row: Any) -> None:
-        """Take in a declaration: the fields of `_Row`."""
-        self._pending.append(_Row(*row))
+        """Take in a declaration: the fields of `DeclaredRow`."""
+        self._pending.append(DeclaredRow(*row))
 
     def waiting(self) -> list[int]:
         """The followers that a declaration waits for."""
@@ -135,7 +136,7 @@ class DeclaredSchemas:
         for row in self._pending[:ready]:
             follower = self._followers.get(row.follower)
             if follower is None:
-                follower = self._followers[row.follower] = DeclaredSchemaFollower(key_of(row.follower))
+                follower = self._followers[row.follower] = self._new(key_of(row.follower))
             position = Position(*sources[row.source], row.offset)
             yield Told(row.order_ms, follower.apply(row.time_ms, position, row.fields))
         del self._pending[:ready]
@@ -156,10 +157,12 @@ class DeclaredSchemas:
 
     def load(self, dumped: bytes, key_of: Callable[[int], Key]) -> None:
         """Take over a dumped state."""
-        followers, pending = msgspec.msgpack.decode(dumped, type=tuple[list[tuple[int, Any]], list[_Row]])
+        followers, pending = msgspec.msgpack.decode(
+            dumped, type=tuple[list[tuple[int, Any]], list[DeclaredRow]]
+        )
         self._pending = pending
         for place, state in followers:
-            self._followers[place] = DeclaredSchemaFollower(key_of(place))
+            self._followers[place] = self._new(key_of(place))
             self._followers[place].load(state)
 
 

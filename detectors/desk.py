@@ -4,22 +4,25 @@
   with anything upstream waits as `pending`; if nothing has turned up by the end of the hold, it fires. When its cause has ended and it has not, it is judged anew after
   another hold. Of several causes the farthest upstream counts, of equally far ones the first that opened; whoever explains others and is explained
   in turn hands them on.
+- **Flapping.** What opens again within an hour of when people were last told of it waits as `pending`, and fires if it is still open then.
 - **Storms.** See `detectors.storms`; they count what would be told.
 - **Silences, snoozes, acknowledgement** are what people asked for; an incident that outlasts a silence or a snooze fires then.
 
 All of it is a function of the order in which verdicts, commands and times come.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from detectors.alerts import RootCause, State
 from detectors.episodes import Episode, Transition
-from detectors.incidents import CHILDREN_MAX, Incident, OpenEpisode, Who
+from detectors.incidents import CHILDREN_MAX, FLAPPING_MS, Incident, OpenEpisode
 from detectors.lineage import Lineage, Node, node_of
 from detectors.paging import Paging
 from detectors.register import Register
 from detectors.series import Signal, canonical_labels, content_id, series_text
-from detectors.silences import NEVER_MS, Silences
+from detectors.silences import NEVER_MS, Quiet, Silences, matches
 from detectors.storms import Storms
 from detectors.telling import Teller, kind_of
 from detectors.verdicts import Baseline, Change, Direction, Reason, Verdict
@@ -53,7 +56,9 @@ class Desk:
             return
         explained = self._explained(incident, settled=True)
         if not explained and self._has_upstream(incident) and not incident.paged:
-            incident.held_until_ms = incident.opened_ms + self._paging.upstream_hold_ms
+            incident.held_until_ms = now_ms + self._paging.upstream_hold_ms
+        if now_ms - incident.notified_ms < FLAPPING_MS:
+            incident.paged, incident.held_until_ms = False, incident.notified_ms + FLAPPING_MS
         if incident.standing is State.FIRING:
             self._count(incident)
 
@@ -75,8 +80,8 @@ class Desk:
         while True:
             due_ms = self._register.next_due_ms()
             if self.silences_due_ms <= now_ms and (due_ms is None or self.silences_due_ms <= due_ms):
-                self._teller.now_ms = self.silences_due_ms
-                self.silences_changed()
+                due_ms = self._teller.now_ms = self.silences_due_ms
+                self.silences_changed(self.silences.changing_at(due_ms))
             elif due_ms is not None and due_ms <= now_ms:
                 self._come_up(due_ms)
             else:
@@ -137,30 +142,43 @@ class Desk:
         if storm and self.storms.leave(storm):
             self._end_storm(storm)
 
-    def expire(self, incident: Incident) -> None:
-        """End an incident whose series have not come for very long, for good."""
-        self.close(incident, State.EXPIRED, Transition.EXPIRED)
+    def expire(self, incident: Incident, transition: Transition = Transition.EXPIRED) -> None:
+        """End an incident for good whose series have not come for very long, or are no longer judged."""
+        self.close(incident, State.EXPIRED, transition)
         self._register.remove(incident)
 
     def close(self, incident: Incident, state: State, transition: Transition) -> None:
         """Tell that every episode of an incident has ended, the lead's last."""
         lead = incident.leading
         for known in [it for it in incident.episodes() if it is not lead] + [lead]:
-            if self._teller.tell(incident, known, known.worst, state, transition):
-                now = time_text(self._teller.now_ms)
-                self._teller.amend(updated_at=now, ends_at=now)
+            self.tell_closed(incident, known, state, transition)
         self.ended(incident)
 
-    def silences_changed(self) -> None:
-        """See anew which incidents are silenced."""
+    def tell_closed(
+        self, incident: Incident, known: OpenEpisode, state: State, transition: Transition
+    ) -> None:
+        """Tell that an episode has ended without a verdict that says so."""
+        if self._teller.tell(incident, known, known.worst, state, transition):
+            now = time_text(self._teller.now_ms)
+            self._teller.amend(updated_at=now, ends_at=now)
+
+    def silences_changed(self, changed: Sequence[Quiet]) -> tuple[str, ...]:
+        """See anew which incidents are silenced, of those that silences match which come, go, begin or end; the alerts of those for which it is not as it was."""
         now_ms = self._teller.now_ms
         self.silences.forget(now_ms)
-        for incident in self._register.all_open():
-            was, is_now = incident.silenced_by, self.silences.matching(about(incident), now_ms)
-            if was != is_now:
-                incident.silenced_by = is_now
-                self._restate(incident, Transition.SILENCED if is_now else Transition.RELEASED)
         self.silences_due_ms = self.silences.next_change_ms(now_ms)
+        return tuple(it.alert_id for it in self._register.all_open() if self._see_anew(it, changed, now_ms))
+
+    def _see_anew(self, incident: Incident, changed: Sequence[Quiet], now_ms: int) -> bool:
+        described = about(incident)
+        if not any(matches(it.match, described) for it in changed):
+            return False
+        was, is_now = incident.silenced_by, self.silences.matching(described, now_ms)
+        if was == is_now:
+            return False
+        incident.silenced_by = is_now
+        self._restate(incident, Transition.SILENCED if is_now else Transition.RELEASED)
+        return True
 
     def _has_upstream(self, incident: Incident) -> bool:
         node = _node(incident)
@@ -210,7 +228,7 @@ class Desk:
     def _adopt(self, cause: Incident, incident: Incident) -> None:
         cause.adopt(incident.alert_id)
         if incident.is_graver(cause):
-            cause.who = Who(cause.who.owner, incident.who.severity)
+            cause.who = msgspec.structs.replace(cause.who, severity=incident.who.severity)
             self._teller.tell_lead(cause, Transition.WORSENED, self._teller.now_ms)
         elif cause.children_due_ms is None:
             cause.children_due_ms = self._teller.now_ms + CHILDREN_TOLD_MS
@@ -263,6 +281,7 @@ def about(incident: Incident) -> dict[str, str]:
     """What silences match an incident by."""
     verdict = incident.leading.worst
     return {
+        **dict(incident.who.labels),
         **dict(verdict.labels),
         "signal": verdict.signal,
         "kind": kind_of(verdict),

@@ -10,83 +10,96 @@ One row costs no Python: batches are columns, and `fold` is a kernel over the ar
 
 import math
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from detectors.batch_rows import NO_ROWS, BatchRows
 from detectors.core.layout import Records
 from detectors.declared import DeclaredSchemas
 from detectors.expected_changes import CHANGES_MAX
-from detectors.follower_layout import ROW
+from detectors.follower_layout import ARRIVED, OVERDUE, ROW
 from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
+from detectors.inherited import Inherited
 from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
-from detectors.orders import AcceptLevel, Expect, Order, Relearn, Switch, is_order, read_order
+from detectors.orders import AcceptLevel, Adopt, Expect, Order, Origin, Relearn, Switch, is_order, read_order
+from detectors.orders import encode as encode_order
 from detectors.outputs import Destination, Output
 from detectors.peers import Peers
 from detectors.pending import Pending
-from detectors.record_rows import PAYLOAD_ROW, behind_ms
 from detectors.record_schemas import RecordSchemas
 from detectors.record_windows import Ended, measures_of
+from detectors.registrations import follower_of
 from detectors.relearning import accept_level, relearn
-from detectors.reports import Followed, Position, fleet_share, followed, source_positions, verdict_of
+from detectors.reports import Followed, Position, fleet_share, followed, series_refused, verdict_of
 from detectors.samples import (
     NEVER,
-    PAYLOAD_COLUMNS,
-    RUN_COLUMNS,
-    SCHEMA_COLUMNS,
-    VALUE_COLUMNS,
     Field,
     Key,
     Mark,
     SampleBatch,
     encode_key,
 )
-from detectors.series import Signal
 from detectors.settings import Settings
+from detectors.shard_verdicts import ShardVerdicts
 from detectors.stage import Count
-from detectors.verdicts import VERSION, AnomalyBatch, Baseline, Change, Reason, Verdict
+from detectors.timetable import Timetable
+from detectors.verdicts import Verdict
+from detectors.warm_start import ORIGIN, History, Past, Wanted, Warming, warming
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 13
-MARK_EVERY_MS: Final = 200
-TOLD_MS: Final = 60_000
-"""Triage is told what time it is when so much of the wall clock or of the shard's time has passed."""
+FORMAT: Final = 14
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
-Columns = dict[str, npt.NDArray[Any]]
+_WARMING: Final = "warming"
+_SILENCES: Final = (OVERDUE, ARRIVED)
 _WINDOWS: Final = -1
 """The source of rows that are made here, as the volume of a window of payloads."""
-_NO_ROWS: Final[Records] = np.zeros(0, ROW)
 
 
 class Detect:
-    """One shard: every series whose labels hash to one samples partition; `watch` looks on, and changes nothing."""
+    """One shard: every series whose labels hash to one samples partition; `watch` looks on, and changes nothing.
 
-    def __init__(self, settings: Settings, shard: int, watch: Watch | None = None) -> None:
+    Models that come in force later learn from `history` first, see `warm_start`; without it they begin with what comes.
+    """
+
+    def __init__(
+        self, settings: Settings, shard: int, watch: Watch | None = None, history: History | None = None
+    ) -> None:
         self._settings, self._index, self._watch = settings, shard, watch
         self.covered_offset = -1
         self._followers = Followers(settings)
-        self._declared = DeclaredSchemas()
+        self._declared = DeclaredSchemas(follower_of)
         self._records = RecordSchemas(settings)
         self._modelled = Modelled(shard)
         self._peers = Peers()
+        self._timetable = Timetable(settings)
         self._watermarks = Watermarks(settings.allowed_lateness_ms, settings.idle_timeout_ms)
+        self._inherited = Inherited()
         self._pending = Pending()
         self._sources: list[tuple[str, int]] = []
         self._errors: dict[int, str] = {}
         self._error_serial = 0
-        self._verdicts: list[tuple[int, Verdict]] = []
+        self._verdicts = ShardVerdicts()
+        self._folded = NO_ROWS
         self._counts: Counter[Count] = Counter()
-        self._marked_ms = self._told_ms = NEVER
         self._full = False
         self._obeyed: dict[tuple[str, int], int] = {}
-        self._switched = False
+        self._switched = self._retuned = False
+        self._history = history
+        self._since_ms: npt.NDArray[np.int64] | None = None
+        self._past: Past | None = None
+        self._warming: Warming | None = None
+        self._adopting_at = -1
+        self.is_to_be_stored = False
 
     def step(self, offset: int, payload: bytes) -> list[Output]:
         """Fold in one record of the samples topic; the outputs go to the anomalies topic.
@@ -95,15 +108,17 @@ class Detect:
             HoleError: source records are missing before this batch.
             ValueError: the payload is no sample batch of this version.
         """
+        self.is_to_be_stored = False
         if is_order(payload):
-            self._obey(read_order(payload))
+            self._obey(read_order(payload), offset)
             self.covered_offset = offset
-            return self._outputs(offset)
+            return self._outputs(offset) + self._warm(offset)
         batch = SampleBatch.from_bytes(payload)
         before = self._watermarks.take(batch.mark)
         self._count(batch, before.fence)
         if batch.mark.last_offset > before.fence:
             self._take_rows(batch, before)
+            self._inherited.pass_by((batch.mark.topic, batch.mark.partition), batch.mark.last_offset)
         if len(self._pending) > PENDING_ROWS_MAX:
             self._counts["rows_not_waited_for",] += len(self._pending) // 2
             self._watermarks.pass_by(self._pending.middle_ms())
@@ -113,9 +128,9 @@ class Detect:
         marks = self._watermarks
         self._apply(max(marks.rows_ms, marks.timers_ms), marks.timers_ms)
         self.covered_offset = offset
-        return self._outputs(offset)
+        return self._outputs(offset) + self._warm(offset)
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: Order, offset: int) -> None:
         """Do what is ordered, unless it was done; it counts from here on, for rows that wait as well."""
         origin = order.origin
         place = (origin.topic, origin.partition)
@@ -124,22 +139,76 @@ class Detect:
             return
         self._obeyed[place] = origin.offset
         match order:
+            case Switch() | Expect() | Adopt() if self._since_ms is not None:
+                pass
             case Switch():
-                self._switch(self._settings.tuned_as(order.settings))
+                self._switch(self._settings.tuned_as(order.settings), offset)
+            case Adopt():
+                self._adopt(origin.offset, offset)
             case Expect():
                 changes = (*self._settings.expected_changes, order.change)[-CHANGES_MAX:]
-                self._switch(msgspec.structs.replace(self._settings, expected_changes=changes))
+                self._switch(msgspec.structs.replace(self._settings, expected_changes=changes), offset)
             case Relearn():
                 relearn(self._followers, order.signal, order.labels)
             case AcceptLevel():
                 accept_level(self._followers, order.signal, order.labels)
 
-    def _switch(self, settings: Settings) -> None:
+    def _begin_warming(self, offset: int) -> None:
+        """Have models that came in force at an offset learn the past of their series, if any are new."""
+        unlearned = self._modelled.unlearned(self._followers)
+        known = self._history is not None and bool(unlearned)
+        self._go_on_warming(warming(offset, self._followers, unlearned) if known else None)
+
+    def _go_on_warming(self, warming: Warming | None) -> None:
+        self._warming, self._past = warming, None
+        self._modelled.waiting = frozenset(warming.parts if warming and self._history else ())
+
+    def _warm(self, offset: int) -> list[Output]:
+        """Go on with the past, and when it has come up to here order that what it has learned be adopted."""
+        past = self._retained()
+        if past is None or self._warming is None or self._adopting_at == self._warming.at:
+            return []
+        if not past.reach(offset + 1):
+            return []
+        self._adopting_at = self._warming.at
+        order = Adopt(origin=Origin(ORIGIN, self._index, self._warming.at))
+        return [Output(Destination.SAMPLES, None, encode_order(order), self._index)]
+
+    def _retained(self) -> Past | None:
+        if self._past is None and self._warming is not None and self._history is not None:
+            followed = self._warming.followed(self._followers)
+            make = partial(Detect, self._settings, self._index)
+            self._past = Past(make, self._warming.parts, followed, self._history)
+        return self._past
+
+    def _adopt(self, warming_at: int, offset: int) -> None:
+        past = self._retained()
+        if past is None or self._warming is None or warming_at != self._warming.at:
+            return
+        past.reach(offset, whole=True)
+        self._counts["models_warmed",] += past.teach(self._modelled)
+        self.is_to_be_stored = True
+        self._go_on_warming(None)
+
+    @property
+    def models(self) -> Modelled:
+        """The models of its series."""
+        return self._modelled
+
+    def follow_only(self, followed: Sequence[Wanted]) -> list[int]:
+        """Follow these and no others, from their times on; their places."""
+        places: list[int] = self._made_places([it.key for it in followed]).tolist()
+        self._since_ms = np.zeros(max(places, default=-1) + 2, np.int64)
+        self._since_ms[places] = [it.since_ms for it in followed]
+        return places
+
+    def _switch(self, settings: Settings, offset: int) -> None:
         if settings.config_hash != self._settings.config_hash:
             chunks = self.dump()
             self._settings = settings
             self._load(chunks)
         self._switched = True
+        self._begin_warming(offset)
 
     def _count(self, batch: SampleBatch, fence: int) -> None:
         counts, topic = self._counts, batch.mark.topic
@@ -152,57 +221,41 @@ class Detect:
 
     def _take_rows(self, batch: SampleBatch, before: Progress) -> None:
         """Have the batch's rows that are no repeats wait, each with its follower."""
-        source = self._source(batch.mark)
-        places = self._places(batch)
+        source, places = self._source(batch.mark), self._places(batch)
+        rows = BatchRows(batch, places, source, before.high_ms, self._watermarks.least_timely_ms)
         taken = [
-            self._take_runs(batch, places, source, before),
-            self._take_values(batch, places, source, before),
-            self._take_declared(batch, places, source, before),
-            self._take_payloads(batch, places, source, before),
+            self._take_runs(rows, before),
+            self._take_values(rows, before),
+            self._take_declared(rows, before),
+            self._take_payloads(rows, before),
         ]
-        if (places == UNKNOWN).any():
-            self._refuse(np.concatenate(taken), before)
+        if self._since_ms is None and (places == UNKNOWN).any():
+            self._refuse(taken, before)
 
-    def _take_runs(
-        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
-    ) -> Records:
-        runs = batch.table(batch.runs, RUN_COLUMNS)
-        if not len(runs["offset"]):
-            return _NO_ROWS
-        rows = self._rows(runs, places, source, before)
-        rows["run"], rows["state"], rows["value"] = runs["run"], runs["state"], runs["duration_ms"]
-        rows["rows"], rows["bytes"] = runs["rows"], runs["bytes"]
+    def _take_runs(self, batch_rows: BatchRows, before: Progress) -> Records:
+        rows = batch_rows.runs()
         fresh = self._fresh(rows, before)
-        for index, text in batch.errors.items():
+        for index, text in batch_rows.batch.errors.items():
             if fresh[index]:
                 self._error_serial += 1
                 self._errors[self._error_serial] = text
                 rows["error"][index] = self._error_serial
-        self._wait(source, rows, fresh)
+        self._wait(batch_rows.source, rows, fresh)
         return rows
 
-    def _take_values(
-        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
-    ) -> Records:
-        table = batch.table(batch.values, VALUE_COLUMNS)
-        if not len(table["offset"]):
-            return _NO_ROWS
-        rows = self._rows(table, places, source, before)
-        rows["value"] = table["value"]
-        self._wait(source, rows, self._fresh(rows, before))
+    def _take_values(self, batch_rows: BatchRows, before: Progress) -> Records:
+        rows = batch_rows.values()
+        self._wait(batch_rows.source, rows, self._fresh(rows, before))
         return rows
 
-    def _take_declared(
-        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
-    ) -> Records:
-        table = batch.table(batch.declared, SCHEMA_COLUMNS)
-        if not len(table["offset"]):
-            return _NO_ROWS
-        rows = self._rows(table, places, source, before)
+    def _take_declared(self, batch_rows: BatchRows, before: Progress) -> Records:
+        batch, (rows, schemas) = batch_rows.batch, batch_rows.declared()
+        if not len(rows):
+            return rows
         fresh = self._fresh(rows, before)
         self._counts["late", batch.mark.topic] += int((rows["order_ms"] > rows["time_ms"])[fresh].sum())
         for index in np.flatnonzero(fresh).tolist():
-            self._declare(rows[index], index, batch.schemas[int(table["schema"][index])])
+            self._declare(rows[index], index, batch.schemas[int(schemas[index])])
         return rows
 
     def _declare(self, row: Any, index: int, fields: list[Field]) -> None:
@@ -211,23 +264,12 @@ class Detect:
         self._declared.add(order_ms, source, offset, index, time_ms, place, fields)
         self._followers.touch(place, order_ms)
 
-    def _take_payloads(
-        self, batch: SampleBatch, places: npt.NDArray[np.int32], source: int, before: Progress
-    ) -> Records:
-        if not batch.payloads.columns:
-            return _NO_ROWS
-        table = batch.table(batch.payloads, PAYLOAD_COLUMNS)
-        if not len(table["offset"]):
-            return _NO_ROWS
-        rows = self._rows(table, places, source, before, PAYLOAD_ROW)
-        rows["shape"] = batch.shapes.shape_idents()[table["shape"]]
-        for name in ("size", "delay_ms", "ident"):
-            rows[name] = table[name]
-        rows["behind_ms"] = behind_ms(rows["time_ms"], np.maximum(table["high_ms"], before.high_ms))
+    def _take_payloads(self, batch_rows: BatchRows, before: Progress) -> Records:
+        batch, rows = batch_rows.batch, batch_rows.payloads()
         is_fresh = self._fresh(rows, before)
         if is_fresh.any():
             self._records.know(batch.shapes)
-            fresh = self._records.add(source, rows, batch.value_tokens(), is_fresh)
+            fresh = self._records.add(batch_rows.source, rows, batch.value_tokens(), is_fresh)
             self._counts["late", batch.mark.topic] += int((fresh["order_ms"] > fresh["time_ms"]).sum())
             met, numbers = np.unique(fresh["follower"], return_inverse=True)
             latest = np.full(len(met), NEVER)
@@ -247,15 +289,21 @@ class Detect:
         followers, now_ms = self._followers, self._watermarks.rows_ms
         places = followers.find(batch.idents)
         unknown = int((places == UNKNOWN).sum())
-        if not unknown:
+        if not unknown or self._since_ms is not None:
             return places
         if len(followers) + unknown > self._settings.series_max:
             self._give_up_idle(now_ms, places[places != UNKNOWN])
         new = followers.add(batch.idents, batch.kinds, now_ms, places)
         followers.name(places[new], batch.key_texts(new))
+        self._schedule(places[new])
         if refused := int((places == UNKNOWN).sum()):
             self._counts["series_refused",] += refused
         return places
+
+    def _schedule(self, places: npt.NDArray[np.int32]) -> None:
+        if self._settings.has_schedules:
+            for place in places.tolist():
+                self._timetable.follow(place, self._followers.key(place))
 
     def _give_up_idle(self, now_ms: int, met: npt.NDArray[np.int32]) -> None:
         """Have idle followers make room, but for those that were just `met` or that a row waits for."""
@@ -267,30 +315,23 @@ class Detect:
             self._records.forget(place)
             self._modelled.forget(place)
             self._peers.forget(place)
+            self._timetable.forget(place)
         if given:
             self._counts["idle_given_up",] += len(given)
             self._full = False
 
-    def _rows(
-        self,
-        table: Columns,
-        places: npt.NDArray[np.int32],
-        source: int,
-        before: Progress,
-        layout: "np.dtype[Any]" = ROW,
-    ) -> Records:
-        """The rows of a table without what is the table's own."""
-        rows = np.zeros(len(table["offset"]), layout)
-        rows["offset"], rows["time_ms"], rows["source"] = table["offset"], table["time_ms"], source
-        rows["follower"] = places[table["key"]]
-        high_ms = np.maximum(table["high_ms"], before.high_ms)
-        rows["order_ms"] = np.maximum(table["time_ms"], self._watermarks.least_timely_ms(high_ms))
-        return rows
-
     def _fresh(self, rows: Records, before: Progress) -> npt.NDArray[np.bool_]:
-        return np.asarray((rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN), np.bool_)
+        fresh = np.asarray((rows["offset"] > before.fence) & (rows["follower"] != UNKNOWN), np.bool_)
+        if self._since_ms is not None:
+            fresh &= rows["time_ms"] >= self._since_ms[rows["follower"]]
+        if self._inherited and len(rows):
+            source = self._sources[int(rows["source"][0])]
+            fresh &= rows["offset"] > self._inherited.fences(source, rows["follower"], self._followers.key)
+        return fresh
 
     def _wait(self, source: int, rows: Records, fresh: npt.NDArray[np.bool_]) -> None:
+        if not len(rows):
+            return
         if not fresh.all():
             rows = rows[fresh]
         topic, _ = self._sources[source]
@@ -306,11 +347,11 @@ class Detect:
             at_ms = int(left["order_ms"][first])
             self._fold(left[:first], at_ms + 1)
             for unlike in self._peers.judge(self._followers, at_ms):
-                self._verdicts.append((at_ms, self._verdict(unlike)))
+                self._verdicts.say(at_ms, self._verdict(unlike))
             left = left[first:]
         self._fold(left, timers_ms)
         for told in self._declared.apply(rows_ms, self._sources, self._followers.key):
-            self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
+            self._verdicts.say(told.order_ms, *told.verdicts)
         if self._errors:
             for serial in rows["error"][rows["error"] > 0].tolist():
                 del self._errors[serial]
@@ -318,7 +359,7 @@ class Detect:
     def _count_payloads(self, rows_ms: int) -> None:
         """Judge the payloads before `rows_ms`; what is measured of each window that ends are rows of their own."""
         for told in self._records.apply(rows_ms, self._ranked(), self._sources, self._followers.key):
-            self._verdicts += [(told.order_ms, verdict) for verdict in told.verdicts]
+            self._verdicts.say(told.order_ms, *told.verdicts)
         if ended := self._records.take_ended():
             self._pending.add(_WINDOWS, self._measured(ended))
 
@@ -343,10 +384,23 @@ class Detect:
             kinds = bytes(key.follower_kind for key in keys)
             new = self._followers.add(idents, kinds, self._watermarks.rows_ms, places)
             self._followers.name(places[new], [encode_key(keys[number]) for number in new.tolist()])
+            self._schedule(places[new])
             self._counts["series_refused",] += int((places == UNKNOWN).sum())
         return places
 
     def _fold(self, rows: Records, timers_ms: int) -> None:
+        """Fold rows in, and in between look at what was due by its schedule."""
+        self._timetable.begin(rows)
+        last_ms = int(rows["order_ms"][-1]) if len(rows) else NEVER
+        while (due_ms := self._timetable.due_ms) < max(timers_ms, last_ms):
+            done = int(np.searchsorted(rows["order_ms"], due_ms, "right"))
+            self._fold_through(rows[:done], due_ms + 1)
+            self._verdicts.say_all(self._timetable.pass_due(self._followers, self._sources))
+            rows = rows[done:]
+        self._fold_through(rows, timers_ms)
+
+    def _fold_through(self, rows: Records, timers_ms: int) -> None:
+        self._folded = rows
         folded = self._watch.fold(self._followers, rows, timers_ms) if self._watch else None
         for findings in folded or self._followers.fold(rows, timers_ms):
             for it in findings:
@@ -357,14 +411,34 @@ class Detect:
 
     def _say(self, finding: Any) -> None:
         order_ms = int(finding["order_ms"])
+        if finding["what"] in _SILENCES:
+            self._say_silence(finding)
+            return
         if not finding["asked"]:
-            self._verdicts.append((order_ms, self._verdict(finding)))
+            self._verdicts.say(order_ms, self._verdict(finding))
             return
         if self._modelled.wanted(finding, self._followers):
-            self._verdicts.append((order_ms, self._verdict(finding)))
+            self._verdicts.say(order_ms, self._verdict(finding))
         if self._modelled.troubled:
             troubles = self._modelled.take_troubles(finding, self._verdict(finding).positions)
-            self._verdicts += [(order_ms, trouble) for trouble in troubles]
+            self._verdicts.say(order_ms, *troubles)
+
+    def _say_silence(self, finding: Any) -> None:
+        """What freshness has learned is passed over where a schedule is declared."""
+        place, said = int(finding["follower"]), self._verdict(finding)
+        told: Verdict | None = said
+        if finding["what"] == ARRIVED:
+            told = self._timetable.arrived(place, said, self._event_ms(finding))
+        elif place in self._timetable:
+            told = None
+        if told is not None:
+            self._verdicts.say(int(finding["order_ms"]), told)
+
+    def _event_ms(self, finding: Any) -> int:
+        """The event time of the row at hand that a finding is about, however late it came."""
+        rows = self._folded
+        same = (rows["offset"] == finding["offset"][0]) & (rows["source"] == finding["source"][0])
+        return int(rows["time_ms"][same & (rows["follower"] == finding["follower"])][0])
 
     def _verdict(self, finding: Any) -> Verdict:
         place = int(finding["follower"])
@@ -373,54 +447,27 @@ class Detect:
         key = self._followers.key(place)
         return verdict_of(finding, key, self._sources, error, model.name if model else "")
 
-    def _refuse(self, rows: Records, before: Progress) -> None:
+    def _refuse(self, taken: list[Records], before: Progress) -> None:
         """Say once in an alert that the cap keeps series out, at the first row of one."""
-        kept_out = rows[(rows["offset"] > before.fence) & (rows["follower"] == UNKNOWN)]
-        if self._full or not len(kept_out):
+        if self._full:
+            return
+        kept_out = [it[(it["offset"] > before.fence) & (it["follower"] == UNKNOWN)] for it in taken]
+        firsts = [it[int(np.argmin(it["offset"]))] for it in kept_out if len(it)]
+        if not firsts:
             return
         self._full = True
-        first = kept_out[int(np.argmin(kept_out["offset"]))]
-        time_ms = int(first["time_ms"])
+        first = min(firsts, key=lambda row: int(row["offset"]))
         position = Position(*self._sources[int(first["source"])], int(first["offset"]))
-        verdict = Verdict(
-            signal=Signal.VALUE,
-            labels=(("cap", "limits.series_max"), ("shard", str(self._index))),
-            detector="detector_health",
-            time_ms=time_ms,
-            window_start_ms=time_ms,
-            window_end_ms=time_ms,
-            anomalous=True,
-            reason=Reason.SERIES_CAP,
-            change=Change.POINT,
-            baseline=Baseline("cap", 0, time_ms, time_ms),
-            positions=source_positions(position),
-            severity_score=1.0,
-            unit="series",
-            observed=float(self._settings.series_max + 1),
-            upper=float(self._settings.series_max),
-        )
-        self._verdicts.append((int(first["order_ms"]), verdict))
+        refusal = series_refused(int(first["time_ms"]), position, self._index, self._settings.series_max)
+        self._verdicts.say(int(first["order_ms"]), refusal)
 
     def _outputs(self, offset: int) -> list[Output]:
         """The step's verdicts, or a mark without any once some time has passed."""
         marks = self._watermarks
-        due = marks.wall_ms >= self._marked_ms + MARK_EVERY_MS or marks.timers_ms >= self._told_ms + TOLD_MS
-        if not due and not self._verdicts:
+        if not self._verdicts.is_due(marks):
             return []
-        if due:
-            self._marked_ms = marks.wall_ms
-        self._told_ms = marks.timers_ms
-        self._verdicts.sort(key=lambda it: (it[0], it[1].labels, it[1].signal))
-        said, self._verdicts = self._verdicts, []
-        return [Output(Destination.ANOMALIES, None, self._batch(offset, said).to_bytes(), 0)]
-
-    def _batch(self, offset: int, said: list[tuple[int, Verdict]]) -> AnomalyBatch:
-        marks, share = self._watermarks, fleet_share(self._followers)
-        orders_ms = tuple(order_ms for order_ms, _ in said)
-        verdicts = tuple(verdict for _, verdict in said)
-        return AnomalyBatch(
-            VERSION, self._index, offset, marks.timers_ms, marks.wall_ms, orders_ms, verdicts, share
-        )
+        batch = self._verdicts.take(self._index, offset, marks, fleet_share(self._followers))
+        return [Output(Destination.ANOMALIES, None, batch.to_bytes(), 0)]
 
     def followed(self) -> list[Followed]:
         """What is known of every series of the shard."""
@@ -471,6 +518,7 @@ class Detect:
             **self._followers.dump(),
             **self._modelled.dump(),
             **self._peers.dump(),
+            **self._timetable.dump(),
         }
 
     def changed(self) -> dict[str, bytes]:
@@ -481,6 +529,7 @@ class Detect:
             **self._followers.changed(),
             **self._modelled.changed(),
             **self._peers.changed(),
+            **self._timetable.dump(),
         }
 
     def _own_chunks(self) -> dict[str, bytes]:
@@ -488,8 +537,8 @@ class Detect:
             FORMAT,
             self._settings.config_hash,
             self.covered_offset,
-            self._marked_ms,
-            self._told_ms,
+            self._verdicts.marked_ms,
+            self._verdicts.told_ms,
             self._full,
             self._watermarks.dump(),
             self._sources,
@@ -501,7 +550,9 @@ class Detect:
             "head": encode(head),
             "settings": encode([self._switched, self._settings, list(self._obeyed.items())]),
             "pending": encode(self._pending.dump()),
+            _WARMING: encode(self._warming),
             "declared": self._declared.dump(),
+            "inherited": self._inherited.dump(),
         }
 
     def load(self, chunks: dict[str, bytes]) -> None:
@@ -517,20 +568,28 @@ class Detect:
         if self._switched:
             self._settings = self._settings.tuned_as(stored)
         self._load(chunks)
+        self._adopting_at = -1
+        if self._retuned:
+            self._begin_warming(self.covered_offset)
+        elif _WARMING in chunks:
+            self._go_on_warming(msgspec.msgpack.decode(chunks[_WARMING], type=Warming | None))
 
     def _load(self, chunks: dict[str, bytes]) -> None:
         """Take over all but the settings, which may be others than those that the state was written under."""
         version, *head = msgspec.msgpack.decode(chunks["head"])
         if version != FORMAT:
             raise ValueError(f"detector state of format {version}; this worker reads format {FORMAT}")
-        config_hash, self.covered_offset, self._marked_ms, self._told_ms, self._full, watermarks, *rest = head
+        config_hash, self.covered_offset, marked_ms, told_ms, self._full, watermarks, *rest = head
+        self._verdicts.marked_ms, self._verdicts.told_ms = marked_ms, told_ms
         self._watermarks.load(watermarks)
         sources, self._error_serial, self._errors = rest
         self._sources = [(topic, partition) for topic, partition in sources]
         self._followers = Followers(self._settings)
-        self._followers.load(chunks, retuned=config_hash != self._settings.config_hash)
+        self._retuned = config_hash != self._settings.config_hash
+        self._followers.load(chunks, retuned=self._retuned)
         self._pending.load(msgspec.msgpack.decode(chunks["pending"], type=list[tuple[int, bytes]]))
-        self._declared = DeclaredSchemas()
+        self._inherited = Inherited.loaded(chunks.get("inherited"))
+        self._declared = DeclaredSchemas(follower_of)
         self._declared.load(chunks["declared"], self._followers.key)
         self._records = RecordSchemas(self._settings)
         self._records.load(chunks)
@@ -538,3 +597,5 @@ class Detect:
         self._modelled.load(chunks, self._followers)
         self._peers = Peers()
         self._peers.load(chunks)
+        self._timetable = Timetable(self._settings)
+        self._timetable.load(chunks, self._followers, self._watermarks.timers_ms)

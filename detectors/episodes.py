@@ -65,6 +65,10 @@ class Transition(StrEnum):
     UNACKNOWLEDGED = "unacknowledged"
     SNOOZED = "snoozed"
     SILENCED = "silenced"
+    CORRECTED = "corrected"
+    """What came late showed that nothing had been wrong."""
+    SWITCHED_OFF = "switched_off"
+    """Its series is no longer judged, or no longer for the same people."""
     DISMISSED = "dismissed"
     """Somebody said that it was expected or no incident."""
 

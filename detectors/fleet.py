@@ -1,7 +1,7 @@
 """The fleet's ceiling: how unlikely a verdict has to be before it opens an episode, so that all series together stay within it.
 
-A series alarms by chance at most as often as its own budget lets it, its capacity c_i: the budgeted alarms, or fewer where
-`alpha_for` is capped, as for daily runs. The fleet's budget B is poured over the series like water: the allowance is the
+A series alarms by chance at most as often as its own budget lets it, its capacity c_i: the budgeted alarms, or fewer where its head
+uses less of them (`budget.alpha_for`, `run_model.alarms_of`), as for daily runs. The fleet's budget B is poured over the series like water: the allowance is the
 x with sum(min(c_i, x)) = B, and infinite while sum(c_i) <= B. A verdict opens an episode only if its chance per day, how
 often ordinary data of such a series gives something at least as surprising, is at most x. With equal capacities that is
 chance x series <= B, an E-value in the sense of BLAST (Altschul et al. 1990), so a Bonferroni bound in time: it needs no
@@ -14,7 +14,7 @@ to the same in every order, so that nothing depends on where a series lies. Cost
 
 import math
 
-from detectors.budget import alpha_for
+from detectors.budget import alpha_for, chance_of_p_value
 from detectors.compiled import inner, pasted
 from detectors.core.layout import DAY_MS, Record, Records
 from detectors.follower_layout import (
@@ -29,7 +29,8 @@ from detectors.follower_layout import (
     NOW_MS,
     Arrays,
 )
-from detectors.numeric_layout import FIRST
+from detectors.numeric_layout import FIRST, RUNS
+from detectors.run_model import alarms_of
 
 LIVE_MS = 30 * DAY_MS
 COUNT_EVERY_MS = DAY_MS
@@ -118,7 +119,7 @@ def _count_follower(a: Arrays, f: Record) -> None:
         if f.slots[part] > 0:
             s = a.bank.light[f.slots[part] - 1]
             if s.n >= FIRST:
-                count_capacity(fleet, capacity_per_day(s.false_alarms_per_day, s.interval_s))
+                count_capacity(fleet, _capacity_of(a, s))
     interval_s = f.arrivals.cadence.typical_ms / 1000.0
     if _may_alarm(f.failures):
         _count_part(a, f, FAILURES, interval_s)
@@ -128,6 +129,14 @@ def _count_follower(a: Arrays, f: Record) -> None:
         _count_part(a, f, LATENESS, interval_s)
     if f.arrivals.due_ms >= 0:
         _count_part(a, f, FRESHNESS, interval_s)
+
+
+@inner
+def _capacity_of(a: Arrays, s: Record) -> float:
+    if s.kind != RUNS or s.interval_s <= 0.0:
+        return capacity_per_day(s.false_alarms_per_day, s.interval_s)
+    share = alarms_of(a.bank.models[s.deep], s.false_alarms_per_day, s.interval_s)
+    return chance_of_p_value(share, s.interval_s)
 
 
 @inner

@@ -131,6 +131,16 @@ class Followers:
         """The model that is asked about the samples of one part, if any."""
         return self._tunings.models[int(self._followers.data[place]["tuned"][part])]
 
+    def asked(self) -> list[tuple[int, int]]:
+        """The place and part of every series that has samples and a model that is asked about them."""
+        numbers = [number for number, model in enumerate(self._tunings.models) if model is not None]
+        if not numbers:
+            return []
+        used = self._followers.data[: self._used(layout.FOLLOWERS_TOP)]
+        asked = np.isin(used["tuned"][:, : layout.MEASURES], numbers)
+        asked &= (used["slots"] > 0) & (used["kind"] != layout.FREE)[:, np.newaxis]
+        return [(int(place), int(part)) for place, part in np.argwhere(asked)]
+
     def limits(self, slot: int, time_ms: int) -> Limits:
         """What the series with a slot of the bank would take at a time, see `NumericBank.limits`."""
         return self._bank.limits(slot, time_ms)

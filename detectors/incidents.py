@@ -12,7 +12,8 @@ among the lead's children. The lead's alert is told again when what joins is of 
 - A single sample that stands out (`stands_out`) while only a lasting change of its series is open is an episode of its own: who was told of a slow drift
   has not been told that the rows of a run are a thousandth of what they were. The lead is always told again of it.
 - What opens again soon after an incident is over (`resumes`) is that incident again, not one more (flap detection, as Nagios calls it): the alert that
-  led it is `reopened`, under its old `alert_id`.
+  led it is `reopened`, under its old `alert_id`. Within `FLAPPING_MS` of when people were last told of it, it waits as `pending`: a run that is late
+  again and again is one notice and one end an hour, and an outage after a late run is told within the hour.
 - A group lies within one shard, so the order of its verdicts, and so who leads, is a function of the input.
 """
 
@@ -22,7 +23,8 @@ import msgspec
 
 from detectors.alerts import Kind, RootCause, State
 from detectors.episodes import WORSENED_GAP_MS, Episode
-from detectors.series import group_of, series_text
+from detectors.samples import NEVER
+from detectors.series import Labels, group_of, series_text
 from detectors.settings import Severity
 from detectors.verdicts import Change, Reason, Verdict
 
@@ -33,6 +35,8 @@ APART = "apart"
 """The part of a series whose episode is about single samples that stand out from a lasting change."""
 LASTING_AGAIN_MS, POINT_AGAIN_MS = 2 * 86_400_000, 4 * 3_600_000
 """How long after its end an incident goes on when a lasting change or a single sample of its kind comes again, the latter if it was heard of within `JOIN_MS`."""
+FLAPPING_MS = 3_600_000
+"""For so long after people were told of it, what ended with what was missing goes on when it comes again, and is not told."""
 DISMISSED_MS = 30 * 86_400_000
 OUTSTANDING = 2.0
 """How many times further from what is expected than the lasting change a single sample is news, as a factor."""
@@ -61,6 +65,10 @@ class Who(msgspec.Struct, frozen=True):
 
     owner: str | None
     severity: Severity
+    in_shadow: bool = False
+    """Nobody is told who does not watch the shadow topic."""
+    labels: Labels = ()
+    """What alerts are routed by, beside the labels of the series."""
 
 
 class Incident(msgspec.Struct):
@@ -80,8 +88,8 @@ class Incident(msgspec.Struct):
     """What the lead was last told as."""
     paged: bool = False
     """Whether people were ever told."""
-    notified_ms: int = 0
-    """When they last were."""
+    notified_ms: int = NEVER
+    """When they last were told that it fires."""
     cause: RootCause | None = None
     storm: str = ""
     """The alert of the storm that it is part of."""
@@ -149,6 +157,7 @@ class Incident(msgspec.Struct):
         """Whether it, upstream of another one, can be what that comes from."""
         near = other.opened_ms - self.heard_ms <= REACH_MS
         free = not (self.is_over or self.dismissed_by or self.cause or self.is_of_health())
+        free = free and other.who.in_shadow == self.who.in_shadow
         alike = other.leading.worst.change is not Change.SCHEMA or Kind.SCHEMA in self.kinds
         return near and free and alike and self.leading.worst.change is not Change.DRIFT
 
@@ -176,7 +185,8 @@ class Incident(msgspec.Struct):
     def may_join(self, verdict: Verdict, who: Who) -> bool:
         """Whether what opens with this verdict belongs here."""
         near = self._may_resume(verdict) if self.is_over else verdict.time_ms - self.heard_ms <= JOIN_MS
-        same = who.owner == self.who.owner and _GRAVITY[who.severity] <= _GRAVITY[self.who.severity]
+        whose = (who.owner, who.in_shadow) == (self.who.owner, self.who.in_shadow)
+        same = whose and _GRAVITY[who.severity] <= _GRAVITY[self.who.severity]
         return near and same and not (verdict.reason.of_health or self.dismissed_by)
 
     def is_graver(self, other: "Incident") -> bool:
@@ -200,8 +210,10 @@ class Incident(msgspec.Struct):
 
     def _may_resume(self, verdict: Verdict) -> bool:
         told, ended = self.leading.worst, self.leading.recovered
-        if verdict.signal != told.signal or (ended is not None and ended.reason.conclusive):
+        if verdict.signal != told.signal:
             return False
+        if ended is not None and ended.reason.conclusive:
+            return verdict.change is told.change and verdict.time_ms - self.notified_ms < FLAPPING_MS
         changes = told.change, verdict.change
         lasting = all(it in LASTING for it in changes)
         if not (lasting or (all(it in RESUMING for it in changes) and verdict.direction is told.direction)):

@@ -17,7 +17,7 @@ from detectors.budget import alpha_for, score_of_p_value
 from detectors.episodes import Episode, quiet_ms_of
 from detectors.followers import Followers
 from detectors.numeric_layout import DOWN, RUNS, UP
-from detectors.parts import series_of
+from detectors.parts import Part, series_of
 from detectors.persistence import note_instead
 from detectors.river_models import Answer, Asked, SeriesModel, Trouble, seed_of
 from detectors.river_names import ModelError
@@ -42,6 +42,10 @@ class Modelled:
 
     def __init__(self, shard: int) -> None:
         self._shard = shard
+        self.waiting: frozenset[Part] = frozenset()
+        """Series whose models have no say yet, because they are still to learn the past."""
+        self.asked = 0
+        """Samples that models were asked about since this was made."""
         self._models: dict[_Place, SeriesModel | None] = {}
         self._chunks: dict[str, _Place] = {}
         self._changed: set[_Place] = set()
@@ -72,10 +76,11 @@ class Modelled:
         return _wanted(light, finding)
 
     def _ask(self, finding: Any, light: Any, at: _Place, followers: Followers) -> None:
-        model = self._model(at, followers)
+        model = None if at in self.waiting else self._model(at, followers)
         if model is None:
             return
         self._changed.add(at)
+        self.asked += 1
         alpha = alpha_for(float(light["false_alarms_per_day"]), float(finding["interval_s"]))
         answer = model.judge(_asked(finding, light, alpha))
         if answer is not None:
@@ -134,8 +139,24 @@ class Modelled:
             for trouble, model, why in troubles
         ]
 
+    def unlearned(self, followers: Followers) -> list[Part]:
+        """The series that have a model now, and samples that it has not learned."""
+        return [Part(*it) for it in followers.asked() if it not in self._models]
+
+    def of(self, part: Part) -> SeriesModel | None:
+        """The model of a series, if it has one that works."""
+        model = self._models.get(part)
+        return None if model is None or model.given_up else model
+
+    def adopt(self, part: Part, model: SeriesModel) -> None:
+        """Take over a model that has learned the past of a series."""
+        self._models[part] = model
+        self._chunks[_chunk_name(part)] = part
+        self._changed.add(part)
+
     def forget(self, place: int) -> None:
         """Give up the models of a follower."""
+        self.waiting = frozenset(it for it in self.waiting if it.place != place)
         for at in [at for at in self._models if at[0] == place]:
             del self._models[at]
             self._changed.add(at)
@@ -175,6 +196,7 @@ class Modelled:
             if known and followers.model(*at) is not None:
                 model = self._model(at, followers)
                 if model is not None and not model.load(chunks[name]):
+                    del self._models[at]
                     self._counts["models_begun_anew",] += 1
 
 

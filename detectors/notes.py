@@ -1,7 +1,7 @@
 """Notes: the records of the anomalies topic, from which triage makes alerts.
 
-Detect says what it found (`AnomalyBatch`), ingest what it learned of lineage (`LineageNote`) and which commands were given (`CommandNote`).
-The latter two name the source record they come from, as the fence against repeats.
+Detect says what it found (`AnomalyBatch`), ingest what it learned of lineage (`LineageNote`), which commands were given (`CommandNote`, `SwitchNote`)
+and what was none (`RefusalNote`). The latter name the source record they come from, as the fence against repeats.
 """
 
 from typing import Final
@@ -47,7 +47,18 @@ class SwitchNote(msgspec.Struct, array_like=True, frozen=True, tag="switch"):
     settings: Settings
 
 
-Note = AnomalyBatch | LineageNote | CommandNote | SwitchNote
+class RefusalNote(msgspec.Struct, array_like=True, frozen=True, tag="refusal"):
+    """The answer to a record that holds no command or no valid configuration, as JSON; triage adds which configuration is in force."""
+
+    version: int
+    topic: str
+    partition: int
+    offset: int
+    wall_ms: int
+    answer: bytes
+
+
+Note = AnomalyBatch | LineageNote | CommandNote | SwitchNote | RefusalNote
 
 _decoder = msgspec.msgpack.Decoder(Note)
 encode = msgspec.msgpack.Encoder().encode

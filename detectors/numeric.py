@@ -24,9 +24,9 @@ from detectors.numeric_layout import JUDGEMENT, LIGHT, TUNED, YOUNG
 from detectors.pools import POOL, POOLS
 from detectors.record_array import RecordArray
 from detectors.run_layout import RUN_MODEL
-from detectors.settings import AMONG_MAX, UTC, Persistence
+from detectors.settings import AMONG_MAX, SEASONS, UTC, Persistence, Season
 
-VERSION = 15
+VERSION = 16
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
 _TOPS = codes.LIGHT_TOP, codes.DEEP_TOP, codes.YOUNG_TOP, codes.MODEL_TOP
@@ -176,6 +176,7 @@ class NumericBank:
         min_volume: float = 0.0,
         persistence: Persistence = EACH,
         time_zone: str = UTC,
+        season: Season = "auto",
         pool: int = 0,
     ) -> int:
         """Make room for a series and return its slot. Like series have the same `pool`, see `pools`.
@@ -191,11 +192,12 @@ class NumericBank:
             min_volume=min_volume,
             persistence=persistence,
             zone=self.zone(time_zone),
+            season=season,
         )
         self.reserve(1)
         return numeric_slots.add(self.arrays, int(kind), pool, settings)
 
-    def configure(
+    def configure(  # noqa: PLR0913  what a user may set, by name
         self,
         slot: int,
         *,
@@ -205,6 +207,7 @@ class NumericBank:
         min_volume: float = 0.0,
         persistence: Persistence = EACH,
         time_zone: str = UTC,
+        season: Season = "auto",
     ) -> None:
         """Change the settings of a series and keep what it has learned.
 
@@ -219,6 +222,7 @@ class NumericBank:
             min_volume=min_volume,
             persistence=persistence,
             zone=self.zone(time_zone),
+            season=season,
         )
         self._require(slot)
         numeric_slots.configure(self.arrays, slot, settings)
@@ -363,7 +367,7 @@ def _new_deep() -> RecordArray:
     return RecordArray("deep", DEEP, codes.DEEP_BLOCK_BITS)
 
 
-def tuned(
+def tuned(  # noqa: PLR0913  what a user may set, by name
     direction: Direction,
     false_alarms_per_day: float,
     min_effect: float,
@@ -371,6 +375,7 @@ def tuned(
     min_volume: float,
     persistence: Persistence,
     zone: int,
+    season: Season = "auto",
     asked: bool = False,
 ) -> Records:
     """One TUNED record; `zone` is a number of the bank that it is for, `asked` is when a model of the user's judges.
@@ -386,5 +391,6 @@ def tuned(
     if not 1 <= needed <= among <= AMONG_MAX:
         raise ValueError(f"{needed} of {among} samples cannot cross: N is at most {AMONG_MAX}")
     threshold = threshold_for(false_alarms_per_day)
-    record = direction, asked, zone, needed, among, min_volume, threshold, false_alarms_per_day, min_effect
+    limits = min_volume, threshold, false_alarms_per_day, min_effect
+    record = direction, asked, zone, needed, among, *limits, SEASONS.index(season)
     return np.array([record], TUNED)

@@ -55,7 +55,7 @@ from detectors.run_head import (
     tell_pool,
     to_log_scale,
 )
-from detectors.run_routines import routine_range
+from detectors.run_routines import disbelieve, routine_range
 from detectors.run_tails import spread_of
 from detectors.stuck import note_repeat
 from detectors.tuned_limits import edges_for
@@ -108,7 +108,7 @@ def _seed(bank: Bank, s: Record, core: Record, young: Record) -> None:
             interval_s = _next_interval(interval_s, young.time_ms[i] - young.time_ms[i - 1], i, False)
         local = local_ms(bank.zones, s.zone, young.time_ms[i])
         note_repeat(core, i, i > 0 and young.value[i] == young.value[i - 1])
-        learn_core(core, local, young.value[i], interval_s, 0.0)
+        learn_core(core, local, young.value[i], interval_s, 0.0, int(s.season))
 
 
 @pasted
@@ -158,6 +158,7 @@ def _run_row(s: Record, m: Record, pool: Record, time_ms: int, local: int, x: fl
     if not anomalous and abs(change) != ACCEPTED:
         change = ORDINARY
     learn_run(s, m, pool, time_ms, local, x, y, routines)
+    disbelieve(m, int(s.season))
     warming = s.n < WARM_UP
     row = score, expected, lower, upper, p_value, s.n, s.first_ms, s.interval_s
     return (*row, RUN_ROUTINE, anomalous, warming, pooled, change)
@@ -183,7 +184,7 @@ def _value_sample(bank: Bank, s: Record, time_ms: int, x: float, asked: bool) ->
         take_prior(s, bank.pools)
     if place > 0:
         note_repeat(core, core.n, x == s.latest)
-        learn_core(core, local, x, s.interval_s, surprised)
+        learn_core(core, local, x, s.interval_s, surprised, int(s.season))
     return row
 
 

@@ -39,7 +39,8 @@ LIGHT = np.dtype(
         ("asked", "i1"),
         ("scale", "i1"),
         ("deep", "<i4"),
-        ("zone", "<i4"),
+        ("zone", "<i2"),
+        ("season", "<i2"),
         ("needed", "u1"),
         ("among", "u1"),
         ("crossed", "<u2"),
@@ -61,7 +62,7 @@ LIGHT = np.dtype(
 """Settings and few-samples state of one series.
 
 `n` counts all samples, `runs` those that the head for few values has learned, INTEREST see `interest`. `zone` is the number of its
-time zone in the bank's table (`local_time`). `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
+time zone in the bank's table (`local_time`), `season` which routines it may have. `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
 it crossed its limits; `needed` of the last `among` must have. `heavy` is how the first values speak for heavy tails (logarithm
 of odds, see `few_values`). `prior_weight` values of a relative spread `prior_spread` count
 as known before the first one (weight 0: as of any series). `pool` says which series are like it and `pooled` what it has told them,
@@ -74,7 +75,8 @@ TUNED = np.dtype(
     [
         ("direction", "i1"),
         ("asked", "i1"),
-        ("zone", "<i4"),
+        ("zone", "<i2"),
+        ("season", "<i2"),
         ("needed", "u1"),
         ("among", "u1"),
         ("min_volume", "<f8"),

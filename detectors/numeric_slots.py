@@ -3,6 +3,7 @@
 import numpy as np
 
 from detectors.compiled import entry, pasted
+from detectors.core.filters import forget_visits
 from detectors.core.layout import Record, Records
 from detectors.few_values import (
     leave_values,
@@ -25,6 +26,7 @@ from detectors.numeric_layout import (
 from detectors.run_head import (
     leave_pool,
 )
+from detectors.run_routines import disbelieve
 
 
 @pasted
@@ -51,11 +53,17 @@ def take_slot(bank: Bank, kind: int, pool: int, settings: Record) -> int:
 
 @pasted
 def tune(bank: Bank, slot: int, settings: Record) -> None:
-    """Give a series other settings; what it has learned stays."""
+    """Give a series other settings; what it has learned stays, but for routines that it may no longer have."""
     s = bank.light[slot]
     s.direction, s.asked, s.zone = settings.direction, settings.asked, settings.zone
     s.threshold, s.min_volume = settings.threshold, settings.min_volume
-    s.needed, s.among = settings.needed, settings.among
+    s.needed, s.among, s.season = settings.needed, settings.among, settings.season
+    if s.deep > 0 and s.kind == RUNS:
+        disbelieve(bank.models[s.deep], int(s.season))
+        bank.models_dirty[s.deep >> MODEL_BLOCK_BITS] = 1
+    elif s.deep > 0:
+        forget_visits(bank.deep[s.deep], int(s.season))
+        bank.deep_dirty[s.deep >> DEEP_BLOCK_BITS] = 1
     s.false_alarms_per_day, s.min_effect = settings.false_alarms_per_day, settings.min_effect
     bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
 

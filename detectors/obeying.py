@@ -30,7 +30,7 @@ from detectors.desk import Desk
 from detectors.episodes import Transition
 from detectors.expected_changes import TOPIC, ExpectedChange
 from detectors.incidents import Incident, OpenEpisode
-from detectors.notes import CommandNote, SwitchNote
+from detectors.notes import CommandNote, RefusalNote, SwitchNote
 from detectors.orders import AcceptLevel, Expect, Order, Origin, Relearn
 from detectors.register import Register
 from detectors.relearning import LEVELLED, RELEARNED
@@ -39,6 +39,7 @@ from detectors.telling import Teller
 from detectors.wording import time_text
 
 REMEMBERED_MAX: Final = 10_000
+_answer: Final = msgspec.json.Decoder(Answer).decode
 OfAlert = Acknowledge | Unacknowledge | Snooze | Feedback | AcceptBaseline | ExpectChange
 
 
@@ -85,12 +86,18 @@ class Obeying:
             self._desk.arm(incident)
         return self._answer(note.command, Outcome.DONE, reason, ())
 
+    def refuse(self, note: RefusalNote) -> Answer | None:
+        """The answer to what is no command; None when the record is a repeat."""
+        if self._is_repeat(note):
+            return None
+        return msgspec.structs.replace(_answer(note.answer), config_hash=self._teller.settings.config_hash)
+
     def take_orders(self) -> list[Order]:
         """What detect is to be told since the last call."""
         orders, self._orders = self._orders, []
         return orders
 
-    def _is_repeat(self, note: CommandNote | SwitchNote) -> bool:
+    def _is_repeat(self, note: CommandNote | SwitchNote | RefusalNote) -> bool:
         place = (note.topic, note.partition)
         if note.offset <= self._fences.get(place, -1):
             return True
@@ -159,9 +166,10 @@ class Obeying:
         return alerts
 
     def _cancel(self, command_id: str) -> tuple[str, ...]:
-        if not self._desk.silences.cancel(command_id):
+        cancelled = self._desk.silences.cancel(command_id)
+        if cancelled is None:
             raise RefusedCommandError(f"no silence or maintenance window {command_id} is in force")
-        return self._silences_changed()
+        return self._desk.silences_changed([cancelled])
 
     def _incident(self, alert_id: str | None) -> Incident:
         incident = self._register.with_episode(alert_id or "")
@@ -187,14 +195,7 @@ class Obeying:
             self._desk.silences.add(quiet)
         except ValueError as error:
             raise RefusedCommandError(str(error)) from None
-        return self._silences_changed()
-
-    def _silences_changed(self) -> tuple[str, ...]:
-        before = {it.alert_id: it.silenced_by for it in self._register.all_open()}
-        self._desk.silences_changed()
-        return tuple(
-            it.alert_id for it in self._register.all_open() if before.get(it.alert_id) != it.silenced_by
-        )
+        return self._desk.silences_changed([quiet])
 
     def _dismiss(self, incident: Incident, command: Feedback) -> tuple[str, ...]:
         incident.dismissed_by = command.author

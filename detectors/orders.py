@@ -1,6 +1,6 @@
 """Orders: what detect is told beside samples, as records of the samples topic. So each takes effect at one place in the log of a shard.
 
-A configuration that is in force from here on; a series that is to be learned anew, or whose new level is to be taken as it is; a change of records that is meant. Each names
+A configuration that is in force from here on; a series that is to be learned anew, or whose new level is to be taken as it is; a change of records that is meant; models that know the past. Each names
 the record it comes from: what lies at or below that record's offset was done.
 """
 
@@ -56,7 +56,11 @@ class Expect(_Order, frozen=True, tag="expect"):
     change: ExpectedChange
 
 
-Order = Switch | Relearn | AcceptLevel | Expect
+class Adopt(_Order, frozen=True, tag="adopt"):
+    """Models that came in force at the offset of its origin, in this shard, have a say: they know the past (`warm_start`)."""
+
+
+Order = Switch | Relearn | AcceptLevel | Expect | Adopt
 
 _decoder = msgspec.msgpack.Decoder(Order)
 encode = msgspec.msgpack.Encoder().encode

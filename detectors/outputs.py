@@ -11,6 +11,7 @@ class Destination(StrEnum):
     ANOMALIES = "anomalies"
     ALERTS = "alerts"
     ALERT_STATE = "alert_state"
+    SHADOW_ALERTS = "shadow_alerts"
     DEAD_LETTERS = "dead_letters"
     AUDIT = "audit"
 

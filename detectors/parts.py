@@ -77,6 +77,13 @@ def delay_key(signal: Signal, labels: Labels, measure: str) -> Key:
     return Key(signal, measured(labels, measure), "ms")
 
 
+class Part(NamedTuple):
+    """One series of a follower: the follower's place, and which of its parts."""
+
+    place: int
+    part: int
+
+
 class Tunings:
     """The settings that are in use, as TUNED records; a follower names those of each of its parts by number.
 
@@ -122,6 +129,7 @@ class Tunings:
                 min_volume=settings.min_volume,
                 persistence=settings.persistence,
                 zone=self._zone_of(settings.time_zone),
+                season=settings.season,
                 asked=model is not None,
             )
             self.models.append(model)

@@ -15,6 +15,7 @@ from detectors.pending import Pending
 from detectors.ragged import starts_of
 from detectors.record_blocks import Block, Blocks, Closed, Elements
 from detectors.record_changes import Found
+from detectors.record_declared import Difference, differences_of, differing, is_difference
 from detectors.record_passed import PassedOver
 from detectors.record_repeats import RepeatJudge, Repeats
 from detectors.record_rows import PAYLOAD_ROW
@@ -56,6 +57,7 @@ class RecordSchemas:
         self._tokens = TokenLog()
         self._slots = Slots()
         self._shapes: dict[int, Elements] = {}
+        self._differences: dict[int, tuple[Difference, ...]] = {}
         self._dirty = set(range(CHUNKS))
         self._refused = 0
 
@@ -71,7 +73,10 @@ class RecordSchemas:
         """Take in the shapes of a batch."""
         for place, ident in enumerate(shapes.shape_idents().tolist()):
             if ident not in self._shapes:
-                self._shapes[ident] = tuple((path, kind) for path, kind in shapes.elements_of(place))
+                elements = [(path, kind) for path, kind in shapes.elements_of(place)]
+                self._shapes[ident] = tuple(it for it in elements if not is_difference(it))
+                if differences := differences_of(elements):
+                    self._differences[ident] = differences
                 self._slots.know(ident, value_paths(self._shapes[ident]))
 
     def add(self, source: int, rows: Records, tokens: Tokens, fresh: npt.NDArray[np.bool_]) -> Records:
@@ -117,6 +122,7 @@ class RecordSchemas:
         judge = Judge(structure, block, self._shapes, self._slots)
         versions = Versions(structure, block, self._shapes)
         found = versions.told(self._unexpected(key, judge.judge()))
+        found += self._unexpected(key, differing(structure.differing, block, self._differences))
         self._refused += judge.refused
         topic = dict(key.labels).get(TOPIC, "")
         said = Said(key, block, baseline, sources, examples=topic not in self._unexampled)
@@ -145,6 +151,7 @@ class RecordSchemas:
     def _forget_shapes(self) -> None:
         wanted = self._blocks.idents() | set(self._pending.shapes().tolist())
         self._shapes = {ident: self._shapes[ident] for ident in sorted(wanted)}
+        self._differences = {ident: it for ident, it in sorted(self._differences.items()) if ident in wanted}
         self._know_slots()
 
     def _know_slots(self) -> None:
@@ -209,9 +216,10 @@ class RecordSchemas:
             self._forget_shapes()
         encode = msgspec.msgpack.encode
         waiting = [self._waiting(source, raw) for source, raw in self._pending.dump()]
+        seen = self._shapes, self._differences
         chunks = {
             "records": encode(
-                (waiting, self._blocks.dump(), self._shapes, self._windows.dump(), self._passed.dump())
+                (waiting, self._blocks.dump(), *seen, self._windows.dump(), self._passed.dump())
             )
         }
         for number in numbers:
@@ -229,7 +237,7 @@ class RecordSchemas:
 
     def load(self, chunks: dict[str, bytes]) -> None:
         """Take over a dumped state."""
-        waiting, blocks, self._shapes, windows, passed = _head.decode(chunks["records"])
+        waiting, blocks, self._shapes, self._differences, windows, passed = _head.decode(chunks["records"])
         self._know_slots()
         self._pending, self._tokens = Pending(PAYLOAD_ROW), TokenLog()
         for source, raw, tokens in waiting:
@@ -246,7 +254,12 @@ class RecordSchemas:
 
 _head = msgspec.msgpack.Decoder(
     tuple[
-        list[tuple[int, bytes, bytes]], dict[int, Block], dict[int, Elements], dict[int, Any], dict[int, int]
+        list[tuple[int, bytes, bytes]],
+        dict[int, Block],
+        dict[int, Elements],
+        dict[int, tuple[Difference, ...]],
+        dict[int, Any],
+        dict[int, int],
     ]
 )
 _structures = msgspec.msgpack.Decoder(dict[int, Structure])

@@ -7,6 +7,7 @@ import msgspec
 
 from detectors.record_blocks import Block, Place
 from detectors.record_changes import Found
+from detectors.record_declared import CHANGES as DIFFERENCES
 from detectors.record_repeats import Repeated
 from detectors.record_versions import CHANGE as VERSION_MIX
 from detectors.record_versions import Over
@@ -30,6 +31,7 @@ UNIT: Final = "paths"
 
 Sources = Sequence[tuple[str, int]]
 
+_REASONS: Final = {VERSION_MIX: Reason.VERSION_MIX, **dict.fromkeys(DIFFERENCES, Reason.DECLARED_DIFFERS)}
 _ENDS: Final = {
     Over.NEW: Reason.NEW_VERSION_ALONE,
     Over.OLD: Reason.OLD_VERSION_ALONE,
@@ -62,7 +64,7 @@ class Said:
             self._block.sample,
         )
         positions = _between(first, last)
-        reason = Reason.VERSION_MIX if found.change == VERSION_MIX else Reason.SCHEMA_CHANGED
+        reason = _REASONS.get(found.change, Reason.SCHEMA_CHANGED)
         return msgspec.structs.replace(
             self._verdict(reason, positions), severity_score=1.0, schema_change=change
         )

@@ -47,7 +47,9 @@ def measures_of(ended: Ended, labels: Labels) -> list[tuple[Key, float]]:
     return measures
 
 
-class _Window(msgspec.Struct, array_like=True):
+class Window(msgspec.Struct, array_like=True):
+    """A window under way, and its last payload (source, offset); `first`: it is the one in which its series begins."""
+
     number: int
     records: int
     bytes: int
@@ -63,7 +65,7 @@ class RecordWindows:
 
     def __init__(self, window_ms: int) -> None:
         self._window_ms = window_ms
-        self._windows: dict[int, _Window] = {}
+        self._windows: dict[int, Window] = {}
         self._earliest = 0
 
     def take(self, rows: Records, before_ms: int) -> list[Ended]:
@@ -100,16 +102,16 @@ class RecordWindows:
             window.source, window.offset = int(row["source"]), int(row["offset"])
             self._earliest = min(self._earliest, number)
 
-    def _window(self, place: int, number: int, ended: list[Ended]) -> _Window:
+    def _window(self, place: int, number: int, ended: list[Ended]) -> Window:
         window = self._windows.get(place)
         if window is None:
-            window = self._windows[place] = _Window(number, 0, 0, 0, 0, first=True, delays={}, behind={})
+            window = self._windows[place] = Window(number, 0, 0, 0, 0, first=True, delays={}, behind={})
         elif window.number != number:
             self._end(place, window, ended)
             window.number = number
         return window
 
-    def _end(self, place: int, window: _Window, ended: list[Ended]) -> None:
+    def _end(self, place: int, window: Window, ended: list[Ended]) -> None:
         """End a window; it is empty afterwards, and waits for the series' next one."""
         if window.records and not window.first:
             end_ms = (window.number + 1) * self._window_ms
@@ -123,7 +125,7 @@ class RecordWindows:
         """The follower at `place` was given up."""
         self._windows.pop(place, None)
 
-    def dump(self) -> dict[int, _Window]:
+    def dump(self) -> dict[int, Window]:
         """The windows that are under way, the same however their payloads came in."""
         for window in self._windows.values():
             window.delays, window.behind = (
@@ -134,5 +136,5 @@ class RecordWindows:
 
     def load(self, windows: object) -> None:
         """Take over dumped windows."""
-        self._windows = msgspec.convert(windows, dict[int, _Window])
+        self._windows = msgspec.convert(windows, dict[int, Window])
         self._earliest = 0

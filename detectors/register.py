@@ -2,9 +2,13 @@
 
 import heapq
 from collections.abc import Iterator
+from typing import Final
 
 from detectors.incidents import Incident, group_name
 from detectors.lineage import Node, node_of
+
+TIMERS_SPARE: Final = 1_000
+"""Times at which what is over would have come up are kept beside as many as there are incidents, and so many more."""
 
 
 class Register:
@@ -45,6 +49,8 @@ class Register:
         alert_id = incident.alert_id
         self._open.pop(alert_id, None)
         incident.armed_ms = None
+        if len(self._timers) > 2 * len(self._open) + TIMERS_SPARE:
+            self._find_timers()
         node = node_of(incident.leading.worst.labels)
         if node is not None and alert_id in self._by_node.get(node, {}):
             del self._by_node[node][alert_id]
@@ -66,6 +72,10 @@ class Register:
         return self._open.get(alert_id) or next(
             (it for it in self._open.values() if any(one.alert_id == alert_id for one in it.episodes())), None
         )
+
+    def sizes(self) -> tuple[int, int]:
+        """How many incidents are open, and how many episodes they have."""
+        return len(self._open), sum(len(parts) for it in self._open.values() for parts in it.open.values())
 
     def all_open(self) -> list[Incident]:
         """Every open incident, the first opened first."""
@@ -99,5 +109,10 @@ class Register:
         self.groups, self._open, self._by_node, self._timers = groups, {}, {}, []
         for incident in (it for incidents in groups.values() for it in incidents if not it.is_over):
             self.note(incident)
-            if incident.armed_ms is not None:
-                heapq.heappush(self._timers, (incident.armed_ms, incident.alert_id))
+        self._find_timers()
+
+    def _find_timers(self) -> None:
+        """Only those of incidents that are open."""
+        armed = ((it.armed_ms, alert_id) for alert_id, it in self._open.items())
+        self._timers = [(at_ms, alert_id) for at_ms, alert_id in armed if at_ms is not None]
+        heapq.heapify(self._timers)

@@ -125,6 +125,27 @@ def verdict_of(
     )
 
 
+def series_refused(time_ms: int, at: Position, shard: int, series_max: int) -> Verdict:
+    """That the cap keeps series out of a shard, since the record at a position."""
+    return Verdict(
+        signal=Signal.VALUE,
+        labels=(("cap", "limits.series_max"), ("shard", str(shard))),
+        detector="detector_health",
+        time_ms=time_ms,
+        window_start_ms=time_ms,
+        window_end_ms=time_ms,
+        anomalous=True,
+        reason=Reason.SERIES_CAP,
+        change=Change.POINT,
+        baseline=Baseline("cap", 0, time_ms, time_ms),
+        positions=source_positions(at),
+        severity_score=1.0,
+        unit="series",
+        observed=float(series_max + 1),
+        upper=float(series_max),
+    )
+
+
 def _positions(finding: Any, sources: Sequence[tuple[str, int]]) -> list[Position]:
     places = zip(finding["source"].tolist(), finding["offset"].tolist(), strict=True)
     return [

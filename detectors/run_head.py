@@ -93,17 +93,20 @@ def is_judged(m: Record, pool: Record) -> bool:
 
 
 @inner
+def _points_a_side(s: Record, m: Record) -> float:
+    return points_of(m, s.false_alarms_per_day, s.interval_s) / (2.0 if s.direction == BOTH else 1.0)
+
+
+@inner
 def run_limits(s: Record, m: Record, local: int) -> tuple[float, float, float]:
     """Expected, lower and upper of the next run; the reach is as of the last run, unless the budget is another."""
     routines = routine_range(m, local, spread_of(m, 0), s.interval_s)
     likely, least, greatest, scale, _ = predicted(m, routines)
     expected = from_log_scale(likely)
-    alpha = alpha_of(s.false_alarms_per_day, s.interval_s)
     if is_count(m, likely):
-        sides = 2.0 if s.direction == BOTH else 1.0
-        lower, upper = count_edges(m, least, greatest, points_of(m, alpha, s.interval_s) / sides)
+        lower, upper = count_edges(m, least, greatest, _points_a_side(s, m))
         return expected, lower, upper
-    reach = reach_at(m, alpha, s.interval_s, s.direction)
+    reach = reach_at(m, s.false_alarms_per_day, s.interval_s, s.direction)
     lower, upper = least - reach * scale * side_of(m, -1.0), greatest + reach * scale * side_of(m, 1.0)
     return expected, from_log_scale(lower), from_log_scale(upper)
 
@@ -138,7 +141,7 @@ def judge_run(  # noqa: PLR0913  a kernel takes no objects
     if x == 0.0 and zeros_are_usual(m, alpha):
         _, expected, _, _, _, _, _ = _unknown(m)
         return 0.0, expected, math.nan, math.nan, math.nan, False, ORDINARY
-    refresh_reach(m, alpha, s.interval_s, s.direction)
+    refresh_reach(m, s.false_alarms_per_day, s.interval_s, s.direction)
     likely, least, greatest, scale, new = predicted(m, routines)
     spread = spread_of(m, 0)
     t = standardised(m, y, least, greatest, scale)
@@ -167,9 +170,9 @@ def _is_point(s: Record, m: Record, x: float, t: float, likely: float, least: fl
     expected = from_log_scale(likely)
     if abs(x - expected) <= s.min_effect * abs(expected):
         return False
-    sides = 2.0 if s.direction == BOTH else 1.0
-    bar = points_of(m, alpha_of(s.false_alarms_per_day, s.interval_s), s.interval_s) / sides
-    return not is_count(m, likely) or count_share(m, x, least if t < 0.0 else greatest, t < 0.0) < bar
+    if not is_count(m, likely):
+        return True
+    return count_share(m, x, least if t < 0.0 else greatest, t < 0.0) < _points_a_side(s, m)
 
 
 @inner
@@ -209,7 +212,7 @@ def _said(  # noqa: PLR0913  a kernel takes no objects
     expected, lower, upper = run_limits(s, m, local)
     p_value = _p_value(s, m, x, t, least, greatest)
     if point:
-        p_value = min(p_value, points_of(m, alpha_of(s.false_alarms_per_day, s.interval_s), s.interval_s))
+        p_value = min(p_value, points_of(m, s.false_alarms_per_day, s.interval_s))
     if anomalous and m.shifted != 0:
         p_value = min(
             p_value, lasting_share(m, alpha_of(s.false_alarms_per_day, s.interval_s), spread_of(m, 0))

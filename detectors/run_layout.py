@@ -40,7 +40,7 @@ RUN_MODEL = np.dtype(
         ("strange", "<i2"),
         ("shifted", "<i2"),
         ("reach", "<f8"),
-        ("reach_alpha", "<f4"),
+        ("reach_points", "<f4"),
         ("reach_n", "<i4"),
         ("offset", "<f4", (CLASSES,)),
         ("visits", "<f4", (CLASSES,)),

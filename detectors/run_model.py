@@ -66,15 +66,19 @@ LASTING_SIZE_MAX = 2.0
 """Deviations that one run of a lasting change counts for at most, as evidence of it."""
 REACH_SHARE, REACH_RUNS_MAX = 8, 64
 """How far a run may lie out is worked out anew with an eighth more runs, or so many."""
-SAME_ALPHA = 0.05
-"""An alpha that differs by this share is the same."""
+SAME_POINTS = 0.05
+"""A share of single runs that differs by so much of itself is the same."""
 REACH_YOUNG, YOUNG_RUNS = 10.0, 150
 """Scales beyond which one of so many first runs alarms, however small the budget for each run: few runs cannot rule out a tail
 that would allow them anything. Noise of Student's t with 3 degrees of freedom goes so far in one of ten series, once."""
 POINTS, SHIFTS = 0.55, 0.65
 """Shares of the budget for single runs and for all CUSUMs of the two sides, of which a third is realised: u is clipped."""
-DAILY_S, SETTLED_RUNS, SETTLED_POINTS = 0.75 * 86_400.0, 28, 0.25
-"""From so many runs on the tail that is learned is the noise's own, no longer wider: then of daily and rarer runs whose alpha is bounded, single ones get this share of it."""
+REALISED, POINTS_MAX = 0.4, 0.06
+"""The share of its ceiling that a settled series has at least, but so many single runs at most; a quarter to a half comes true."""
+UNSETTLED_RUNS, SETTLED_RUNS = 16.0, 28.0
+"""Up to so many runs a series is young; from so many on the tail that is learned is the noise's own, no longer wider."""
+DAILY_S, DAILY_POINTS = 0.75 * 86_400.0, 0.45
+"""Of daily and rarer runs single ones get this share, once settled: they are too few to learn how log-normal noise leans."""
 ZERO_SPELLS = 1.5
 """Spells of zeros after which the next one is a routine."""
 ZERO_SPELLS_MAX = 5.0
@@ -101,17 +105,39 @@ def memory_of(interval_s: float) -> float:
 
 
 @inner
-def alpha_of(false_alarms_per_day: float, interval_s: float) -> float:
-    """Budgeted alarms over the expected runs of the same time, but not above 0.008 for daily runs, of which a third to a half come true: else one in 30 might alarm."""
-    days = max(interval_s, 1.0) / 86_400.0
-    return min(false_alarms_per_day * days, ALPHA_DAILY * math.sqrt(max(days, 1.0)), ALPHA_MAX)
+def ceiling_of(false_alarms_per_day: float, interval_s: float) -> float:
+    """Budgeted alarms over the expected runs of the same time."""
+    return false_alarms_per_day * max(interval_s, 1.0) / 86_400.0
 
 
 @inner
-def points_of(m: Record, alpha: float, interval_s: float) -> float:
-    """The part of `alpha` for single runs."""
-    settled = m.n >= SETTLED_RUNS and interval_s > DAILY_S and alpha >= ALPHA_DAILY
-    return alpha * (SETTLED_POINTS if settled else POINTS)
+def alpha_of(false_alarms_per_day: float, interval_s: float) -> float:
+    """The ceiling, but not above 0.008 for daily runs, of which a third to a half come true: few runs do not tell their noise well enough for more, and lasting changes need none."""
+    days = max(interval_s, 1.0) / 86_400.0
+    ceiling = ceiling_of(false_alarms_per_day, interval_s)
+    return min(ceiling, ALPHA_DAILY * math.sqrt(max(days, 1.0)), ALPHA_MAX)
+
+
+@inner
+def points_of(m: Record, false_alarms_per_day: float, interval_s: float) -> float:
+    """How likely an ordinary run may alarm by itself.
+
+    While a series is young that is a part of `alpha_of`. Where this is far below the ceiling, a settled series spends `REALISED` of the
+    ceiling instead, beside what its CUSUMs do: a daily series with one alarm in 30 days allowed has one in some hundred runs.
+    """
+    ceiling, alpha = ceiling_of(false_alarms_per_day, interval_s), alpha_of(false_alarms_per_day, interval_s)
+    young, least = POINTS * alpha, (DAILY_POINTS if interval_s > DAILY_S else POINTS) * alpha
+    settled = min(max(least, REALISED * (ceiling - SHIFTS * alpha)), POINTS_MAX)
+    known = (min(float(m.n), m.spread_runs) - UNSETTLED_RUNS) / (SETTLED_RUNS - UNSETTLED_RUNS)
+    return young + min(max(known, 0.0), 1.0) * (settled - young)
+
+
+@inner
+def alarms_of(m: Record, false_alarms_per_day: float, interval_s: float) -> float:
+    """How likely an ordinary run opens an alarm at most, by itself or as part of a lasting change."""
+    lasting = SHIFTS * alpha_of(false_alarms_per_day, interval_s)
+    points = points_of(m, false_alarms_per_day, interval_s)
+    return min(ceiling_of(false_alarms_per_day, interval_s), points + lasting)
 
 
 @inner
@@ -130,33 +156,34 @@ def predicted(m: Record, routines: Range) -> Prediction:
 
 
 @inner
-def _reach_of(m: Record, alpha: float, interval_s: float, direction: int) -> float:
+def _reach_of(m: Record, points: float, direction: int) -> float:
     most = REACH_YOUNG if m.n < YOUNG_RUNS else REACH_MAX
-    return reach_for(
-        m, points_of(m, alpha, interval_s) / (2.0 if direction == BOTH else 1.0), known_of(m), most
-    )
+    return reach_for(m, points / (2.0 if direction == BOTH else 1.0), known_of(m), most)
 
 
 @inner
-def reach_at(m: Record, alpha: float, interval_s: float, direction: int) -> float:
-    """How far a run may lie out at this alpha, which is the usual one as a rule."""
-    return (
-        m.reach
-        if abs(alpha - m.reach_alpha) <= SAME_ALPHA * alpha
-        else _reach_of(m, alpha, interval_s, direction)
-    )
+def _is_same(m: Record, points: float) -> bool:
+    return bool(abs(points - m.reach_points) <= SAME_POINTS * points)
 
 
 @inner
-def refresh_reach(m: Record, alpha: float, interval_s: float, direction: int) -> None:
+def reach_at(m: Record, false_alarms_per_day: float, interval_s: float, direction: int) -> float:
+    """How far a run may lie out with this budget, which is the usual one as a rule."""
+    points = points_of(m, false_alarms_per_day, interval_s)
+    return m.reach if _is_same(m, points) else _reach_of(m, points, direction)
+
+
+@inner
+def refresh_reach(m: Record, false_alarms_per_day: float, interval_s: float, direction: int) -> None:
     """Work out anew how far a run may lie out, if the budget or what is known has changed; it costs well under 1 us."""
-    if m.n < m.reach_n and abs(alpha - m.reach_alpha) <= SAME_ALPHA * alpha:
+    points = points_of(m, false_alarms_per_day, interval_s)
+    if m.n < m.reach_n and _is_same(m, points):
         return
-    sides = 2.0 if direction == BOTH else 1.0
-    m.reach = _reach_of(m, alpha, interval_s, direction)
+    alpha, sides = alpha_of(false_alarms_per_day, interval_s), 2.0 if direction == BOTH else 1.0
+    m.reach = _reach_of(m, points, direction)
     set_bars(m, 2.0 * sides / (SHIFTS * alpha))
     set_unrest_bar(m, alpha)
-    m.reach_alpha, m.reach_n = alpha, m.n + max(1, min(int(m.spread_runs) // REACH_SHARE, REACH_RUNS_MAX))
+    m.reach_points, m.reach_n = points, m.n + max(1, min(int(m.spread_runs) // REACH_SHARE, REACH_RUNS_MAX))
 
 
 @inner

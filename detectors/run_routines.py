@@ -16,7 +16,7 @@ import math
 from detectors.civil_days import day_of, weekday
 from detectors.compiled import inner
 from detectors.core.filters import clip
-from detectors.core.layout import DAY_MS, HOUR_MS, HOURS, Record
+from detectors.core.layout import ANY, DAILY, DAY_MS, HOUR_MS, HOURS, Record
 from detectors.month_classes import (
     BUSINESS_ONLY,
     NONE,
@@ -174,6 +174,14 @@ def start_routines(m: Record) -> None:
     """Begin with what is believed of any series."""
     for kind in range(ROUTINES):
         m.routine[kind] = ODDS_START[kind]
+
+
+@inner
+def disbelieve(m: Record, season: int) -> None:
+    """Take no kind of routine for one that the series may not have."""
+    for kind in range(ROUTINES):
+        if season < min(kind + DAILY, ANY):
+            m.routine[kind] = ODDS_LEAST
 
 
 @inner

@@ -17,9 +17,12 @@ import msgspec
 from detectors.expected_changes import ExpectedChange
 from detectors.lineage import Link
 from detectors.paging import Paging
+from detectors.series import Labels, canonical_labels
 
 Direction = Literal["up", "down", "both"]
 Severity = Literal["critical", "error", "warning", "info"]
+Season = Literal["none", "daily", "weekly", "auto"]
+SeriesMode = Literal["live", "shadow", "off"]
 
 FALSE_ALARMS_PER_DAY = 1 / 30
 MIN_EFFECT = 0.20
@@ -35,6 +38,25 @@ class Persistence(NamedTuple):
 
 
 AMONG_MAX = 16
+
+SEASONS = ("none", "daily", "weekly", "auto")
+"""Which routines of its own clock a series may have, each with those before it: of the hour, of the day of the week, and of the month."""
+
+
+class Schedule(NamedTuple):
+    """When something is expected to come: `cron` by the series' own clock, overdue `within_ms` later; `written` is how people wrote it.
+
+    `NO_SCHEDULE` takes back one of a layer below.
+    """
+
+    written: str
+    cron: str
+    within_ms: int
+
+
+NO_SCHEDULE = Schedule("learned", "", 0)
+
+
 VOLUME_SIGNALS = frozenset({"volume", "failures", "duplicates", "lateness"})
 """The signals that `min_volume` counts for."""
 
@@ -56,7 +78,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `min_effect` is a share of the expected value: .2 ignores what differs from it by less than 20 %.
     `false_alarms_per_day` is the ceiling a user accepts for one series. `min_volume` is, of a volume, the amount below which it
     does not matter whether it was expected, and of a rate the outcomes that it takes to judge it. `time_zone` is an IANA name:
-    whose clock its routines follow. `model` judges numeric series; with the name `BUILT_IN` it takes back a model of the layer
+    whose clock its routines follow, `season` which of them it may have. `schedule` says when something is expected to come, for freshness. `mode` says whom
+    alerts are for: everybody, those who watch the shadow topic, or nobody; alerts carry `labels` beside those of the series, to be routed by. `model` judges numeric series; with the name `BUILT_IN` it takes back a model of the layer
     below.
     """
 
@@ -67,7 +90,11 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     persistence: Persistence | None = None
     severity: Severity | None = None
     time_zone: str | None = None
+    season: Season | None = None
+    schedule: Schedule | None = None
+    mode: SeriesMode | None = None
     owner: str | None = None
+    labels: Labels | None = None
     runbook_url: str | None = None
     model: Model | None = None
 
@@ -82,13 +109,20 @@ class SeriesSettings(msgspec.Struct, frozen=True, kw_only=True):
     persistence: Persistence = Persistence(1, 1)
     severity: Severity = "warning"
     time_zone: str = UTC
+    season: Season = "auto"
+    schedule: Schedule = NO_SCHEDULE
+    mode: SeriesMode = "live"
     owner: str | None = None
+    labels: Labels = ()
     runbook_url: str | None = None
     model: Model = Model(BUILT_IN)
 
     def under(self, tuning: Tuning) -> SeriesSettings:
-        """These settings with every key that `tuning` sets taken from it."""
-        return msgspec.structs.replace(self, **written(tuning))
+        """These settings with every key that `tuning` sets taken from it, of `labels` each by itself."""
+        keys = written(tuning)
+        if tuning.labels is not None:
+            keys["labels"] = canonical_labels(dict(self.labels) | dict(tuning.labels))
+        return msgspec.structs.replace(self, **keys)
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -175,10 +209,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
     @property
+    def _layers(self) -> tuple[Tuning, ...]:
+        return (self.defaults, *self.signals.values(), *(rule.tuning for rule in self.rules))
+
+    @property
     def time_zones(self) -> list[str]:
         """The time zones that some series may have, by name."""
-        layers = (self.defaults, *self.signals.values(), *(rule.tuning for rule in self.rules))
-        return sorted({UTC, *(layer.time_zone for layer in layers if layer.time_zone is not None)})
+        return sorted({UTC, *(layer.time_zone for layer in self._layers if layer.time_zone is not None)})
+
+    @property
+    def has_schedules(self) -> bool:
+        """Whether anything may be expected at declared times."""
+        return any(layer.schedule is not None for layer in self._layers)
 
     @cached_property
     def config_hash(self) -> str:
@@ -186,7 +228,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:12]
 
 
-def written(tuning: Tuning) -> dict[str, str | float | Persistence | Model]:
+def written(tuning: Tuning) -> dict[str, str | float | Persistence | Schedule | Labels | Model]:
     """The keys that `tuning` sets, with their values."""
     return {key: value for key, value in msgspec.structs.asdict(tuning).items() if value is not None}
 

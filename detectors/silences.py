@@ -40,9 +40,9 @@ class Silences:
             raise ValueError(f"there are {SILENCES_MAX} silences and maintenance windows; cancel some")
         self.known[quiet.command_id] = quiet
 
-    def cancel(self, command_id: str) -> bool:
-        """Forget one; whether it was known."""
-        return self.known.pop(command_id, None) is not None
+    def cancel(self, command_id: str) -> Quiet | None:
+        """Forget one; it, if it was known."""
+        return self.known.pop(command_id, None)
 
     def forget(self, now_ms: int) -> None:
         """Drop those that are over."""
@@ -57,6 +57,10 @@ class Silences:
             ):
                 return command_id
         return ""
+
+    def changing_at(self, now_ms: int) -> list[Quiet]:
+        """Those that begin or end at a time."""
+        return [it for it in self.known.values() if any(now_ms in span for span in _spans(it, now_ms))]
 
     def next_change_ms(self, now_ms: int) -> int:
         """When the next one begins or ends."""

@@ -23,6 +23,10 @@ class Stage(Protocol):
     def covered_offset(self) -> int:
         """Offset of the last record folded in; -1 before the first."""
 
+    @property
+    def is_to_be_stored(self) -> bool:
+        """Whether the last step rests on what may be gone later, so that its state is to be stored before the next."""
+
     def step(self, offset: int, payload: bytes) -> list[Output]:
         """Fold in the record at `offset`, above `covered_offset`; its outputs are delivered before the state is stored.
 

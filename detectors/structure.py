@@ -10,6 +10,7 @@ import msgspec
 
 from detectors.evidence import Evidence
 from detectors.record_blocks import Place
+from detectors.record_declared import Told
 from detectors.record_paths import ROOT, parent_of
 from detectors.record_rates import Rate
 from detectors.record_repeats import Repeats
@@ -90,7 +91,8 @@ class Structure(msgspec.Struct, array_like=True):
     """What is known of one series: paths by name, since when and until when (ms), and when a change is over.
 
     `folded` are the objects whose names are data, `late` says how many names came up late in one; `full` that paths were ever refused, `crowded` that some were in the
-    latest block: those that there is room for then are not new. `checked` is the number of paths when maps were last looked for. `repeats` are of records with an id; `migration` is one that is under way.
+    latest block: those that there is room for then are not new. `checked` is the number of paths when maps were last looked for. `repeats` are of records with an id; `migration` is one that is
+    under way; `differing` are differences from what is declared.
     """
 
     records: int = 0
@@ -106,6 +108,7 @@ class Structure(msgspec.Struct, array_like=True):
     repeats: Repeats | None = None
     migration: Migration | None = None
     crowded: bool = False
+    differing: dict[str, Told] = {}
 
 
 def opener_of(path: str) -> Element:

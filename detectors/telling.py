@@ -16,13 +16,13 @@ from detectors.alerts import (
 )
 from detectors.episodes import Transition
 from detectors.incidents import Incident, OpenEpisode
-from detectors.series import content_id, series_text
+from detectors.series import Signal, content_id, series_text
 from detectors.settings import Settings
 from detectors.verdicts import Reason, Verdict
 from detectors.wording import recovery, summary, time_text
 
 _TOLD = (State.FIRING, State.NO_DATA)
-_ENDED = (State.RESOLVED, State.EXPIRED)
+_KINDS = {signal: Kind(signal) for signal in Signal}
 _NEWS = (
     Transition.OPENED,
     Transition.REOPENED,
@@ -34,7 +34,7 @@ _NEWS = (
 
 def is_notice(state: State, transition: Transition, *, paged: bool, apart: bool = False) -> bool:
     """Whether people are to be told of a transition: news of what fires, and the end of what they were told of."""
-    if state in _ENDED:
+    if state.is_final:
         return paged
     return state in _TOLD and (transition in _NEWS or (transition is Transition.JOINED and apart))
 
@@ -52,11 +52,12 @@ def alert_of(  # noqa: PLR0913  what an alert is made of
     mode: Mode,
 ) -> Alert:
     """The alert of one transition of an episode, at the time and with the numbers of a verdict."""
-    ended = state in _ENDED
+    ended = state.is_final
     labels = dict(verdict.labels)
     kind, leads = kind_of(verdict), incident.leads(known)
     own = settings.for_series(verdict.signal, labels)
     owner = incident.who.owner if leads else own.owner or verdict.owner or None
+    routed_by = incident.who.labels if leads else own.labels
     return Alert(
         schema_version=SCHEMA_VERSION,
         event_id=content_id(known.alert_id, known.sequence, state),
@@ -72,8 +73,10 @@ def alert_of(  # noqa: PLR0913  what an alert is made of
         detection_delay_ms=max(0, wall_ms - verdict.time_ms),
         kind=kind,
         severity=incident.who.severity if leads else own.severity,
-        summary=recovery(verdict, known.starts_at_ms) if state is State.RESOLVED else summary(verdict),
-        labels={**labels, "kind": kind},
+        summary=recovery(verdict, known.starts_at_ms)
+        if state in (State.RESOLVED, State.CORRECTED)
+        else summary(verdict),
+        labels={**dict(routed_by), **labels, "kind": kind},
         annotations=_annotations(known.worst, incident if leads else None),
         owner=owner,
         runbook_url=settings.runbook_url(kind, own),
@@ -102,7 +105,7 @@ def kind_of(verdict: Verdict) -> Kind:
     """What an alert of a verdict is about."""
     if verdict.reason is Reason.STORM:
         return Kind.STORM
-    return Kind.DETECTOR_HEALTH if verdict.reason.of_health else Kind(verdict.signal)
+    return Kind.DETECTOR_HEALTH if verdict.reason.of_health else _KINDS[verdict.signal]
 
 
 def _cause(incident: Incident, *, leads: bool) -> RootCause | None:
@@ -172,7 +175,7 @@ class Teller:
         notify = leads and is_notice(state, transition, paged=incident.paged, apart=apart)
         if leads:
             incident.state = state
-        if notify:
+        if notify and not state.is_final:
             incident.paged, incident.notified_ms = True, self.now_ms
         self._told.append(
             alert_of(
@@ -184,7 +187,7 @@ class Teller:
                 notify=notify,
                 wall_ms=self.wall_ms,
                 settings=self.settings,
-                mode=self._mode,
+                mode=Mode.SHADOW if incident.who.in_shadow else self._mode,
             )
         )
         return True

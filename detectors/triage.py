@@ -13,12 +13,12 @@ from detectors.incidents import APART, JOIN_MS, Incident, OpenEpisode, Who, grou
 from detectors.ledger import Ledger, load_ledger
 from detectors.lineage import Lineage
 from detectors.merging import Merger
-from detectors.notes import CommandNote, LineageNote, SwitchNote, read_note
+from detectors.notes import CommandNote, LineageNote, RefusalNote, SwitchNote, read_note
 from detectors.obeying import Obeying
 from detectors.orders import Order, Origin
 from detectors.register import Register
 from detectors.series import content_id, series_text
-from detectors.settings import Settings
+from detectors.settings import SeriesMode, Settings
 from detectors.silences import Quiet, Silences
 from detectors.stage import Count
 from detectors.storms import Storms
@@ -27,7 +27,8 @@ from detectors.verdicts import AnomalyBatch, Change, Reason, Verdict
 from detectors.wording import joined, time_text
 
 FORMAT = 6
-FORGET_MS = 30 * 86_400_000
+FORGET_MS = 3 * 86_400_000
+"""How late something may be said of a group, beyond the time for which its incidents can go on."""
 ANOMALIES = "anomalies"
 """The origin of the orders that triage gives."""
 LEDGER = "budget"
@@ -82,10 +83,13 @@ class Triage:
         """What detect is to be told since the last call; an order goes to the shard of its labels, or to all."""
         return self._obeying.take_orders()
 
-    def _obey(self, note: CommandNote | SwitchNote) -> list[Alert]:
+    def _obey(self, note: CommandNote | SwitchNote | RefusalNote) -> list[Alert]:
         self._teller.wall_ms = max(self._teller.wall_ms, note.wall_ms)
         if isinstance(note, SwitchNote):
             answer, self._switched = self._obeying.switch(note), True
+            self._end_what_changed_its_mode()
+        elif isinstance(note, RefusalNote):
+            answer = self._obeying.refuse(note)
         else:
             answer = self._obeying.answer(note, Origin(ANOMALIES, 0, self.covered_offset))
         if answer is None:
@@ -101,10 +105,11 @@ class Triage:
             return []
         self._fences[batch.shard] = batch.offset
         self.ledger.note(batch)
-        self._forget()
         self._merger.add(batch)
         self._teller.wall_ms = max(self._teller.wall_ms, batch.wall_ms)
-        return self._judge_all()
+        told = self._judge_all()
+        self._forget()
+        return told
 
     def finish(self) -> list[Alert]:
         """The alerts of what still waits, when the log has ended for good."""
@@ -121,8 +126,8 @@ class Triage:
         return self._teller.take()
 
     def _forget(self) -> None:
-        """Once a day, the incidents that are over in groups of which nothing is heard any more, and old links; far later than it could matter."""
-        before_ms = self.ledger.now_ms - FORGET_MS
+        """Once a day, the incidents that are long over in groups of which nothing is heard any more, and old links."""
+        before_ms = self._merger.now_ms - FORGET_MS
         if before_ms - self._swept_ms < JOIN_MS:
             return
         self._swept_ms = before_ms
@@ -130,7 +135,9 @@ class Triage:
         self._desk.lineage.forget(self.ledger.now_ms)
 
     def _judge(self, verdict: Verdict) -> None:
-        if verdict.muted:
+        if self._mode_of(verdict) == "off":
+            self._counts["switched_off",] += 1
+        elif verdict.muted:
             self._counts["muted", kind_of(verdict)] += 1
             self.ledger.mute(verdict)
         elif verdict.anomalous:
@@ -155,7 +162,8 @@ class Triage:
         if incident is not None and incident.is_over and incident.lead[0] == series:
             self._reopens(incident, verdict)
             return
-        self.ledger.spend(verdict)
+        if not who.in_shadow:
+            self.ledger.spend(verdict)
         opened = _opened(series, part, verdict)
         if incident is not None:
             incident.add(series, part, opened)
@@ -178,7 +186,28 @@ class Triage:
 
     def _who(self, verdict: Verdict) -> Who:
         settings = self._teller.settings.for_series(verdict.signal, dict(verdict.labels))
-        return Who(settings.owner or verdict.owner or None, settings.severity)
+        in_shadow = self._mode_of(verdict) == "shadow"
+        return Who(settings.owner or verdict.owner or None, settings.severity, in_shadow, settings.labels)
+
+    def _mode_of(self, verdict: Verdict) -> SeriesMode:
+        """Whom alerts on a series are for; what is about Streamgauge itself is for everybody."""
+        if verdict.reason.of_health or verdict.reason is Reason.STORM:
+            return "live"
+        return self._teller.settings.for_series(verdict.signal, dict(verdict.labels)).mode
+
+    def _end_what_changed_its_mode(self) -> None:
+        """After a switch, end what is open of series that are no longer judged, or for other people."""
+        for incident in self._register.all_open():
+            mode: SeriesMode = "shadow" if incident.who.in_shadow else "live"
+            lead = incident.leading
+            if lead.worst.reason is not Reason.STORM and self._mode_of(lead.worst) != mode:
+                self._desk.expire(incident, Transition.SWITCHED_OFF)
+                continue
+            for series, parts in list(incident.open.items()):
+                for part, known in list(parts.items()):
+                    if known is not lead and self._mode_of(known.worst) != mode:
+                        self._desk.tell_closed(incident, known, State.EXPIRED, Transition.SWITCHED_OFF)
+                        self._drop(incident, series, part, known.worst)
 
     def _joins(self, incident: Incident, opened: OpenEpisode, part: str, verdict: Verdict) -> None:
         was_over, incident.over_ms = incident.is_over, None
@@ -251,11 +280,16 @@ class Triage:
         if known is lead and incident.size > 1:
             known.recovered = verdict
             return
-        self._teller.tell(incident, known, verdict, State.RESOLVED, Transition.RESOLVED)
+        self._teller.tell(incident, known, verdict, *_end_by(verdict))
         if known is lead:
             known.recovered = verdict
             self._is_over(incident, verdict)
             return
+        self._drop(incident, series, part, verdict)
+
+    def _drop(self, incident: Incident, series: str, part: str, verdict: Verdict) -> None:
+        """Forget an episode that has joined and ended; with the last of them ends a lead that waits for it."""
+        lead = incident.leading
         incident.drop(series, part)
         if incident.size == 1 and lead.recovered is not None:
             self._tell_over(incident, verdict)
@@ -269,7 +303,7 @@ class Triage:
         """The end of a lead that waited for the last of those that had joined it."""
         lead = incident.leading
         recovered = lead.recovered or last
-        if self._teller.tell(incident, lead, recovered, State.RESOLVED, Transition.RESOLVED):
+        if self._teller.tell(incident, lead, recovered, *_end_by(recovered)):
             time_ms = max(last.time_ms, recovered.time_ms)
             self._teller.amend(
                 updated_at=time_text(time_ms),
@@ -287,10 +321,10 @@ class Triage:
 
     def gauges(self) -> dict[str, float]:
         """Sizes now."""
-        incidents = self._register.all_open()
+        incidents, episodes = self._register.sizes()
         return {
-            "episodes": sum(it.size for it in incidents),
-            "incidents": len(incidents),
+            "episodes": episodes,
+            "incidents": incidents,
             "verdicts_waiting": len(self._merger),
             "lineage_links": len(self._desk.lineage),
             "silences": len(self._desk.silences.known),
@@ -342,6 +376,13 @@ class Triage:
         desk.lineage = Lineage(self._teller.settings.lineage)
         desk.lineage.load(chunks["lineage"])
         self.ledger = load_ledger(chunks[LEDGER])
+
+
+def _end_by(verdict: Verdict) -> tuple[State, Transition]:
+    """As what an episode ends that an ordinary verdict ends."""
+    if verdict.reason.corrects:
+        return State.CORRECTED, Transition.CORRECTED
+    return State.RESOLVED, Transition.RESOLVED
 
 
 def _find(

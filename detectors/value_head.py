@@ -127,7 +127,7 @@ def _judge_value(s: Record, core: Record, time_ms: int, local: int, x: float, as
     threshold = _threshold_of_value(s, core, time_ms)
     age_ms = time_ms - s.first_ms
     score, alarms, expected, lower, upper, surprised = judge_core(
-        core, local, x, s.interval_s, threshold, s.false_alarms_per_day, age_ms, asked
+        core, local, x, s.interval_s, threshold, s.false_alarms_per_day, age_ms, asked, s.season
     )
     if not alarms and not asked:
         return _unasked(score, surprised)
@@ -160,7 +160,7 @@ def limits_of_value(s: Record, core: Record, time_ms: int, local: int) -> tuple[
     if not is_few(s, core):
         threshold, age_ms = _threshold_of_value(s, core, time_ms), time_ms - s.first_ms
         expected, lower, upper = core_limits(
-            core, local, s.interval_s, threshold, s.false_alarms_per_day, age_ms
+            core, local, s.interval_s, threshold, s.false_alarms_per_day, age_ms, s.season
         )
         lower, upper = _widened_while_young(s, core, local, lower, upper)
     elif s.runs >= FIRST:

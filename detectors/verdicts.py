@@ -40,14 +40,19 @@ class Reason(StrEnum):
     RUNNING_TOO_LONG = "running_too_long"
     RUN_OVERDUE = "run_overdue"
     RUN_ARRIVED = "run_arrived"
+    RUN_ON_TIME = "run_on_time"
     SERIES_SILENT = "series_silent"
     SERIES_BACK = "series_back"
+    SAMPLE_ON_TIME = "sample_on_time"
     TOO_MANY_FAILURES = "too_many_failures"
     TOO_MANY_DUPLICATES = "too_many_duplicates"
     TOO_MANY_LATE = "too_many_late"
     TOO_MANY_REPEATED = "too_many_repeated"
     TOO_MANY_RUNS = "too_many_runs"
     SCHEMA_CHANGED = "schema_changed"
+    DECLARED_DIFFERS = "declared_differs"
+    SUBJECT_CHANGED = "subject_changed"
+    NOTICE_GIVEN = "notice_given"
     VERSION_MIX = "version_mix"
     NEW_VERSION_ALONE = "new_version_alone"
     OLD_VERSION_ALONE = "old_version_alone"
@@ -70,18 +75,26 @@ class Reason(StrEnum):
         return self in _CONCLUSIVE
 
     @property
+    def corrects(self) -> bool:
+        """Whether it shows that there was no anomaly: what was missing had come in time, and was only told late."""
+        return self in _CORRECTING
+
+    @property
     def of_health(self) -> bool:
         """Whether it is about Streamgauge itself."""
         return self in (Reason.SERIES_CAP, Reason.PATHS_CAP, Reason.MODEL_CRASHED, Reason.MODEL_TOO_LARGE)
 
 
+_CORRECTING = (Reason.RUN_ON_TIME, Reason.SAMPLE_ON_TIME)
 _CONCLUSIVE = (
+    *_CORRECTING,
     Reason.RUN_ARRIVED,
     Reason.SERIES_BACK,
     Reason.BASELINE_SHIFT_ACCEPTED,
     Reason.NEW_VERSION_ALONE,
     Reason.OLD_VERSION_ALONE,
     Reason.VERSIONS_USUAL,
+    Reason.NOTICE_GIVEN,
 )
 
 

@@ -8,12 +8,18 @@ from detectors.numeric import Kind, NumericBank
 from detectors.samples import RUNS, Key, encode_key
 from detectors.series import canonical_labels
 from detectors.settings import Settings
+from detectors.silence import Cadence
 
 
 def compile_kernels() -> None:
     """Use each kernel once, on state that is thrown away: a minute or more the first time, then well under one second."""
     compile_numeric()
     compile_followers()
+
+
+def compile_cadence() -> None:
+    """The kernel of a cadence by itself, which simulations ask; a worker has it inside its followers."""
+    Cadence().arrive(0, 1.0)
 
 
 def compile_numeric() -> None:

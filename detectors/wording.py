@@ -2,12 +2,13 @@
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from detectors.series import Labels
 from detectors.verdicts import Change, Direction, Reason, SchemaChange, Verdict
 
-_FIRST = ("pipeline", "task", "dataset", "name", "topic")
+_FIRST = ("pipeline", "task", "dataset", "name", "topic", "subject")
 _DURATIONS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"))
 _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
@@ -24,14 +25,10 @@ def recovery(verdict: Verdict, starts_at_ms: int) -> str:
     lasted = duration_text(max(0, verdict.time_ms - starts_at_ms))
     if verdict.reason is Reason.STORM:
         return f"{_storm(verdict)}; all of them have ended after {lasted}"
-    if verdict.reason is Reason.RUN_ARRIVED:
-        return f"{subject(verdict.labels)} has run again, {lasted} after it was overdue"
     if verdict.reason is Reason.BASELINE_SHIFT_ACCEPTED:
         return f"{subject(verdict.labels)} has stayed at its new level for {lasted}, which is now what is expected{_now(verdict)}"
-    if verdict.reason in _VERSIONS:
-        return f"{subject(verdict.labels)} {_VERSIONS[verdict.reason].format(lasted=lasted)}"
-    if verdict.reason is Reason.SERIES_BACK:
-        return f"{subject(verdict.labels)} is seen again, {lasted} after it was overdue"
+    if verdict.reason in _ENDINGS:
+        return f"{subject(verdict.labels)} {_ENDINGS[verdict.reason].format(lasted=lasted)}"
     return f"{subject(verdict.labels)} is back in its usual range after {lasted}{_now(verdict)}"
 
 
@@ -58,6 +55,7 @@ def subject(labels: Labels) -> str:
     return " ".join(part for part in (names, rest and f"({rest})") if part)
 
 
+@lru_cache(1_000)
 def time_text(time_ms: int) -> str:
     """An event time as RFC 3339 in UTC, milliseconds kept."""
     return (
@@ -100,6 +98,8 @@ _SAYINGS = {
     Reason.TOO_MANY_LATE: "comes late: {observed} of its latest records up to {when}{usual}",
     Reason.TOO_MANY_RUNS: "ran {times} times from {since} to {when}, where about {usual_times} is usual",
     Reason.VERSION_MIX: "has records of two versions at {when}: {schema}",
+    Reason.DECLARED_DIFFERS: "has records at {when} that are not what is declared: {schema}",
+    Reason.SUBJECT_CHANGED: "changed in the schema registry at {when}: {schema}",
     Reason.SCHEMA_CHANGED: "changed its schema at {when}: {schema}",
     Reason.STUCK: "has been at exactly {observed} again and again up to {when}, though it usually changes{usual}; is its source stuck?",
     Reason.SPREAD_GREW: "{lasting}: {observed} at {when}{usual}",
@@ -112,9 +112,14 @@ _SAYINGS = {
     Reason.PATHS_CAP: "has more fields than are followed since {when}: {upper} paths; those beyond are not watched",
     Reason.SERIES_CAP: "is full since {when}: series beyond the cap are not watched; raise the cap or drop labels",
 }
-_VERSIONS = {
+_ENDINGS = {
+    Reason.RUN_ON_TIME: "had run in time, which was only told {lasted} after it was overdue",
+    Reason.SAMPLE_ON_TIME: "had been seen in time, which was only told {lasted} after it was overdue",
+    Reason.RUN_ARRIVED: "has run again, {lasted} after it was overdue",
+    Reason.SERIES_BACK: "is seen again, {lasted} after it was overdue",
     Reason.NEW_VERSION_ALONE: "has records of the new version only, after {lasted} with both",
     Reason.OLD_VERSION_ALONE: "has records of the old version only again, after {lasted} with both: the new one was rolled back",
+    Reason.NOTICE_GIVEN: "changed in the schema registry, which has been told, after {lasted}",
     Reason.VERSIONS_USUAL: "still has records of both versions after {lasted}, which is now what is expected",
 }
 _VERBS = {"latency": "took", "volume": "carried"}
@@ -215,6 +220,13 @@ _DIFFERENCES: Final = {
     "format_changed": "field {path} changed its format from {from_} to {to}",
     "null_rate_changed": "field {path} went from {from_} to {to}",
     "distribution_changed": "field {path} has other numbers: half of them lie from {to}, where they lay from {from_}",
+    "field_undeclared": "field {path} ({to}) is not declared",
+    "field_lacking": "field {path} ({from_}) is required and absent",
+    "type_undeclared": "field {path} is declared as {from_} and holds {to}",
+    "null_undeclared": "field {path} is declared as {from_} and holds null",
+    "version_registered": "{to} was registered",
+    "version_deleted": "{to} was deleted",
+    "level_changed": "its compatibility level is now {to}",
     "unit_changed": "field {path} seems to be in another unit: its numbers are {to} times what they were",
 }
 

@@ -11,7 +11,7 @@ from cloudevents.core.bindings.kafka import to_binary
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from detectors.alerts import Alert, State, encode
+from detectors.alerts import Alert, encode
 from detectors.outputs import Destination, Output
 from detectors.series import canonical_labels, series_text
 
@@ -19,7 +19,6 @@ SOURCE: Final = "/streamgauge"
 TYPE_PREFIX: Final = "io.streamgauge.alert"
 CONTENT_TYPE: Final = "application/json"
 _FORMAT: Final = JSONFormat()
-_ENDED: Final = (State.RESOLVED, State.EXPIRED)
 
 
 def alert_outputs(alert: Alert) -> list[Output]:
@@ -35,9 +34,16 @@ def alert_outputs(alert: Alert) -> list[Output]:
     return [entry, Output(Destination.ALERT_STATE, key, value, headers=headers)]
 
 
+def shadow_output(alert: Alert) -> Output:
+    """The record of an alert on a series in the shadow: it goes to the shadow topic alone."""
+    return Output(
+        Destination.SHADOW_ALERTS, alert.alert_id.encode(), encode(alert), headers=cloudevents_headers(alert)
+    )
+
+
 def has_ended(alert: Alert) -> bool:
     """Whether its episode is over."""
-    return alert.state in _ENDED or alert.ends_at is not None
+    return alert.state.is_final or alert.ends_at is not None
 
 
 def cloudevents_headers(alert: Alert) -> tuple[tuple[str, bytes], ...]:

@@ -14,8 +14,8 @@ from detectors.outputs import Destination, Output
 
 FIRST_MS: Final = 15_000
 LAST_MS: Final = 86_400_000
-STATES_MAX: Final = 100_000
-"""States remembered; the oldest give way."""
+STATES_MAX: Final = 20_000
+"""States remembered, of about 2.5 kB each; the oldest give way."""
 _CHUNK: Final = "alert-states"
 _NEVER: Final = 1 << 62
 

@@ -289,7 +289,8 @@ class Backtest:
 
     def _triaged(self, output: Output) -> Iterator[Alert]:
         if output.value is not None:
-            yield from self._triage.step(self._anomalies, output.value)
+            told = self._triage.step(self._anomalies, output.value)
+            yield from (alert for alert in told if alert.mode is Mode.BACKTEST)
             self._anomalies += 1
 
     def followed(self) -> list[Followed]:

@@ -27,6 +27,7 @@ from stream.commands import (
     silence,
     simulate,
     snooze,
+    state,
     suggest,
     topics,
 )
@@ -87,6 +88,7 @@ app.command()(shadow.shadow)
 app.command()(shadow.promote)
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
+app.add_typer(state.app, name="state")
 app.add_typer(bridge.app, name="bridge")
 
 

@@ -1,4 +1,4 @@
-"""Commands come in: each well-formed one goes on to triage, any other is answered here and now."""
+"""Commands come in: each well-formed one goes on to triage, and for any other the answer, which triage gives in its turn."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,11 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from detectors.commands import COMMAND_BYTES_MAX, Answer, Outcome, read_command
-from detectors.notes import VERSION, CommandNote, encode
+from detectors.notes import VERSION, CommandNote, RefusalNote, encode
 from detectors.outputs import Destination, Output
 from detectors.stage import Count
 from detectors.wording import time_text
-from stream.answers import answer_output
+from stream.answers import encode as encode_answer
 from stream.formats.limits import nesting
 from stream.topology import Ints
 
@@ -25,12 +25,10 @@ class CommandIntake:
 
     Args:
         topic: its name.
-        config_hash: of the settings in force, for answers.
     """
 
-    def __init__(self, topic: str, config_hash: str) -> None:
-        self.topic, self._config_hash = topic, config_hash
-        self._refused = 0
+    def __init__(self, topic: str) -> None:
+        self.topic, self._refused = topic, 0
 
     def batch(
         self,
@@ -39,7 +37,7 @@ class CommandIntake:
         values: Sequence[bytes | None],
         wall_ms: int,
     ) -> list[Output]:
-        """A note for each command, and the answer to each record that is none; a tombstone is nothing."""
+        """A note for each command and for each record that is none; a tombstone is nothing."""
         return list(self._outputs(partition, offsets, values, wall_ms))
 
     def _outputs(
@@ -48,34 +46,35 @@ class CommandIntake:
         for offset, value in zip(offsets, values, strict=True):
             if value is None:
                 continue
+            place = (self.topic, partition, int(offset))
+            note: CommandNote | RefusalNote
             try:
-                command = read_command(value)
+                note = CommandNote(VERSION, *place, wall_ms, read_command(value))
             except (ValueError, RecursionError) as error:
-                yield self._refusal(f"{self.topic}/{partition}/{offset}", value, str(error), wall_ms)
-            else:
-                note = CommandNote(VERSION, self.topic, partition, int(offset), wall_ms, command)
-                yield Output(Destination.ANOMALIES, key=None, value=encode(note), partition=0)
-
-    def _refusal(self, place: str, value: bytes, reason: str, wall_ms: int) -> Output:
-        self._refused += 1
-        given = _object(value)
-        answer = Answer(
-            command_id=_text(given, "command_id") or place,
-            author=_text(given, "author"),
-            time=_text(given, "time"),
-            answered_at=time_text(wall_ms),
-            outcome=Outcome.REFUSED,
-            reason=f"{place}: {reason}"[:REASON_LENGTH_MAX],
-            config_hash=self._config_hash,
-            command=given,
-        )
-        return answer_output(answer)
+                self._refused += 1
+                answer = _refusal("/".join(map(str, place)), value, str(error), wall_ms)
+                note = RefusalNote(VERSION, *place, wall_ms, encode_answer(answer))
+            yield Output(Destination.ANOMALIES, key=None, value=encode(note), partition=0)
 
     def take_counts(self) -> Counter[Count]:
         """What was counted since the last call: `("commands_refused",)`."""
         counts: Counter[Count] = Counter({("commands_refused",): self._refused} if self._refused else {})
         self._refused = 0
         return counts
+
+
+def _refusal(place: str, value: bytes, reason: str, wall_ms: int) -> Answer:
+    given = _object(value)
+    return Answer(
+        command_id=_text(given, "command_id") or place,
+        author=_text(given, "author"),
+        time=_text(given, "time"),
+        answered_at=time_text(wall_ms),
+        outcome=Outcome.REFUSED,
+        reason=f"{place}: {reason}"[:REASON_LENGTH_MAX],
+        config_hash="",
+        command=given,
+    )
 
 
 def _object(value: bytes) -> Mapping[str, Any]:

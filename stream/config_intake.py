@@ -1,4 +1,4 @@
-"""Configurations come in: each valid one is told to every shard of detect and to triage, any other is answered here and now.
+"""Configurations come in: each valid one is told to every shard of detect and to triage, and for any other the answer, which triage gives in its turn.
 
 One worker reads the topic, so all shards are told the same in the same order, each at one place in its own log.
 """
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from detectors.commands import Answer, Configure, Outcome, read_configure
-from detectors.notes import VERSION, SwitchNote, encode
+from detectors.notes import VERSION, RefusalNote, SwitchNote, encode
 from detectors.orders import Origin, Switch
 from detectors.orders import encode as encode_order
 from detectors.outputs import Destination, Output
 from detectors.settings import Settings
 from detectors.wording import time_text
-from stream.answers import answer_output
+from stream.answers import encode as encode_answer
 from stream.config import Config, ConfigError
 from stream.config.tunable import retuned
 from stream.topology import Ints
@@ -45,16 +45,15 @@ class ConfigIntake:
         ]
 
     def _outputs(self, origin: Origin, value: bytes, wall_ms: int) -> Iterator[Output]:
-        place = f"{origin.topic}/{origin.partition}/{origin.offset}"
+        command: Configure | None = None
         try:
             command = read_configure(value)
-        except (ValueError, RecursionError) as error:
-            yield answer_output(_refusal(place, None, str(error), self._config, wall_ms))
-            return
-        try:
             settings = retuned(self._config, command.config, command.origin).settings()
+        except (ValueError, RecursionError) as error:
+            yield _refusal(origin, command, str(error), wall_ms)
+            return
         except ConfigError as error:
-            yield answer_output(_refusal(place, command, "; ".join(error.lines), self._config, wall_ms))
+            yield _refusal(origin, command, "; ".join(error.lines), wall_ms)
             return
         yield from self._switches(origin, settings)
         note = SwitchNote(VERSION, origin.topic, origin.partition, origin.offset, wall_ms, command, settings)
@@ -66,14 +65,17 @@ class ConfigIntake:
             yield Output(Destination.SAMPLES, key=None, value=order, partition=shard)
 
 
-def _refusal(place: str, command: Configure | None, reason: str, config: Config, wall_ms: int) -> Answer:
-    return Answer(
+def _refusal(origin: Origin, command: Configure | None, reason: str, wall_ms: int) -> Output:
+    place = f"{origin.topic}/{origin.partition}/{origin.offset}"
+    answer = Answer(
         command_id=command.command_id if command else place,
         author=command.author if command else "",
         time=command.time.isoformat() if command else "",
         answered_at=time_text(wall_ms),
         outcome=Outcome.REFUSED,
         reason=f"{place}: {reason}"[:REASON_LENGTH_MAX],
-        config_hash=config.settings().config_hash,
+        config_hash="",
         command={"command": "configure", "origin": command.origin} if command else {},
     )
+    note = RefusalNote(VERSION, origin.topic, origin.partition, origin.offset, wall_ms, encode_answer(answer))
+    return Output(Destination.ANOMALIES, key=None, value=encode(note), partition=0)

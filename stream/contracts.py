@@ -47,7 +47,10 @@ _ALERT_FIELDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "kind": ("What the alert is about: a signal, very many alerts at once, or the detector itself.", {}),
     "severity": ("One of PagerDuty's four.", {"enum": ["critical", "error", "warning", "info"]}),
     "summary": ("One sentence: what was observed, what was expected, and since when.", {}),
-    "labels": ("The series' labels and the kind; they map to Alertmanager's labels.", {}),
+    "labels": (
+        "The series' labels, the kind, and what the configuration adds; they map to Alertmanager's labels.",
+        {},
+    ),
     "annotations": (
         "More to read, such as the error text of a failed run; they map to Alertmanager's annotations.",
         {},

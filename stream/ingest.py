@@ -20,6 +20,7 @@ from detectors.stage import Count
 from stream.formats import Reading, reader_for
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, Position, UnreadableError, dead_letter
+from stream.formats.declarations.compatibility import VersionsOf
 from stream.formats.encodings.choice import no_registry
 from stream.formats.encodings.schemas import SchemaOf
 from stream.formats.limits import Limits
@@ -73,6 +74,7 @@ class Ingest:
         allowed_lateness_ms: how far behind the greatest event time of its partition a record is not late; from when on lineage counts.
         schema_of: gives the schemas that framed values name; it may ask a registry, and does not wait long.
         past_of: gives what came before where reading goes on, of topics of which so many records a second are looked at.
+        versions_of: gives the versions of a registry's subject before one, likewise.
 
     Raises:
         ValueError: a format that does not exist.
@@ -88,10 +90,11 @@ class Ingest:
         schema_of: SchemaOf = no_registry,
         allowed_lateness_ms: int = LATENESS_MS,
         past_of: PastOf = no_past,
+        versions_of: VersionsOf | None = None,
     ) -> None:
         self._caps = Caps(limits)
         self._readers = {
-            topic: reader_for(topic, reading, self._caps, samples_partitions, schema_of)
+            topic: reader_for(topic, reading, self._caps, samples_partitions, schema_of, versions_of)
             for topic, reading in formats.items()
         }
         self._shards = samples_partitions

@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from detectors.outputs import Output
 from detectors.stage import Count, HoleError
+from stream.formats.encodings.schemas import SchemaAwaitedError
+from stream.holding import Holding
 from stream.outbox import Delivery, Outbox
 from stream.sources import Batch, Feed, Place, Sources
 from stream.telemetry import Telemetry
@@ -53,10 +55,11 @@ class IngestAgent:
     How many batches are under way is bounded by what the sources fetch.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the parts of a worker that it joins
         self,
         make_ingest: Callable[[], Ingesting],
         sources: Sources,
+        holding: Holding,
         membership: Membership,
         outbox: Outbox,
         ends: Ends,
@@ -65,7 +68,8 @@ class IngestAgent:
     ) -> None:
         self._make_ingest = make_ingest
         self._ingest = make_ingest()
-        self._sources, self._membership, self._outbox = sources, membership, outbox
+        self._sources, self._holding = sources, holding
+        self._membership, self._outbox = membership, outbox
         self._ends, self._telemetry, self._idle_timeout_s = ends, telemetry, idle_timeout_s
         self._marking = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "ingest")
@@ -86,17 +90,25 @@ class IngestAgent:
             acking.cancel()
 
     async def _handle(self, event: Any, batch: Batch) -> None:
-        """Post what ingest makes of a batch; while the broker takes it, the next batch is under way."""
+        """Post what ingest makes of a batch; while the broker takes it, the next batch is under way.
+
+        One that cannot be read yet has its partition held, and comes again.
+        """
         epoch = self._membership.epoch
         feed = self._sources.feeds.get(batch.place)
-        if feed is None:
+        if feed is None or batch.turn != feed.turn:
             return
         if feed.posted != batch.previous_offset + 1:
             raise HoleError(
                 f"{batch.place}: a batch follows offset {batch.previous_offset}, but {feed.posted - 1} was handled last"
             )
         feed.posted = batch.next_offset
-        outputs, counts = await self._in_thread(self._outputs, batch)
+        try:
+            outputs, counts = await self._in_thread(self._outputs, batch)
+        except SchemaAwaitedError as why:
+            if epoch == self._membership.epoch:
+                self._holding.hold(batch, why)
+            return
         if epoch == self._membership.epoch:
             delivery = await self._outbox.post(outputs)
             feed.touched_s = time.monotonic()
@@ -120,12 +132,15 @@ class IngestAgent:
     def _outputs(self, batch: Batch) -> tuple[list[Output], Tally[Count]]:
         ingest, place, wall_ms = self._ingest, batch.place, _wall_ms()
         caught_up = self._ends.reached(place, batch.next_offset)
-        outputs = ingest.batch(
-            place.topic, place.partition, *batch.columns, batch.previous_offset, wall_ms, caught_up
-        )
+        try:
+            outputs = ingest.batch(
+                place.topic, place.partition, *batch.columns, batch.previous_offset, wall_ms, caught_up
+            )
+        finally:
+            counts = ingest.take_counts()
         if caught_up:
             self._telemetry.seen(place.topic, int(batch.columns.timestamps_ms[0]), wall_ms)
-        return outputs, ingest.take_counts()
+        return outputs, counts
 
     async def mark_for_ever(self) -> None:
         """Say where each partition stands, at least once a second, by its batches or else by a mark."""

@@ -12,6 +12,7 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from stream.guards import ProgressWatch, StallError, Stopper
+from stream.holding import Holding
 from stream.ingest_agent import Ends
 from stream.sources import Place, Sources
 from stream.stage_agent import StageAgent
@@ -37,11 +38,12 @@ class Progress:
         stall_s: for how long records may wait, in a stable group, without anything being handled.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the parts of a worker that it looks at
         self,
         admin: Mapping[str, Any],
         ends: Ends,
         sources: Sources,
+        holding: Holding,
         agents: Sequence[StageAgent],
         membership: Membership,
         telemetry: Telemetry,
@@ -49,7 +51,8 @@ class Progress:
     ) -> None:
         self._admin_properties = admin
         self._admin = self._new_admin()
-        self._ends, self._sources, self._agents = ends, sources, {agent.topic: agent for agent in agents}
+        self._ends, self._sources, self._holding = ends, sources, holding
+        self._agents = {agent.topic: agent for agent in agents}
         self._membership, self._telemetry, self._stall_s = membership, telemetry, stall_s
         self._watch = ProgressWatch()
         self._unsettled_since_s = time.monotonic()
@@ -92,7 +95,8 @@ class Progress:
             self._ends.offsets, self._ends.asked_s = ends, time.monotonic()
         positions = self._positions(places)
         settled = self.settled and not self.draining
-        self._watch.observe(positions, self._ends.offsets, time.monotonic(), settled=settled)
+        flowing = {place: at for place, at in positions.items() if place not in self._holding.held}
+        self._watch.observe(flowing, self._ends.offsets, time.monotonic(), settled=settled)
         self._show(positions)
         return ends is not None
 
@@ -126,6 +130,7 @@ class Progress:
             f"the state of {place.topic} partition {place.partition} is not loaded"
             for place in self._unloaded
         ]
+        reasons += self._holding.reasons()
         if self._watch.stalled_s > self._stall_s / 2:
             reasons.append(f"records wait, and nothing was handled for {self._watch.stalled_s:.0f} s")
         return reasons
@@ -182,3 +187,6 @@ class Progress:
         self._telemetry.show_per_topic(
             self._telemetry.assigned_partitions, Tally(place.topic for place in self._membership.assigned)
         )
+        held = Tally({place.topic: 0 for place in self._sources.feeds})
+        held.update(place.topic for place in self._holding.held)
+        self._telemetry.show_per_topic(self._telemetry.held_partitions, held)

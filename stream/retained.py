@@ -55,15 +55,15 @@ class Retained:
     def __len__(self) -> int:
         return self.end - self.begin
 
-    def read(self) -> Iterator[Kept]:
-        """Every record up to `end`, once.
+    def read(self, first: int = 0) -> Iterator[Kept]:
+        """Every record up to `end`, once, from `first` on where that is retained.
 
         Raises:
             Refused: Kafka stops answering.
         """
         try:
-            if len(self):
-                self._consumer.assign([TopicPartition(self.topic, self.partition, self.begin)])
+            if (begin := max(self.begin, first)) < self.end:
+                self._consumer.assign([TopicPartition(self.topic, self.partition, begin)])
                 yield from self._records(self._consumer)
         finally:
             self.close()
@@ -82,6 +82,7 @@ class Retained:
                     return
                 if error is not None and error.fatal():
                     raise Refused(f"Kafka: {error.str()}", Exit.KAFKA)
+                heard_s = time.monotonic()
 
     def close(self) -> None:
         """Let go of Kafka; may be called again."""

@@ -98,16 +98,17 @@ class ShardStore:
         self, consumer: Consumer, state_topic: str, place: TopicPartition, snapshot: Snapshot | None
     ) -> None:
         if snapshot is None:
-            committed = _answered(lambda: consumer.committed([place], SILENCE_S_MAX))[0]
+            committed = answered(lambda: consumer.committed([place], SILENCE_S_MAX))[0]
             if committed.offset > 0:
                 raise Refused(
                     f"the group has handled topic {place.topic} partition {place.partition} up to offset "
                     f"{committed.offset}, but topic {state_topic} holds no snapshot of it: its state is gone. Was the "
-                    "topic deleted, or not compacted? To begin anew, stop all workers and delete the group's offsets.",
+                    "topic deleted, or not compacted? To bring a backup back: streamgauge state import. To begin anew, "
+                    "stop all workers and delete the group's offsets.",
                     Exit.DATA,
                 )
             return
-        _, end = _answered(lambda: consumer.get_watermark_offsets(place, SILENCE_S_MAX))
+        _, end = answered(lambda: consumer.get_watermark_offsets(place, SILENCE_S_MAX))
         if snapshot.covered_offset >= end:
             end = _end(consumer, place)
         if snapshot.covered_offset >= end:
@@ -144,7 +145,7 @@ def _to_the_end(consumer: Consumer, place: TopicPartition) -> Iterator[Message]:
             return
 
 
-def _answered(ask: Callable[[], Answer]) -> Answer:
+def answered(ask: Callable[[], Answer]) -> Answer:
     """The answer to a question that is asked again while leaders and coordinators move."""
     asked_s = time.monotonic()
     while True:

@@ -56,11 +56,12 @@ class Place(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Consecutive records of one source partition. `previous_offset` is that of the record fetched before them."""
+    """Consecutive records of one source partition. `previous_offset` is that of the record fetched before them; `turn` is its feed's."""
 
     place: Place
     previous_offset: int
     columns: Columns
+    turn: int = 0
 
     @property
     def next_offset(self) -> int:
@@ -75,7 +76,8 @@ class Feed:
     `fetched`, `posted` and `handled` are next offsets: of records fetched, of those given to ingest, and of those whose
     samples are on the broker. `end` is where librdkafka last reached the end of the partition, which
     may lie behind the last record (transaction markers). `touched_s` is when
-    something was last written for it and `arrived_s` when a record last came, on the monotonic clock.
+    something was last written for it and `arrived_s` when a record last came, on the monotonic clock. Of one that is `held` nothing is
+    fetched; `turn` grows when it is, and a batch of an earlier turn is fetched again.
     """
 
     fetched: int
@@ -84,6 +86,8 @@ class Feed:
     end: int = -1
     touched_s: float = field(default_factory=time.monotonic)
     arrived_s: float = field(default_factory=time.monotonic)
+    held: bool = False
+    turn: int = 0
 
     @property
     def position(self) -> int:
@@ -113,6 +117,7 @@ class Sources:
         self._thread = ThreadPoolExecutor(1, "sources")
         self._epoch = 0
         self._assigned_epoch = 0
+        self._moved: set[Place] = set()
 
     @property
     def assigned(self) -> bool:
@@ -132,8 +137,23 @@ class Sources:
     def assign(self, positions: Mapping[Place, int]) -> None:
         """Fetch these partitions from these offsets, and no others."""
         self.feeds = {place: Feed(offset, offset, offset) for place, offset in positions.items()}
+        self._moved.clear()
         self._consumer.assign(positions)
         self._assigned_epoch = self._epoch
+
+    def hold(self, batch: Batch) -> None:
+        """Fetch no more of a partition for now. This batch and all after it are dropped, and fetched again when it is let go."""
+        feed = self.feeds[batch.place]
+        feed.fetched = feed.posted = batch.previous_offset + 1
+        feed.end, feed.held = -1, True
+        feed.turn += 1
+        self._moved.add(batch.place)
+
+    def let_go(self, place: Place) -> None:
+        """Fetch on where a partition is held; when it is not owned any more, nothing happens."""
+        if place in self.feeds:
+            self.feeds[place].held = False
+            self._moved.add(place)
 
     async def fetch(self) -> list[Batch]:
         """What librdkafka has queued, one batch per partition; empty when the partitions changed meanwhile.
@@ -143,6 +163,10 @@ class Sources:
         """
         if not self.open or self.records_under_way >= QUEUED_RECORDS_MAX:
             return []
+        if self._moved:
+            flowing = {place: feed.fetched for place, feed in self.feeds.items() if not feed.held}
+            self._consumer.assign(flowing)
+            self._moved.clear()
         epoch = self._epoch
         loop = asyncio.get_running_loop()
         fetched = await loop.run_in_executor(self._thread, self._consumer.fetch, FETCH_WAIT_S)
@@ -166,12 +190,16 @@ class Sources:
         return [
             self._batch(Place(*place), columns)
             for place, columns in fetched.columns.items()
-            if place in self.feeds
+            if self._flows(Place(*place))
         ]
+
+    def _flows(self, place: Place) -> bool:
+        """Whether what librdkafka gave of a partition was fetched from where its feed stands."""
+        return place in self.feeds and place not in self._moved
 
     def _batch(self, place: Place, columns: Columns) -> Batch:
         feed = self.feeds[place]
-        batch = Batch(place, feed.fetched - 1, columns)
+        batch = Batch(place, feed.fetched - 1, columns, feed.turn)
         feed.fetched = batch.next_offset
         feed.arrived_s = time.monotonic()
         return batch
@@ -179,7 +207,7 @@ class Sources:
     def _noted(self, place: Place, report: Report) -> None:
         error = report.error
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-            if place in self.feeds:
+            if self._flows(place):
                 self.feeds[place].end = report.offset
         elif error.code() in _OUT_OF_RANGE:
             raise SourceError(

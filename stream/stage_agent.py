@@ -146,6 +146,8 @@ class StageAgent:
                 if not await self._in_order(shard, partition, records.offsets[0]):
                     return False
                 done = await self._fold(shard, records)
+            if shard.stage.is_to_be_stored:
+                await self.store()
             records = Records(records.offsets[done:], records.values[done:])
         return True
 
@@ -221,7 +223,7 @@ class StageAgent:
         done, began_s = 0, time.perf_counter()
         for offset, payload in zip(*records, strict=True):
             started_s = time.perf_counter()
-            if done and started_s - began_s > FOLD_S_MAX:
+            if done and (started_s - began_s > FOLD_S_MAX or shard.stage.is_to_be_stored):
                 break
             outputs += shard.stage.step(offset, payload)
             self._step_seconds.observe(time.perf_counter() - started_s)

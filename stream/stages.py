@@ -10,26 +10,29 @@ from detectors.series import shard_of
 from detectors.settings import Settings
 from detectors.stage import Count, Stage
 from detectors.triage import Triage
-from stream.alert_records import alert_outputs
+from detectors.warm_start import History
+from stream.alert_records import alert_outputs, shadow_output
 from stream.alert_states import AlertStates
 from stream.answers import answer_output
 
 
-def detect_stage(settings: Settings, shard: int) -> Stage:
-    """The detect stage of one samples partition."""
-    return Detect(settings, shard)
+def detect_stage(settings: Settings, shard: int, history: History | None = None) -> Stage:
+    """The detect stage of one samples partition, of which `history` reads what is retained."""
+    return Detect(settings, shard, history=history)
 
 
 def triage_stage(settings: Settings, mode: Mode = Mode.LIVE) -> Stage:
     """The triage stage of one anomalies partition."""
-    return TriageStage(Triage(settings, mode), settings.shards)
+    return TriageStage(Triage(settings, mode), settings.shards, mode)
 
 
 class TriageStage:
     """Triage whose alerts leave as records of the alert topics."""
 
-    def __init__(self, triage: Triage, shards: int) -> None:
-        self._triage, self._states, self._shards = triage, AlertStates(), shards
+    is_to_be_stored = False
+
+    def __init__(self, triage: Triage, shards: int, mode: Mode = Mode.LIVE) -> None:
+        self._triage, self._states, self._shards, self._mode = triage, AlertStates(), shards, mode
 
     @property
     def covered_offset(self) -> int:
@@ -54,6 +57,8 @@ class TriageStage:
         return [Output(Destination.SAMPLES, None, encode(order), shard) for shard in shards]
 
     def _records(self, alert: Alert) -> list[Output]:
+        if alert.mode is not self._mode:
+            return [shadow_output(alert)]
         entry, state = alert_outputs(alert)
         if alert.sequence > FIRST_SEQUENCE:
             self._states.wrote(state, self._triage.wall_ms)

@@ -146,6 +146,12 @@ class Telemetry:
         self.assigned_partitions = Gauge(
             "streamgauge_assigned_partitions", "Partitions owned, by topic.", ["topic"], registry=registry
         )
+        self.held_partitions = Gauge(
+            "streamgauge_held_partitions",
+            "Source partitions that wait for a schema registry that does not answer, by topic.",
+            ["topic"],
+            registry=registry,
+        )
         self.rebalances = Counter("streamgauge_rebalances", "Assignments received.", registry=registry)
         Info("streamgauge_build", "The version that runs.", registry=registry).info({"version": version})
         self._named: Mapping[str, Counter] = {

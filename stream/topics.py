@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from stream.config import Config, bootstrap_servers, librdkafka_properties
+from stream.config.shadow import SHADOW
 from stream.exits import Exit, Refused
 
 ANSWER_S_MAX = 8.0
@@ -112,7 +113,19 @@ def wanted(config: Config) -> list[TopicSpec]:
         TopicSpec(config.audit.topic, "audit", 1, copies, DELETED, hints=KEPT_FOR_YEARS),
         TopicSpec(config.configs.topic, "configurations", 1, copies, COMPACTED),
         TopicSpec(config.alerts.topic, "alerts", 1, copies, DELETED),
+        *_of_shadow(config),
         TopicSpec(config.alerts.state_topic, "open alerts", 1, copies, COMPACTED, hints=COMPACTED_SOON),
+    ]
+
+
+def _of_shadow(config: Config) -> list[TopicSpec]:
+    """The topic for alerts on series in the shadow, where some may be; a configuration in the shadow has its own."""
+    if config.mode == SHADOW:
+        return []
+    return [
+        TopicSpec(
+            config.shadow_alerts_topic, "alerts in the shadow", 1, config.topics.replication_factor, DELETED
+        )
     ]
 
 

@@ -231,13 +231,22 @@ class BatchConsumer(driver.Consumer):
         mine = [TP(*place) for place in self.membership.assigned if place.topic in self.sources.topics]
         try:
             self._thread._ensure_consumer().pause(*[driver.ensure_aiokafka_TP(tp) for tp in mine])  # noqa: SLF001
-            positions = {Place(tp.topic, tp.partition): await self.position(tp) for tp in mine}
+            positions = {Place(tp.topic, tp.partition): await self._begin(tp) for tp in mine}
         except IllegalStateError:
             return False
         if epoch != self.membership.epoch or not self.flow_active or None in positions.values():
             return False
         self.sources.assign(cast("dict[Place, int]", positions))
         return True
+
+    async def _begin(self, tp: TP) -> int | None:
+        """The committed offset, and without one where aiokafka begins; None when it is not known yet.
+
+        aiokafka's own position will not do: it may have fetched before it was paused, and where retention has removed what it
+        was to read, it has gone on from what is left, unasked.
+        """
+        committed = self.committed(Place(tp.topic, tp.partition))
+        return await self.position(tp) if committed is None else committed
 
     def _to_message(self, tp: TP, record: Batch | Records) -> ConsumerMessage:
         return ConsumerMessage(

@@ -1,21 +1,24 @@
 """Wiring: how a configuration becomes the topology of a worker."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from itertools import takewhile
 from typing import Final
 
 from detectors.alerts import Mode
 from detectors.outputs import Destination
+from detectors.warm_start import History
 from stream.command_intake import CommandIntake
 from stream.config import Config, faust_broker, librdkafka_properties
 from stream.config_intake import ConfigIntake
+from stream.formats import beside
 from stream.formats.encodings.choice import no_registry
 from stream.formats.encodings.schemas import SchemaOf
-from stream.formats.records import RecordSource
 from stream.ingest import Ingest
 from stream.intake import Intake
 from stream.lookback import Lookback
 from stream.registry import Registry
+from stream.retained import Retained
 from stream.stages import detect_stage, triage_stage
 from stream.topology import Clients, StageSpec, Topology
 
@@ -28,14 +31,13 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
     settings = config.settings()
     readings = {source.topic: source.reading for source in config.sources}
     shards = config.topics.samples_partitions
-    limits, schema_of = config.limits_for_ingest(), schemas_of(config)
+    limits, registry = config.limits_for_ingest(), registry_of(config)
+    schema_of, versions_of = (registry.schema, registry.versions) if registry else (no_registry, None)
     return Topology(
         group=config.name,
         version=version("streamgauge"),
         source_topics=frozenset({*readings, config.commands.topic, config.configs.topic}),
-        besides={
-            topic: reading.besides for topic, reading in readings.items() if isinstance(reading, RecordSource)
-        },
+        besides={topic: beside(reading) for topic, reading in readings.items()},
         make_ingest=lambda: Intake(
             Ingest(
                 readings,
@@ -46,8 +48,9 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
                 schema_of,
                 settings.allowed_lateness_ms,
                 Lookback(librdkafka_properties(config, "consumer")).past,
+                versions_of,
             ),
-            CommandIntake(config.commands.topic, settings.config_hash),
+            CommandIntake(config.commands.topic),
             ConfigIntake(config),
         ),
         stages=(
@@ -55,7 +58,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
                 "detect",
                 config.samples_topic,
                 config.detect_state_topic,
-                lambda shard: detect_stage(settings, shard),
+                lambda shard: detect_stage(settings, shard, samples_before(config, shard)),
             ),
             StageSpec(
                 "triage",
@@ -69,6 +72,7 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
             Destination.ANOMALIES: config.anomalies_topic,
             Destination.ALERTS: config.alerts.topic,
             Destination.ALERT_STATE: config.alerts.state_topic,
+            Destination.SHADOW_ALERTS: config.shadow_alerts_topic,
             Destination.DEAD_LETTERS: config.dead_letters.topic,
             Destination.AUDIT: config.audit.topic,
         },
@@ -80,10 +84,27 @@ def topology(config: Config, source_partitions: Mapping[str, int]) -> Topology:
     )
 
 
+def samples_before(config: Config, shard: int) -> History:
+    """Reads what is retained of a shard's samples, in a worker that has assigned it already."""
+
+    def read(first: int, before: int) -> Iterator[tuple[int, bytes]]:
+        retained = Retained(librdkafka_properties(config, "consumer"), config.samples_topic, shard)
+        kept = takewhile(lambda it: it.offset < before, retained.read(first))
+        return ((it.offset, it.value) for it in kept)
+
+    return read
+
+
 def schemas_of(config: Config) -> SchemaOf:
-    """Where the schemas of framed values come from; a registry is asked by one thread at a time."""
+    """Where the schemas of framed values come from."""
+    registry = registry_of(config)
+    return registry.schema if registry else no_registry
+
+
+def registry_of(config: Config) -> Registry | None:
+    """The registry that is configured; one thread at a time may ask it."""
     registry = config.schema_registry
-    return no_registry if registry is None else Registry(registry.properties()).schema
+    return Registry(registry.properties()) if registry else None
 
 
 def clients(config: Config) -> Clients:

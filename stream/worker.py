@@ -10,6 +10,7 @@ import structlog
 from stream.exits import Exit, Refused
 from stream.faust_app import App, build_app
 from stream.guards import Stopper, watch_for_a_clock_set_back, watch_for_freezes
+from stream.holding import Holding
 from stream.http import HttpServer
 from stream.ingest_agent import Ends, IngestAgent
 from stream.outbox import Outbox
@@ -64,10 +65,12 @@ class Worker:
         self._telemetry = Telemetry(topology.version)
         self._ends = Ends()
         self._sources = Sources(clients.consumer, topology.source_topics, topology.besides)
+        self._holding = Holding(self._sources, self._membership)
         self._outbox = Outbox(clients.producer, topology.destinations, self._stopper.stop)
         self._ingest = IngestAgent(
             topology.make_ingest,
             self._sources,
+            self._holding,
             self._membership,
             self._outbox,
             self._ends,
@@ -82,6 +85,7 @@ class Worker:
             clients.admin,
             self._ends,
             self._sources,
+            self._holding,
             self._stages,
             self._membership,
             self._telemetry,
@@ -143,6 +147,7 @@ class Worker:
         session_s = float(topology.clients.faust.get("broker_session_timeout", 10.0))
         return [
             self._ingest.mark_for_ever(),
+            self._holding.ask_for_ever(),
             self._progress.watch(self._stopper),
             watch_for_a_clock_set_back(self._stopper),
             self._arm_freeze_guard(session_s),

@@ -7,12 +7,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from bench.quality.calibration import LEAST_SHARE
 from bench.quality.intervals import share
 from bench.quality.plan import Plan
 from bench.quality.report import Section
 from bench.quality.staged import alerts, run_event
 from bench.quality.stationary import DAY_MS, START_MS, Floats
 from detectors.alerts import Kind, State
+from detectors.budget import FALSE_ALARMS_PER_DAY
 from stream.backtest import Recorded
 from stream.formats.times import read_time
 
@@ -22,7 +24,9 @@ ABOUT: Final = """\
 A daily run carries 100,000 rows give or take 20 % (normal noise). After 14 days it carries a fifth of them, or nothing for three days.
 **To be reached: the drop found in 60 % alone and in 90 % beside ten like series, at no more than 0.3 % false alarms; days 2 and 3 of an outage still
 alarm.** Judged through the worker's stages with default settings; only alerts on `volume` count. In brackets 95 % intervals (Clopper and Pearson).
-An ordinary run makes a false alarm when an episode opens on it."""
+An ordinary run makes a false alarm when an episode opens on it. From the 30th day on the budget is the measure, not those 0.3 %: they are what two weeks of
+runs can bear, which do not tell their noise well enough for more. The default of 1 per 30 days allows a daily series one in 30 runs, and of that it should use a fifth at
+least, or it misses loads of half the rows for the sake of a quiet that nobody asked for."""
 ROWS: Final = 100_000
 SPREAD: Final = 0.2
 KNOWN_DAYS: Final = 14
@@ -33,6 +37,8 @@ BESIDE: Final = 10
 PLATFORMS, PLATFORMS_QUICK = {0: 1500, BESIDE: 600}, {0: 150, BESIDE: 60}
 LONG_PLATFORMS, LONG_PLATFORMS_QUICK = {0: 150, BESIDE: 40}, {0: 15, BESIDE: 4}
 LONG_AFTER_DAYS: Final = 30
+BUDGET: Final = FALSE_ALARMS_PER_DAY
+"""Of runs of a daily series."""
 
 
 class Case(NamedTuple):
@@ -154,6 +160,5 @@ def _long_run(plan: Plan, section: Section, beside: int, platforms: int) -> list
     seen = _all(plan, Case(beside, LONG_DAYS, (), 0), platforms)
     false = sum(day >= LONG_AFTER_DAYS for it in seen for day in it.opened)
     n = len(seen) * (beside + 1) * (LONG_DAYS - LONG_AFTER_DAYS)
-    return _line(
-        section, f"an ordinary day from {LONG_AFTER_DAYS} to {LONG_DAYS} alarms", beside, false, n, "≤ 0.3 %"
-    )
+    case = f"an ordinary day from {LONG_AFTER_DAYS} to {LONG_DAYS} alarms"
+    return _line(section, case, beside, false, n, f"{LEAST_SHARE * BUDGET:.1%} – {BUDGET:.1%}")

@@ -13,6 +13,7 @@ import numpy as np
 from detectors.compiled import inner
 from detectors.core.layout import (
     CLIP,
+    DAILY,
     HALF_NORMAL,
     LEVEL_RATES,
     PROFILE_DAYS,
@@ -24,6 +25,7 @@ from detectors.core.layout import (
     VISITS_KEPT,
     WARM_UP,
     WEEK_VISITS,
+    WEEKLY,
     Record,
 )
 
@@ -102,11 +104,22 @@ def _learn_profile(
 
 
 @inner
-def learn_visit(s: Record, hour: int, week_hour: int, interval_s: float) -> None:
-    """Count a sample of an hour, as far as the memory of the profiles reaches."""
+def learn_visit(s: Record, hour: int, week_hour: int, interval_s: float, season: int) -> None:
+    """Count a sample of an hour, as far as the memory of the profiles reaches, if the series may have such a profile."""
     most = min(math.ceil(visits_max(interval_s)), VISITS_KEPT)
-    s.day_visits[hour] = min(np.int64(s.day_visits[hour]) + 1, most)
-    s.week_visits[week_hour] = min(np.int64(s.week_visits[week_hour]) + 1, most)
+    if season >= DAILY:
+        s.day_visits[hour] = min(np.int64(s.day_visits[hour]) + 1, most)
+    if season >= WEEKLY:
+        s.week_visits[week_hour] = min(np.int64(s.week_visits[week_hour]) + 1, most)
+
+
+@inner
+def forget_visits(s: Record, season: int) -> None:
+    """Have no profile that the series may not have: one without visits adds nothing."""
+    if season < DAILY:
+        s.day_visits[:] = 0
+    if season < WEEKLY:
+        s.week_visits[:] = 0
 
 
 @inner

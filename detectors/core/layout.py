@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 HOURS = 24
 WEEK_HOURS = 168
+DAILY, WEEKLY, ANY = 1, 2, 3
+"""Routines that a series may have besides none (0): of the hour, of the day of the week as well, and all."""
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 

@@ -19,7 +19,9 @@ from detectors.core.calendar_routine import (
     weekly_routine,
 )
 from detectors.core.layout import (
+    ANY,
     BLOCK_MS,
+    DAILY,
     DAY_MS,
     DAYS,
     HOUR_DAYS_KEPT,
@@ -35,6 +37,7 @@ from detectors.core.layout import (
     ROUTINE_SHARE,
     TAIL_HIGH,
     TAIL_LOW,
+    WEEKLY,
     Record,
 )
 from detectors.core.tail import learn_tail
@@ -117,12 +120,12 @@ def _peak_near(s: Record, day: int, hour: int) -> float:
 
 
 @inner
-def hour_routines(s: Record, time_ms: int) -> tuple[float, float]:
-    """Routine peaks around this hour: of the day and the month, or UNKNOWN; and of the week, negative if downwards."""
+def hour_routines(s: Record, time_ms: int, season: int) -> tuple[float, float]:
+    """Routine peaks around this hour: of the day and the month, or UNKNOWN; and of the week, negative if downwards. Those that `season` allows."""
     day, hour = time_ms // DAY_MS, (time_ms // HOUR_MS) % HOURS
-    monthly = monthly_routine(s, day)
-    daily = _daily_routine(s, day, hour)
-    weekly = weekly_routine(s, day, hour, _peak_near(s, day - 7, hour))
+    monthly = monthly_routine(s, day) if season >= ANY else 0.0
+    daily = _daily_routine(s, day, hour) if season >= DAILY else UNKNOWN
+    weekly = weekly_routine(s, day, hour, _peak_near(s, day - 7, hour)) if season >= WEEKLY else 0.0
     return max(daily, monthly) if monthly > 0.0 else daily, weekly
 
 
@@ -181,7 +184,7 @@ def _leave_day(s: Record, day: int) -> None:
 
 
 @inner
-def roll_routine(s: Record, time_ms: int) -> None:
+def roll_routine(s: Record, time_ms: int, season: int) -> None:
     """Move on to the block and the hour of `time_ms`, before its sample is judged."""
     block, slot_hour = time_ms // BLOCK_MS, time_ms // HOUR_MS
     if block != s.block:
@@ -192,7 +195,7 @@ def roll_routine(s: Record, time_ms: int) -> None:
         _leave_day(s, day)
         s.slot_hour = slot_hour
         _open_hour(s, day, hour)
-        s.hour_routine, s.week_routine = hour_routines(s, time_ms)
+        s.hour_routine, s.week_routine = hour_routines(s, time_ms, season)
 
 
 @inner

@@ -160,6 +160,7 @@ def judge_core(  # noqa: PLR0913  a kernel takes no objects
     allowed: float,
     age_ms: int,
     asked: bool,
+    season: int,
 ) -> tuple[float, bool, float, float, float, float]:
     """Score of `x`, whether it alarms, expected, lower, upper and surprise.
 
@@ -167,7 +168,7 @@ def judge_core(  # noqa: PLR0913  a kernel takes no objects
     enough for the `allowed` false alarms a day (see `alarm_bound`), or as one too many of a fall, which makes its score at least `threshold`, and lies
     outside [lower, upper] then; needs WARM_UP samples. The limits of one that does not are worked out only if they are `asked` for, else they are NaN.
     """
-    roll_routine(s, time_ms)
+    roll_routine(s, time_ms, season)
     centres = centres_at(s, time_ms, interval_s)
     surprised = surprise(x, centres)
     bonus = novelty_bonus(s, x)
@@ -202,6 +203,7 @@ def core_limits(
     threshold: float,
     allowed: float,
     age_ms: int,
+    season: int,
 ) -> tuple[float, float, float]:
     """Expected, lower and upper at `time_ms`, for values within and beyond the range seen so far. Changes nothing.
 
@@ -209,7 +211,7 @@ def core_limits(
     """
     centres = centres_at(s, time_ms, interval_s)
     same_hour = time_ms // HOUR_MS == s.slot_hour
-    hourly, weekly = (s.hour_routine, s.week_routine) if same_hour else hour_routines(s, time_ms)
+    hourly, weekly = (s.hour_routine, s.week_routine) if same_hour else hour_routines(s, time_ms, season)
     threshold = _threshold_of(s, threshold, allowed, age_ms)
     beyond = NOVELTY_FULL * (s.greatest - s.least)
     expected, lower, upper = centres[2], 0.0, 0.0
@@ -229,7 +231,7 @@ def core_limits(
 
 
 @inner
-def learn_core(s: Record, time_ms: int, x: float, interval_s: float, surprised: float) -> None:
+def learn_core(s: Record, time_ms: int, x: float, interval_s: float, surprised: float, season: int) -> None:
     """Learn a sample that has been judged (with `surprised` 0 while warming up)."""
     if s.n == 0:
         s.level[FAST] = s.level[SLOW] = x
@@ -237,13 +239,13 @@ def learn_core(s: Record, time_ms: int, x: float, interval_s: float, surprised: 
         start_routine(s, time_ms)
         start_novelty(s, x)
     if s.n < WARM_UP:
-        roll_routine(s, time_ms)
+        roll_routine(s, time_ms, season)
     hour, week_hour = hours_of(time_ms)
     usual = s.magnitude + filter_scale(s, SLOW)
     residual = 0.0
     for k in (FAST, SLOW):
         residual = learn_filter(s, k, x, hour, week_hour, interval_s, filter_scale(s, k))
-    learn_visit(s, hour, week_hour, interval_s)
+    learn_visit(s, hour, week_hour, interval_s, season)
     learn_novelty(s, x)
     learn_routine(s, surprised, residual < 0.0)
     magnitude = abs(x) if s.n < WARM_UP else min(abs(x), MAGNITUDE_GROWTH_MAX * usual)

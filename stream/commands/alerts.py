@@ -1,16 +1,13 @@
 """`streamgauge alerts`: the alert topic, readable or as JSON."""
 
-import sys
-from collections.abc import Callable, Iterable
 from typing import Annotated
 
-import msgspec
 import typer
 
-from detectors.alerts import Kind, State
-from stream.alert_stream import Received, follow
+from detectors.alerts import Alert, Kind, State
+from stream.alert_stream import follow
 from stream.alert_text import render
-from stream.commands.following import complain, console_for_people, following, since_ms_of
+from stream.commands.following import complain, following, show, since_ms_of
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import load
 
@@ -55,40 +52,11 @@ def alerts(  # noqa: PLR0913  one option for each way to choose
     name = topic or settings.alerts.topic
     with following(settings, name, since_ms) as (consumer, partitions):
         received = follow(consumer, partitions, stop_at_end=not go_on, complain=complain)
-        chosen = (one for one in received if _is_wanted(one, since_ms or 0, state, kind))
-        shown = _show(chosen, _json_writer() if as_json else _text_writer())
+        chosen = (it for it in received if _is_wanted(it.alert, state, kind))
+        shown = show(chosen, since_ms, as_json, lambda it: render(it.alert))
     if not shown:
         complain(f"no such alerts on {name}" if state or kind or since else f"no alerts on {name}")
 
 
-def _is_wanted(
-    received: Received, since_ms: int, states: list[State] | None, kinds: list[Kind] | None
-) -> bool:
-    alert = received.alert
-    if received.timestamp_ms < since_ms:  # brokers find the offset of a time, or one before it
-        return False
+def _is_wanted(alert: Alert, states: list[State] | None, kinds: list[Kind] | None) -> bool:
     return (not states or alert.state in states) and (not kinds or alert.kind in kinds)
-
-
-def _show(chosen: Iterable[Received], write: Callable[[Received], None]) -> int:
-    count = 0
-    for count, received in enumerate(chosen, 1):  # noqa: B007  the count is the answer
-        write(received)
-    return count
-
-
-def _json_writer() -> Callable[[Received], None]:
-    def write(received: Received) -> None:
-        sys.stdout.buffer.write(msgspec.json.format(received.value, indent=-1) + b"\n")
-        sys.stdout.buffer.flush()
-
-    return write
-
-
-def _text_writer() -> Callable[[Received], None]:
-    console = console_for_people()
-
-    def write(received: Received) -> None:
-        console.print(render(received.alert))
-
-    return write

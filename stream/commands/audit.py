@@ -1,15 +1,13 @@
 """`streamgauge audit`: every command and what became of it, readable or as JSON."""
 
-import sys
 from typing import Annotated
 
-import msgspec
 import typer
 
 from stream.alert_stream import messages
 from stream.audit_log import received
 from stream.audit_text import render
-from stream.commands.following import complain, console_for_people, following, since_ms_of
+from stream.commands.following import complain, following, show, since_ms_of
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import load
 
@@ -38,19 +36,8 @@ def audit(
     """
     since_ms = since_ms_of(from_beginning, since, go_on)
     settings = load(config, overrides(bootstrap_servers))
-    count = 0
     with following(settings, settings.audit.topic, since_ms) as (consumer, partitions):
-        console = console_for_people()
-        for one in received(
-            messages(consumer, partitions, stop_at_end=not go_on, complain=complain), complain
-        ):
-            if one.timestamp_ms < (since_ms or 0):  # brokers find the offset of a time, or one before it
-                continue
-            count += 1
-            if as_json:
-                sys.stdout.buffer.write(msgspec.json.format(one.value, indent=-1) + b"\n")
-                sys.stdout.buffer.flush()
-            else:
-                console.print(render(one.answer))
-    if not count:
+        records = messages(consumer, partitions, stop_at_end=not go_on, complain=complain)
+        shown = show(received(records, complain), since_ms, as_json, lambda it: render(it.answer))
+    if not shown:
         complain(f"no answers on {settings.audit.topic}")

@@ -13,10 +13,9 @@ from typing import IO, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from detectors.alerts import encode
+from stream.commands.consoles import console_for_people, progress
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import Config, load
 from stream.exits import Exit, Refused
@@ -30,7 +29,6 @@ from stream.trial.running import Trial, try_out
 from stream.trial.samples import Samples
 from stream.trial.text import markdown, rich_text
 
-PIPED_COLUMNS = 500
 """The width of tables that go to no terminal: nothing is cut."""
 
 
@@ -151,11 +149,10 @@ def _print(judged: Judged, form: Form, output: Path | None, samples: Callable[[]
         case Form.HTML:
             write(page(judged, samples()), output)
         case _ if output is None:
-            width = None if sys.stdout.isatty() else PIPED_COLUMNS
-            Console(highlight=False, width=width).print(rich_text(judged.report))
+            console_for_people().print(rich_text(judged.report))
         case _:
             with _opened(output) as file:
-                Console(highlight=False, width=PIPED_COLUMNS, file=file).print(rich_text(judged.report))
+                console_for_people(file).print(rich_text(judged.report))
 
 
 def write(text: str, output: Path | None) -> None:
@@ -200,16 +197,6 @@ def recording_of(events: Path | None, since: Sequence[str], configs: Sequence[Co
             yield FileRecording(Path(copy.name), configs)
     elif events is not None:
         yield FileRecording(events, configs)
-
-
-@contextmanager
-def progress(what: str, records: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, if that is a terminal; call with how many records more are done."""
-    columns = (TextColumn(f"{what:>9}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(what, total=max(records, 1))
-        yield lambda more: bar.advance(task, more)
 
 
 def _summary(trial: Trial) -> str:

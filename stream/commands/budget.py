@@ -14,6 +14,7 @@ from detectors.ledger import FLEET_DAYS, SERIES_DAYS, FleetAccount, Ledger, Mute
 from detectors.wording import time_text
 from stream.alert_stream import open_consumer
 from stream.alert_text import shown
+from stream.commands.consoles import console_for_people
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import librdkafka_properties, load
 from stream.ledgers import read_ledger
@@ -44,7 +45,7 @@ def budget(
     elif as_json:
         sys.stdout.buffer.write(msgspec.json.encode(_plain(ledger)) + b"\n")
     else:
-        _print(ledger, Console(highlight=False))
+        _print(ledger, console_for_people())
 
 
 def _plain(ledger: Ledger) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """`streamgauge config`: check a configuration, see what is in force, get its JSON Schema."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stream.commands.consoles import console_for_people
 from stream.commands.giving import AuthorOption, CommentOption, Giver, TimeoutOption, WaitOption
 from stream.commands.options import BootstrapServersOption, ConfigOption
 from stream.config import Loaded, load_with_places
@@ -19,7 +18,6 @@ from stream.config.schema import json_schema_text
 from stream.config.selector import Selector, parse_selector
 from stream.config.show import DEFAULT, effective_yaml
 
-PIPED_COLUMNS = 500
 """The width of tables that go to no terminal: nothing is cut."""
 
 app = typer.Typer(name="config", help="Check and show the configuration.", no_args_is_help=True)
@@ -55,8 +53,7 @@ def explain_series(
     if json_:
         typer.echo(json.dumps(as_json(loaded, selector), ensure_ascii=False))
     else:
-        width = None if sys.stdout.isatty() else PIPED_COLUMNS
-        Console(highlight=False, width=width).print(Text(f"{selector}\n"), _table(loaded, selector))
+        console_for_people().print(Text(f"{selector}\n"), _table(loaded, selector))
 
 
 def _table(loaded: Loaded, series: Selector) -> Table:

@@ -1,7 +1,7 @@
 """`streamgauge demo`: the whole product on this machine, in a minute."""
 
 import queue
-import sys
+import re
 import tempfile
 import threading
 import time
@@ -18,6 +18,7 @@ from detectors.alerts import Alert, Kind, State
 from stream import demo as parts
 from stream.alert_stream import assign, follow, open_consumer
 from stream.alert_text import render
+from stream.commands.consoles import console_for_people
 from stream.commands.options import BootstrapServersOption
 from stream.config import Config, librdkafka_properties, load
 from stream.exits import Exit, Refused
@@ -26,7 +27,6 @@ from stream.topics import Broker, create, wanted
 
 WANTED = frozenset({Kind.LATENCY, Kind.VOLUME, Kind.FRESHNESS})
 ALERTS_TIMEOUT_S = 60.0
-PIPED_WIDTH = 160
 NEXT = """
 Next, with a Kafka of your own:
   streamgauge topics create --bootstrap-servers HOST:PORT      once
@@ -45,7 +45,7 @@ def demo(
 
     Without --bootstrap-servers an embedded broker is started, in memory and on loopback only.
     """
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    console = console_for_people()
     started = time.monotonic()
 
     def say(text: str) -> None:
@@ -130,8 +130,9 @@ def _await_alerts(received: "queue.SimpleQueue[Alert]", console: Console, say: p
                 f"no alert of kind {', '.join(sorted(missing))} within {ALERTS_TIMEOUT_S:g} s", Exit.FAILURE
             ) from None
         say("[bold]an alert arrived[/]")
-        console.print(Padding(render(alert), (0, 0, 0, 9), expand=False))
-        console.print()
+        with console.capture() as captured:
+            console.print(Padding(render(alert), (0, 0, 0, 9), expand=False))
+        typer.echo(re.sub(r" +$", "", captured.get(), flags=re.MULTILINE))
         if alert.state is State.FIRING:
             missing.discard(alert.kind)
 

@@ -10,7 +10,7 @@ import typer
 from detectors.series import canonical_labels, shard_of
 from stream import explanation
 from stream.alert_story import Story
-from stream.commands.following import console_for_people
+from stream.commands.consoles import console_for_people
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.commands.retained import AlertArgument, find_story, reading
 from stream.config import Config, librdkafka_properties, load

@@ -1,21 +1,23 @@
-"""What the commands that follow a topic share: from when on, where, and how they end."""
+"""What the commands that follow a topic share: from when on, where, how it is shown, and how they end."""
 
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
+import msgspec
 import typer
 from confluent_kafka import Consumer
-from rich.console import Console
+from rich.console import RenderableType
 
 from stream.alert_stream import assign, open_consumer
+from stream.commands.consoles import console_for_people
 from stream.config import Config, bootstrap_servers, librdkafka_properties
 from stream.config.units import parse_duration_ms
 from stream.exits import Exit, Refused
 
-WIDTH_PIPED = 10_000
 """Columns where there is no terminal: more than any sentence has."""
 
 
@@ -56,18 +58,39 @@ def since_ms_of(from_beginning: bool, since: str | None, go_on: bool) -> int | N
         raise Refused(f"--since: {error}", Exit.USAGE) from None
 
 
-class PipedConsole(Console):
-    """A console that leaves a closed pipe to its caller."""
+class Timed(Protocol):
+    """What came in a record: its bytes, and its Kafka timestamp."""
 
-    def on_broken_pipe(self) -> None:
-        """Called by rich."""
-        raise BrokenPipeError
+    @property
+    def value(self) -> bytes:
+        """The value of the record."""
+
+    @property
+    def timestamp_ms(self) -> int:
+        """When Kafka says that it was written."""
 
 
-def console_for_people() -> PipedConsole:
-    """A console in which sentences wrap in a terminal, and are cut nowhere else."""
-    console = PipedConsole(highlight=False)
-    return console if console.is_terminal else PipedConsole(highlight=False, width=WIDTH_PIPED)
+TimedT = TypeVar("TimedT", bound=Timed)
+
+
+def show(
+    received: Iterable[TimedT],
+    since_ms: int | None,
+    as_json: bool,
+    render: Callable[[TimedT], RenderableType],
+) -> int:
+    """Print what came since a time as it comes, for people or as JSON, one record a line; how many there were."""
+    console, count = console_for_people(), 0
+    for one in received:
+        if one.timestamp_ms < (since_ms or 0):  # brokers find the offset of a time, or one before it
+            continue
+        count += 1
+        if as_json:
+            sys.stdout.buffer.write(msgspec.json.format(one.value, indent=-1) + b"\n")
+            sys.stdout.buffer.flush()
+        else:
+            console.print(render(one))
+    return count
 
 
 def complain(what: str) -> None:

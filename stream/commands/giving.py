@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,8 +15,10 @@ import typer
 from detectors.commands import Command, Configure, Outcome
 from stream.audit_text import render
 from stream.commanding import give, give_and_await
-from stream.commands.following import complain, console_for_people
+from stream.commands.consoles import console_for_people
+from stream.commands.following import complain
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
+from stream.commands.sharing import sharing
 from stream.config import Config, load
 from stream.config.units import parse_positive_duration_ms
 from stream.config_offers import configure
@@ -137,13 +138,7 @@ def gives(command: Callable[..., None]) -> Callable[..., None]:
         giver = Giver(comment, author, timeout, wait, config, bootstrap_servers)
         command(*positional, giver=giver, **own)
 
-    mine, shared = signature(command).parameters, signature(run).parameters
-    kept = [it for it in mine.values() if it.name != "giver"]
-    added = [it for it in shared.values() if it.kind is Parameter.KEYWORD_ONLY]
-    run.__signature__ = Signature([*kept, *added])  # type: ignore[attr-defined]
-    run.__annotations__ = {it.name: it.annotation for it in (*kept, *added)}
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    return run
+    return sharing(run, command, "giver")
 
 
 def time_of(option: str, written: str) -> datetime:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from stream.alert_story import Story
 from stream.alert_text import shown
-from stream.commands.following import console_for_people
+from stream.commands.consoles import console_for_people
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.commands.retained import AlertArgument, find_story, reading
 from stream.config import Config, librdkafka_properties, load

@@ -1,15 +1,14 @@
 """What `explain` and `replay` share: finding an alert's story, and reading what is retained under a progress bar."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, TaskID
 
 from stream.alert_story import Story, read_story
 from stream.alert_stream import follow
+from stream.commands.consoles import progress
 from stream.commands.following import complain, following
 from stream.config import Config
 from stream.retained import Kept, Retained
@@ -34,18 +33,16 @@ def find_story(config: Config, alert_id: str) -> Story:
 @contextmanager
 def reading(what: str, parts: Sequence[Retained]) -> Iterator[list[Iterator[Kept]]]:
     """The records of some partitions, with a progress bar on standard error where that is a terminal."""
-    console = Console(stderr=True)
     try:
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task(what, total=sum(map(len, parts)))
-            yield [_counted(part, progress, task) for part in parts]
+        with progress(what, sum(map(len, parts))) as seen:
+            yield [_counted(part, seen) for part in parts]
     finally:
         for part in parts:
             part.close()
 
 
-def _counted(part: Retained, progress: Progress, task: TaskID) -> Iterator[Kept]:
+def _counted(part: Retained, seen: Callable[[int], None]) -> Iterator[Kept]:
     for number, kept in enumerate(part.read(), 1):
         if number % _TOLD_EVERY == 0:
-            progress.advance(task, _TOLD_EVERY)
+            seen(_TOLD_EVERY)
         yield kept

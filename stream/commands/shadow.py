@@ -9,7 +9,8 @@ import typer
 
 from detectors.alerts import Alert
 from stream.alert_stream import follow
-from stream.commands.following import complain, console_for_people, following, since_ms_of
+from stream.commands.consoles import console_for_people
+from stream.commands.following import complain, following, since_ms_of
 from stream.commands.giving import AuthorOption, CommentOption, Giver, TimeoutOption, WaitOption
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import Config, load

@@ -12,7 +12,8 @@ from detectors.commands import DAYS, Cancel, Day, Maintenance, Recurring, Silenc
 from stream.alert_stream import messages
 from stream.audit_log import in_force, received
 from stream.audit_text import quiet_text
-from stream.commands.following import complain, console_for_people, following
+from stream.commands.consoles import console_for_people
+from stream.commands.following import complain, following
 from stream.commands.giving import (
     ForOption,
     FromOption,

@@ -1,26 +1,24 @@
 """`streamgauge suggest`: settings for noisy and blind series, with what would have changed; as a patch, never silently."""
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from detectors.wording import time_text
 from stream.commands.backtest import (
-    PIPED_COLUMNS,
     EventsArgument,
     FromOption,
     LabelsOption,
-    progress,
     recording_of,
     write,
 )
+from stream.commands.consoles import console_for_people, progress
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import load
 from stream.trial.labels import read_labels
@@ -62,8 +60,7 @@ def suggest(
     if as_json:
         typer.echo(json.dumps(_plain(found), ensure_ascii=False))
     else:
-        width = None if sys.stdout.isatty() else PIPED_COLUMNS
-        Console(highlight=False, width=width).print(_text(found, output))
+        console_for_people().print(_text(found, output))
 
 
 def _plain(found: Suggestions) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 from confluent_kafka import KafkaException
-from rich.console import Console
 from rich.table import Table
 
 from stream import topics
+from stream.commands.consoles import console_for_people
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import load
 from stream.exits import Exit, Refused
@@ -41,7 +41,7 @@ def create(
             topics.create(broker.admin, _of_kind(problems.values(), ProblemKind.MISSING))
     except KafkaException as exception:
         raise Refused(f"Kafka: {exception.args[0].str()}", Exit.KAFKA) from None
-    Console().print(_table(specs, problems, "would be created" if dry_run else "created"))
+    console_for_people().print(_table(specs, problems, "would be created" if dry_run else "created"))
     mismatched = [str(problem) for problem in problems.values() if problem.kind is ProblemKind.MISMATCHED]
     if mismatched:
         raise Refused("\n".join(mismatched), Exit.KAFKA)

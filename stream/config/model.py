@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
+import msgspec
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -27,7 +28,7 @@ from stream.config.bridges import Bridges
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
-from stream.config.record_schemas import read_schema, schema_faults
+from stream.config.record_schemas import ContractOfRecord, contract_faults, read_schema, schema_faults
 from stream.config.records import (
     EXPECTED_MAX,
     ExpectedOfRecord,
@@ -37,6 +38,7 @@ from stream.config.records import (
     record_source,
 )
 from stream.config.registry import SchemaRegistry
+from stream.config.shadow import SERIES_SUFFIX, SHADOW
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals, Text
 from stream.config.units import (
     NO_CEILING,
@@ -81,7 +83,7 @@ def _not_dots(value: str) -> str:
 
 
 Examples = Literal["masked", "none"]
-Format = Literal["events", "openlineage", "metrics", "records"]
+Format = Literal["events", "openlineage", "metrics", "records", "registry"]
 WHOLE = BeforeValidator(_whole)
 TopicName = Annotated[
     str, Field(min_length=1, max_length=TOPIC_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)
@@ -125,6 +127,8 @@ class Source(Section):
     message: Text | None = None
     """Of Protobuf with a `schema_file`: the message that values are, by its full name; the first in the file unless written."""
 
+    contract: ContractOfRecord | None = None
+    """Of `records`: a schema that they are compared with; where they differ is an alert."""
     sample: Sample = 1.0
     """Of `records`: the share of them that is looked at, or how many in a second at most; all are counted, the others are not looked into."""
     examples: Examples = "masked"
@@ -141,6 +145,7 @@ class Source(Section):
             "encoding": self.encoding != "json",
             "schema_file": self.schema_file,
             "message": self.message,
+            "contract": self.contract,
             "sample": self.sample != 1,
             "examples": self.examples != "masked",
             "expected": self.expected,
@@ -155,6 +160,7 @@ class Source(Section):
                 Fault(("sample",), "cannot stand beside id: only who looks at all records sees one twice")
             )
         faults = faults or list(schema_faults(self.encoding, self.schema_file, self.message))
+        faults += contract_faults(self.contract) if self.contract else ()
         if faults:
             raise FaultsError(faults)
         return self
@@ -165,7 +171,8 @@ class Source(Section):
         if self.format != "records":
             return self.format
         schema = read_schema(self.encoding, self.schema_file, self.message) if self.schema_file else None
-        return record_source(self.event_time, self.labels, self.encoding, schema, self.id, self.sample)
+        source = record_source(self.event_time, self.labels, self.encoding, schema, self.id, self.sample)
+        return msgspec.structs.replace(source, contract=self.contract.read()) if self.contract else source
 
 
 SOURCES_DEFAULT = (
@@ -413,6 +420,11 @@ class Config(Section):
     def triage_state_topic(self) -> str:
         """Snapshots of triage's shards, one partition each."""
         return f"{self.name}.triage-state"
+
+    @property
+    def shadow_alerts_topic(self) -> str:
+        """Alerts on series in the shadow; those of a configuration in the shadow all go to its own."""
+        return self.alerts.topic if self.mode == SHADOW else f"{self.alerts.topic}{SERIES_SUFFIX}"
 
     def internal_topics(self) -> tuple[str, ...]:
         """The topics that only Streamgauge itself reads and writes."""

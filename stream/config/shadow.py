@@ -12,6 +12,8 @@ MODE: Final = "mode"
 SHADOW: Final = "shadow"
 NAME_SUFFIX: Final = "-shadow"
 TOPIC_SUFFIX: Final = ".shadow"
+SERIES_SUFFIX: Final = ".in-shadow"
+"""Of the topic for alerts on series that are in the shadow of a live configuration."""
 _WITH_TOPICS: Final = ("dead_letters", "commands", "audit", "configs")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from detectors.series import canonical_labels
 from detectors.settings import (
     BUILT_IN,
     FALSE_ALARMS_PER_DAY,
@@ -28,17 +29,23 @@ from detectors.settings import (
     Model,
     Persistence,
     Rule,
+    Season,
+    SeriesMode,
     Severity,
     Tuning,
     written,
 )
 from stream.config.faults import Fault, FaultsError
+from stream.config.schedule_text import ScheduleText
 from stream.config.units import UNITS_MS, FalseAlarmRate, PersistenceText, Rate, Share, TimeZone, shown
 
 TEXT_LENGTH_MAX = 1_000
+LABELS_MAX = 16
 VOLUME_MAX = 1e15
 MODELLED = ("latency", "volume", "value")
 """The signals whose series are numbers, which a model can judge."""
+SCHEDULED = "freshness"
+"""The signal that a schedule is for."""
 
 
 def _number(value: Any) -> Any:
@@ -48,6 +55,27 @@ def _number(value: Any) -> Any:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
+
+
+TAKEN = ("signal", "kind", "severity", "owner")
+"""What every alert is matched by anyway, so that no label may have the name."""
+
+
+def _not_taken(labels: dict[str, str]) -> dict[str, str]:
+    if taken := [name for name in labels if name in TAKEN]:
+        raise FaultsError([Fault((taken[0],), "says what every alert has by itself; take another name")])
+    return labels
+
+
+RoutingLabels = Annotated[dict[Text, Text], Field(max_length=LABELS_MAX), AfterValidator(_not_taken)]
+
+
+def _off(value: Any) -> Any:
+    """YAML reads a bare `off` as false."""
+    return "off" if value is False else value
+
+
+SeriesModeText = Annotated[SeriesMode, BeforeValidator(_off)]
 
 Volume = Annotated[float, Field(ge=0, le=VOLUME_MAX), BeforeValidator(_number)]
 
@@ -95,8 +123,16 @@ class TuningSection(Section):
     """Severity of its alerts, in PagerDuty's words."""
     time_zone: TimeZone | None = None
     """The zone whose clock its routines follow, by its IANA name."""
+    season: Season | None = None
+    """Which routines it may have: `none`, `daily` by the hour, `weekly` by the day of the week as well, or `auto`, by the month as well."""
+    schedule: ScheduleText | None = None
+    """When it is expected to come, such as `weekdays 02:00-02:20` or `0 2 * * 1-5 within 20m`; `learned` takes back one of a layer below."""
+    mode: SeriesModeText | None = None
+    """Whom its alerts are for: `live`, `shadow` for the shadow topic alone, or `off` for nobody."""
     owner: Text | None = None
     """Who is told."""
+    labels: RoutingLabels | None = None
+    """What its alerts carry beside the labels of the series, such as `{team: data}`, to be routed by; each is a key of its own to the layers above."""
     runbook_url: Text | None = None
     """What to read when it alarms."""
     model: Text | None = None
@@ -131,7 +167,11 @@ class TuningSection(Section):
             persistence=self.persistence,
             severity=self.severity,
             time_zone=self.time_zone,
+            season=self.season,
+            schedule=self.schedule,
+            mode=self.mode,
             owner=self.owner,
+            labels=None if self.labels is None else canonical_labels(self.labels),
             runbook_url=self.runbook_url,
             model=self.named_model(),
         )
@@ -154,11 +194,16 @@ class Defaults(TuningSection):
     """Severity of its alerts, in PagerDuty's words."""
     time_zone: TimeZone = UTC
     """The zone whose clock its routines follow, by its IANA name."""
-    season: Literal["auto"] = "auto"
-    """How routines are found: `auto` learns those of the hour and of the week from each series."""
+    season: Season = "auto"
+    """Which routines it may have: `none`, `daily` by the hour, `weekly` by the day of the week as well, or `auto`, by the month as well."""
+    mode: SeriesModeText = "live"
+    """Whom its alerts are for: `live`, `shadow` for the shadow topic alone, or `off` for nobody."""
 
 
-def _require_numbers(section: TuningSection, signal_glob: str) -> None:
+def _require_signal(section: TuningSection, signal_glob: str) -> None:
+    """Refuse what no series of the signals that a glob names can have."""
+    if section.schedule is not None and not fnmatchcase(SCHEDULED, signal_glob):
+        raise FaultsError([Fault(("schedule",), f"only {SCHEDULED} keeps to a schedule")])
     if section.model is not None and not any(fnmatchcase(signal, signal_glob) for signal in MODELLED):
         raise FaultsError([Fault(("model",), "a model can judge only latency, volume and value")])
 
@@ -190,7 +235,7 @@ class Signals(Section):
     def _over_its_nature(cls, section: TuningSection, info: ValidationInfo) -> TuningSection:
         signal = str(info.field_name).rstrip("_")
         nature = written(SIGNAL_DEFAULTS[signal])
-        _require_numbers(section, signal)
+        _require_signal(section, signal)
         return section.model_copy(
             update={key: to for key, to in nature.items() if getattr(section, key) is None}
         )
@@ -220,8 +265,8 @@ class SeriesEntry(TuningSection):
     """Globs (`*`, `?`, `[abc]`) by label, and by `signal` for the signal; all must match."""
 
     @model_validator(mode="after")
-    def _is_of_numbers(self) -> Self:
-        _require_numbers(self, self.match.get("signal", "*"))
+    def _fits_its_signals(self) -> Self:
+        _require_signal(self, self.match.get("signal", "*"))
         return self
 
     def rule(self) -> Rule:

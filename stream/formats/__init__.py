@@ -1,6 +1,6 @@
 """The formats in which source topics are read: each turns a fetched batch of values into a table of rows.
 
-`events`, `openlineage`, `metrics` and `records` hold one format each; the other modules what they share: limits, times, labels,
+`events`, `openlineage`, `metrics`, `records` and `registry_topic` hold one format each; the other modules what they share: limits, times, labels,
 declared schemas, dead letters, the table.
 """
 
@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from stream.formats.caps import Caps
+from stream.formats.declarations.compatibility import VersionsOf
 from stream.formats.decoding import DECODE_ERRORS
 from stream.formats.encodings.choice import no_registry
 from stream.formats.encodings.schemas import SchemaOf
@@ -17,7 +18,9 @@ from stream.formats.events import Events
 from stream.formats.metrics import Metrics
 from stream.formats.openlineage import OpenLineage
 from stream.formats.records import Records, RecordSource
+from stream.formats.registry_topic import RegistryTopic
 from stream.formats.table import Reader
+from stream.formats.values import KEY
 
 
 class Format(StrEnum):
@@ -27,6 +30,7 @@ class Format(StrEnum):
     OPENLINEAGE = "openlineage"
     METRICS = "metrics"
     RECORDS = "records"
+    REGISTRY = "registry"
 
 
 _READERS: dict[Format, type[Events | OpenLineage | Metrics]] = {
@@ -52,10 +56,22 @@ Reading = str | RecordSource
 """How a topic is read: the name of its format, or what is said of its records."""
 
 
+def beside(reading: Reading) -> tuple[str, ...]:
+    """What is wanted of a topic's records beside their values: names of headers, or `KEY`."""
+    if isinstance(reading, RecordSource):
+        return reading.besides
+    return (KEY,) if reading == Format.REGISTRY else ()
+
+
 def reader_for(
-    topic: str, reading: Reading, caps: Caps, shards: int, schema_of: SchemaOf = no_registry
+    topic: str,
+    reading: Reading,
+    caps: Caps,
+    shards: int,
+    schema_of: SchemaOf = no_registry,
+    versions_of: VersionsOf | None = None,
 ) -> Reader:
-    """The reader of a source topic; `shards` is the number of samples partitions, `schema_of` gives schemas by number.
+    """The reader of a source topic; `shards` is the number of samples partitions, `schema_of` gives schemas by number, `versions_of` those of a subject.
 
     Raises:
         ValueError: no such format.
@@ -63,6 +79,8 @@ def reader_for(
     source = RecordSource() if reading == Format.RECORDS else reading
     if isinstance(source, RecordSource):
         return Records(topic, source, caps, shards, schema_of)
+    if source == Format.REGISTRY:
+        return RegistryTopic(topic, caps, shards, versions_of)
     return _READERS[Format(source)](caps.limits, caps, shards)
 
 

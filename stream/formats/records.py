@@ -17,6 +17,8 @@ from detectors.series import Signal
 from stream.formats import times
 from stream.formats.caps import Caps
 from stream.formats.dead import DeadReason, UnreadableError
+from stream.formats.declarations.choice import declared_by
+from stream.formats.declarations.compared import Declaration
 from stream.formats.decoding import Decoded, decode_all
 from stream.formats.encodings.choice import EncodingName, encoding_of, no_registry
 from stream.formats.encodings.schemas import Schema, SchemaOf
@@ -42,7 +44,7 @@ class RecordSource(msgspec.Struct, frozen=True):
     """What is said of a topic of records: where their event time stands, labels by name with where their values stand, and what tells a record from all others.
 
     Of a `sample` of the records, from 0 to 1, the shape and values are looked at; or of as many as make `per_second` in a second of the broker's time.
-    Without an event time it is the broker's. With a `schema` values are bare and all of it; without one they are framed, unless they are JSON.
+    The `contract` is what is declared of them. Without an event time it is the broker's. With a `schema` values are bare and all of it; without one they are framed, unless they are JSON.
     """
 
     event_time: Where = ()
@@ -52,6 +54,7 @@ class RecordSource(msgspec.Struct, frozen=True):
     id: Where = ()
     sample: float = 1.0
     per_second: int | None = None
+    contract: Schema | None = None
 
     @property
     def besides(self) -> tuple[str, ...]:
@@ -76,9 +79,13 @@ class Records:
         self, topic: str, source: RecordSource, caps: Caps, shards: int, schema_of: SchemaOf = no_registry
     ) -> None:
         self._topic, self._source, self._caps = topic, source, caps
-        self._encoding = encoding_of(source.encoding, source.schema, schema_of, caps.limits)
+        own = source.contract is None or source.encoding != "json_schema"
+        self._encoding = encoding_of(
+            source.encoding, source.schema, schema_of if own else no_registry, caps.limits
+        )
+        contract = Declaration(declared_by(source.contract), caps.limits) if source.contract else None
         self._decode = self._encoding.decode
-        self._shapes = Shapes(caps, typed=self._encoding.typed)
+        self._shapes = Shapes(caps, typed=self._encoding.typed, declaration=contract)
         self._tokenizer = Tokenizer(caps, self._shapes)
         self._series = Memo(self._key, shards)
         self._label_paths = [where for _, where in source.labels if not isinstance(where, str)]

@@ -15,7 +15,8 @@ from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
 from detectors.record_paths import ITEMS, VALUES, joined, parent_of, step_of
 from detectors.samples import ABSENT, Element
 from stream.formats.caps import Caps
-from stream.formats.encodings import DataNames
+from stream.formats.declarations.compared import Declaration
+from stream.formats.encodings import DataNames, DeclaredRecord
 
 SHAPES_MAX: Final = 20_000
 """Shapes and parts of shapes remembered; when there are more, all are forgotten before the next batch."""
@@ -60,10 +61,11 @@ class Shapes:
     Args:
         caps: what bounds them.
         typed: that a number is whole says its type and not its value: 1.0 is no integer.
+        declaration: what is declared of records that bring no declaration of their own.
     """
 
-    def __init__(self, caps: Caps, *, typed: bool = False) -> None:
-        self._caps = caps
+    def __init__(self, caps: Caps, *, typed: bool = False, declaration: Declaration | None = None) -> None:
+        self._caps, self._declaration = caps, declaration
         self._whole = _NUMBER if typed else _INTEGER
         self.forget()
 
@@ -74,6 +76,8 @@ class Shapes:
         self._numbers: dict[_Suffixes, int] = {}
         self._suffixes: list[_Suffixes] = []
         self._shapes: dict[int, Shape] = {}
+        self._declared: dict[tuple[int, Declaration], int] = {}
+        self._declarations: dict[int, Declaration] = {}
         self.elements: list[Element] = []
         self._element_numbers: dict[Element, int] = {}
         self._remembered = 0
@@ -89,7 +93,18 @@ class Shapes:
 
     def root(self, record: dict[str, Any]) -> int:
         """The number of a record's shape. That its names are data is believed only when they are very many."""
-        return self._folded(record) if len(record) > FIELDS_MAX else self._object(record, whole=True)
+        number = self._folded(record) if len(record) > FIELDS_MAX else self._object(record, whole=True)
+        return self._under(number, record.declaration) if type(record) is DeclaredRecord else number
+
+    def _under(self, number: int, declaration: Declaration) -> int:
+        """The number of a shape with a declaration of its own."""
+        known = self._declared.get((number, declaration))
+        if known is None:
+            self._remembered += 1
+            known = self._declared[number, declaration] = len(self._suffixes)
+            self._suffixes.append(self._suffixes[number])
+            self._declarations[known] = declaration
+        return known
 
     def shape(self, number: int) -> Shape:
         """The shape of records with this number."""
@@ -186,6 +201,9 @@ class Shapes:
 
     def _made(self, number: int) -> Shape:
         elements = sorted((joined("", path), kind) for path, kind in self._suffixes[number])
+        declaration = self._declarations.get(number, self._declaration)
+        if declaration is not None:
+            elements += [it.element for it in declaration.differences(elements)]
         text = "\n".join(f"{kind} {path}" for path, kind in elements)
         numbers = np.fromiter(map(self._element, elements), np.int32, len(elements))
         made = self._shapes[number] = Shape(xxh3_64_intdigest(text.encode()) >> 1, numbers)

@@ -24,11 +24,19 @@ _STEPS_MS: Final = (
 )
 
 
+class Strip(NamedTuple):
+    """An alert as the span of time that it was open, in ms; `before` of a configuration that is compared with."""
+
+    first_ms: int
+    last_ms: int
+    before: bool = False
+
+
 class Drawn(NamedTuple):
     """What one panel shows. `expected`, `lower` and `upper` are NaN where there is none.
 
     Incidents are spans of time, alerts are times, in ms. Without a `unit` amounts are plain numbers. `shown_ms` is the span of
-    time that is shown, if it is not that of the values.
+    time that is shown, if it is not that of the values. A terminal leaves `strips` out.
     """
 
     title: str
@@ -41,6 +49,7 @@ class Drawn(NamedTuple):
     alerts_ms: Sequence[int]
     unit: str = ""
     shown_ms: tuple[int, int] | None = None
+    strips: Sequence[Strip] = ()
 
     @property
     def span_ms(self) -> tuple[int, int]:

@@ -7,11 +7,12 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from detectors.wording import time_text
 from stream.plots.drawn import Drawn, Floats, Times, amount, ticks
 
 WIDTH: Final = 1000
 HEIGHT: Final = 220
-LEFT: Final = 66
+LEFT: Final = 100
 RIGHT: Final = 12
 TOP: Final = 34
 BOTTOM: Final = 26
@@ -62,10 +63,8 @@ def _panel(it: Drawn) -> Iterator[str]:
     yield f"<text x='{LEFT}' y='20' font-size='14' font-weight='600' fill='{INK['text']}'>{escape(it.title)}</text>"
     yield from _incidents(it, scale)
     yield from _band(it, scale)
-    places = _envelope(it.times_ms, it.values, scale)
-    yield _line(places, "value")
-    if len(places) <= DOTS_MAX:
-        yield from (f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2' fill='{INK['value']}'/>" for x, y in places)
+    yield from _values(it, scale)
+    yield from _strips(it, scale)
     for time_ms in it.alerts_ms:
         inside = any(first <= time_ms <= last for first, last in it.incidents_ms)
         x = scale.x(time_ms)
@@ -82,7 +81,30 @@ def _incidents(it: Drawn, scale: _Scale) -> Iterator[str]:
     for first, last in it.incidents_ms:
         x, width = scale.x(first), max((last - first) * scale.per_ms, 2.0)
         tall = HEIGHT - TOP - BOTTOM
-        yield f"<rect x='{x:.1f}' y='{TOP}' width='{width:.1f}' height='{tall}' fill='{INK['incident']}'/>"
+        yield f"<rect x='{x:.1f}' y='{TOP}' width='{width:.1f}' height='{tall}' fill='{INK['incident']}'>"
+        yield f"{_tip('incident', first, last)}</rect>"
+
+
+def _strips(it: Drawn, scale: _Scale) -> Iterator[str]:
+    for first, last, before in it.strips:
+        x, width = scale.x(first), max((last - first) * scale.per_ms, 3.0)
+        y, ink = (TOP - 5, "false") if before else (TOP - 10, "alert")
+        yield f"<rect x='{x:.1f}' y='{y}' width='{width:.1f}' height='4' fill='{INK[ink]}'>"
+        yield f"{_tip('alert before' if before else 'alert', first, last)}</rect>"
+
+
+def _tip(what: str, first_ms: int, last_ms: int) -> str:
+    return f"<title>{what}: {escape(time_text(first_ms))} to {escape(time_text(last_ms))}</title>"
+
+
+def _values(it: Drawn, scale: _Scale) -> Iterator[str]:
+    places = _envelope(it.times_ms, it.values, scale)
+    if not places:
+        yield f"<text x='{LEFT + 8}' y='{HEIGHT // 2}' {_small('start')}>this series has no numbers to draw</text>"
+        return
+    yield _line(places, "value")
+    if len(places) <= DOTS_MAX:
+        yield from (f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2' fill='{INK['value']}'/>" for x, y in places)
 
 
 def _band(it: Drawn, scale: _Scale) -> Iterator[str]:

@@ -39,9 +39,8 @@ class _Cells(NamedTuple):
 
     def row(self, value: float, parts: int = 1) -> int:
         """Of a value; in parts of rows when there are several."""
-        return min(
-            max(int(HEIGHT * parts - (value - self.least) / self.per_row * parts), 0), HEIGHT * parts - 1
-        )
+        below_top = HEIGHT * parts - (value - self.least) / self.per_row * parts
+        return int(min(max(below_top, 0.0), HEIGHT * parts - 1))
 
 
 def plot(it: Drawn, width: int) -> list[Text]:

@@ -2,13 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from detectors.alerts import Alert, State
+from detectors.alerts import Alert
 from detectors.series import canonical_labels, series_text
 from stream.formats.times import read_time
-
-_ENDED: Final = (State.RESOLVED, State.EXPIRED)
 
 
 class Episode(NamedTuple):
@@ -52,7 +50,7 @@ def _episode(events: Sequence[Alert], end_ms: int) -> Episode:
     first, last = events[0], events[-1]
     notice = next((it for it in events if it.notify), None)
     from_ms, told_ms = _ms(first.starts_at), _ms((notice or first).updated_at)
-    ended = last.state in _ENDED and last.ends_at is not None
+    ended = last.state.is_final and last.ends_at is not None
     to_ms = _ms(last.ends_at or "") if ended else max(end_ms, told_ms)
     return Episode(first, from_ms, max(to_ms, from_ms), told_ms, ended, notice is not None)
 

@@ -10,8 +10,9 @@ from stream.backtest import Reading, Stretch, read_lines, stretches, survey
 from stream.config import Config, librdkafka_properties
 from stream.exits import Exit, Refused
 from stream.formats import Reading as Format
-from stream.formats.records import RecordSource
+from stream.formats import beside
 from stream.ingest import Ingest
+from stream.registry import waiting
 from stream.trial.history import History, Since
 from stream.wiring import schemas_of
 
@@ -95,11 +96,7 @@ class KafkaRecording(History):
                     Exit.USAGE,
                 )
         readings = [source.reading for source in sources.values()]
-        besides = {
-            topic: reading.besides
-            for topic, reading in zip(sources, readings, strict=True)
-            if isinstance(reading, RecordSource)
-        }
+        besides = {topic: beside(it) for topic, it in zip(sources, readings, strict=True)}
         super().__init__(librdkafka_properties(configs[0], "consumer"), wanted, besides)
 
     def formats(self, config: Config) -> dict[str, Format]:
@@ -116,7 +113,7 @@ def reading_of(config: Config, recording: Recording, now_ms: int) -> Reading:
         {topic: count for topic, count in recording.partitions.items() if topic in formats},
         config.limits_for_ingest(),
         settings.allowed_skew_ms,
-        schemas_of(config),
+        waiting(schemas_of(config)),
         settings.allowed_lateness_ms,
     )
     return Reading(ingest, settings.allowed_lateness_ms, now_ms)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from stream.bridges.telemetry import BridgeTelemetry
 from stream.telemetry import Telemetry
 
 ROOT = Path(__file__).parents[2]
@@ -69,11 +70,15 @@ def test_every_service_that_is_waited_for_exists_and_can_reach_the_awaited_condi
 
 
 def test_the_worker_can_be_scaled() -> None:
-    worker = SERVICES["worker"]
-    assert not {"container_name", "ports", "hostname"} & worker.keys()
-    discovered = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"][0]
-    assert discovered["dns_sd_configs"][0]["names"] == ["worker"]
-    assert str(discovered["dns_sd_configs"][0]["port"]) == worker["command"][-1] == worker["expose"][0]
+    assert not {"container_name", "ports", "hostname"} & SERVICES["worker"].keys()
+
+
+@pytest.mark.parametrize(("place", "name"), list(enumerate(["worker", "bridge"])))
+def test_prometheus_finds_every_replica(place: int, name: str) -> None:
+    service = SERVICES[name]
+    job = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"][place]
+    assert job["dns_sd_configs"][0]["names"] == [name]
+    assert str(job["dns_sd_configs"][0]["port"]) == service["command"][-1] == service["expose"][0]
 
 
 def test_ports_are_published_on_loopback_only() -> None:
@@ -99,10 +104,17 @@ def test_every_image_names_a_version() -> None:
     [DEPLOY / "prometheus/streamgauge.rules.yml", DEPLOY / "grafana/dashboards/streamgauge.json"],
     ids=lambda path: path.name,
 )
-def test_rules_and_dashboards_use_metrics_that_the_worker_exports(path: Path) -> None:
+def test_rules_and_dashboards_use_metrics_that_are_exported(path: Path) -> None:
     used = {name for expression in expressions(path) for name in metrics_in(expression)}
     assert used
-    assert used <= exported_metrics(Telemetry("test").registry)
+    registries = Telemetry("test").registry, BridgeTelemetry("test").registry
+    assert used <= set().union(*map(exported_metrics, registries))
+
+
+def test_rules_name_jobs_that_are_scraped() -> None:
+    scraped = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"]
+    rules = (DEPLOY / "prometheus/streamgauge.rules.yml").read_text()
+    assert set(re.findall(r'job="([^"]+)"', rules)) == {job["job_name"] for job in scraped}
 
 
 def test_panels_use_the_provisioned_datasource() -> None:

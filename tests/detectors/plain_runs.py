@@ -84,7 +84,7 @@ class PlainRuns:
         self.days = [Day() for _ in range(4)]
         self.hours: dict[int, list[float]] = {}
         self.rise, self.fall, self.bar = [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]
-        self.recent = self.back = self.reach = self.alpha_then = 0.0
+        self.recent = self.back = self.reach = self.points_then = 0.0
         self.rising = self.falling = self.reach_n = self.shifted = 0
         self.returned = self.unrest = self.unrest_bar = 0.0
         self.new = Level()
@@ -124,13 +124,17 @@ class PlainRuns:
         return float(weights @ stats.t.sf(distance / scales, freedoms) / weights.sum())
 
     def _points(self, alpha: float) -> float:
-        rare = self.interval_s > model.DAILY_S and alpha >= model.ALPHA_DAILY
-        return alpha * (model.SETTLED_POINTS if rare and self.n >= model.SETTLED_RUNS else model.POINTS)
+        ceiling, young = PER_DAY * max(self.interval_s, 1.0) / 86_400, model.POINTS * alpha
+        least = model.DAILY_POINTS * alpha if self.interval_s > model.DAILY_S else young
+        settled = min(max(least, model.REALISED * (ceiling - model.SHIFTS * alpha)), model.POINTS_MAX)
+        between = [model.UNSETTLED_RUNS, model.SETTLED_RUNS]
+        return float(np.interp(min(self.n, self.spread_runs), between, [young, settled]))
 
     def _refresh_reach(self, alpha: float) -> None:
-        if self.n < self.reach_n and abs(alpha - self.alpha_then) <= model.SAME_ALPHA * alpha:
+        points = self._points(alpha)
+        if self.n < self.reach_n and abs(points - self.points_then) <= model.SAME_POINTS * points:
             return
-        tail, unit = self._points(alpha) / 2, self._spread()
+        tail, unit = points / 2, self._spread()
         crossing = optimize.brentq(
             lambda log: math.log(self._tail(math.exp(log) * unit) / tail), -1.0, 10.0, xtol=1e-12
         )
@@ -140,8 +144,8 @@ class PlainRuns:
         raised = 1 + shifts.RETURNED_RAISES * max(0.0, self.returned - shifts.RETURNED_FREE)
         self.bar = [single(raised * _cusum_bar(k, 4 / (model.SHIFTS * alpha))) for k in shifts.STEPS]
         self.unrest_bar = single(_cusum_bar(wider.STEP, 1 / (wider.SHARE * alpha)))
-        self.alpha_then, self.reach_n = (
-            single(alpha),
+        self.points_then, self.reach_n = (
+            single(points),
             self.n + max(1, min(int(self.spread_runs) // model.REACH_SHARE, model.REACH_RUNS_MAX)),
         )
 

@@ -125,10 +125,11 @@ def test_a_silence_covers_what_is_open_and_what_opens(log: Log):
 
 
 @pytest.mark.parametrize(
-    "match", [{"signal": "latency"}, {"kind": "lat*"}, {"severity": "warning"}, {"owner": "data"}]
+    "match",
+    [{"signal": "latency"}, {"kind": "lat*"}, {"severity": "warning"}, {"owner": "data"}, {"channel": "#o*"}],
 )
 def test_a_silence_matches_all_that_stands_about_an_alert(match: dict[str, str]):
-    log = Log()
+    log = Log(Settings(rules=(Rule({"pipeline": "*"}, Tuning(labels=(("channel", "#orders"),))),)))
     log.order(given(Silence, match=match, until=moment(START_MS + HOUR_MS)))
     (told,) = log.say(verdict(START_MS, owner="data"))
     assert told.state is State.SUPPRESSED
@@ -271,3 +272,14 @@ def test_other_settings_hold_from_their_note_on_and_over_a_restart(log: Log):
     log.restart()
     (alert,) = log.say(verdict(START_MS + HOUR_MS, "orders2"))
     assert (alert.owner, alert.severity, alert.config_hash) == ("data", "critical", quiet.config_hash)
+
+
+def test_what_is_no_command_is_answered_once_with_the_configuration_in_force():
+    log = Log()
+    (before,) = log.refuse(0)
+    log.switch(settings := Settings(defaults=Tuning(severity="error")))
+    log.restart()
+    (after,) = log.refuse(7)
+    assert (before.config_hash, after.config_hash) == (Settings(shards=1).config_hash, settings.config_hash)
+    assert (after.outcome, after.reason) == (Outcome.REFUSED, "none")
+    assert log.refuse(7) == []

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import numeric_layout as codes
+from detectors.budget import FALSE_ALARMS_PER_DAY
 from detectors.core.layout import Records
 from detectors.new_unit import FACTORS, factor_of, has_new_unit
 from detectors.numeric import Direction, Kind, NumericBank
@@ -119,7 +120,7 @@ def test_durations_that_became_too_small_by_a_unit_are_told_once_as_such_whateve
     assert said(out, codes.NEW_UNIT) == [61]
     assert out["change"][61] == -codes.NEW_UNIT
     assert out["anomalous"][61:].all()
-    assert out["p_value"][61] < 0.006
+    assert out["p_value"][61] < 0.5 * FALSE_ALARMS_PER_DAY
 
 
 def test_one_run_that_is_a_thousand_times_too_fast_is_no_change_of_unit() -> None:

@@ -94,3 +94,11 @@ def test_a_topic_that_carries_a_fifth_of_its_records_is_an_alert_of_its_volume()
     assert f"('topic', '{TOPIC}')" in found[0][0]
     assert "('measure', 'bytes')" in found[0][0]
     assert run(333) == found
+
+
+def test_topics_beyond_the_cap_are_said_once_and_harm_nothing() -> None:
+    topic = Topic(RecordSource((), (("region", ("region",)),)), series_max=1)
+    topic.send([{"region": region} for region in ("eu", "us", "asia") * 20])
+    topic.end()
+    (alert,) = topic.opened("detector_health")
+    assert alert.labels["cap"] == "limits.series_max"

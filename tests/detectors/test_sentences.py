@@ -32,12 +32,15 @@ POSITION = SourcePosition("orders", 3, 17, 18)
 ENDINGS = {
     Reason.RUN_ARRIVED: "has run again",
     Reason.SERIES_BACK: "is seen again",
+    Reason.RUN_ON_TIME: "had run in time",
+    Reason.SAMPLE_ON_TIME: "had been seen in time",
     Reason.BASELINE_SHIFT_ACCEPTED: "is now what is expected",
     Reason.NEW_VERSION_ALONE: "records of the new version only",
     Reason.OLD_VERSION_ALONE: "was rolled back",
     Reason.VERSIONS_USUAL: "still has records of both versions",
     Reason.ORDINARY: "back in its usual range",
     Reason.WARMING: "back in its usual range",
+    Reason.NOTICE_GIVEN: "which has been told",
 }
 """The reasons of ordinary verdicts, and what they say at the end of an episode."""
 
@@ -56,6 +59,8 @@ BEGINNINGS = {
     Reason.TOO_MANY_LATE: "comes late",
     Reason.TOO_MANY_RUNS: "times from",
     Reason.SCHEMA_CHANGED: "field total (double) was added",
+    Reason.DECLARED_DIFFERS: "that are not what is declared: field total is declared as number and holds string",
+    Reason.SUBJECT_CHANGED: "in the schema registry at",
     Reason.VERSION_MIX: "12.5 % of them are of the new one (total added, id changed)",
     Reason.STUCK: "is its source stuck?",
     Reason.SPREAD_GREW: "varies more than it used to",
@@ -73,6 +78,8 @@ BEGINNINGS = {
 
 CHANGES = {
     Reason.SCHEMA_CHANGED: SchemaChange("field_added", "total", None, "double", 1.0, 1.0, POSITION, POSITION),
+    Reason.DECLARED_DIFFERS: SchemaChange("type_undeclared", "total", "number", "string", 1.0, 1.0, POSITION, POSITION),
+    Reason.SUBJECT_CHANGED: SchemaChange("version_registered", "", None, "version 2", 1.0, 1.0, POSITION, POSITION),
     Reason.VERSION_MIX: SchemaChange("version_mix", "", None, "total added, id changed", 0.125, 1.0, POSITION, POSITION),
 }  # fmt: skip
 

@@ -1,9 +1,13 @@
 """Very many incidents at once are one alert with a count; none of them is lost."""
 
+import msgspec
+
 from detectors.alerts import Kind, State
 from detectors.paging import Paging
+from detectors.register import TIMERS_SPARE
 from detectors.series import Signal
 from detectors.storms import LULL_MS
+from detectors.verdicts import Reason, Verdict
 from tests.detectors.triage_log import HOUR_MS, MINUTE_MS, START_MS, Log, course, verdict
 
 PAGES = Paging().storm_pages
@@ -72,3 +76,21 @@ def test_a_restart_in_the_middle_changes_nothing():
         cut.restart()
     facts = [[(it.event_id, it.state, it.children) for it in log.alerts] for log in (whole, cut)]
     assert facts[0] == facts[1]
+
+
+def overdue(time_ms: int, pipeline: str, *, anomalous: bool) -> Verdict:
+    said = verdict(time_ms, pipeline, Signal.FRESHNESS, anomalous=anomalous)
+    return msgspec.structs.replace(said, reason=Reason.RUN_OVERDUE if anomalous else Reason.RUN_ARRIVED)
+
+
+def test_a_month_of_storms_of_ever_other_pipelines_is_forgotten():
+    """A storm a day, each of pipelines of which nothing is heard again, takes no more on the fortieth day than after a week."""
+    log, sizes = Log(), []
+    for day in range(40):
+        at_ms, names = START_MS + day * 24 * HOUR_MS, [f"p{day}-{number}" for number in range(60)]
+        log.say(*(overdue(at_ms + n, name, anomalous=True) for n, name in enumerate(names)))
+        log.say(*(overdue(at_ms + HOUR_MS + n, name, anomalous=False) for n, name in enumerate(names)))
+        sizes.append(len(log.triage.dump()["incidents"]))
+        assert log.triage.gauges()["incidents"] == 0
+    assert sizes[-1] < 1.1 * sizes[7]
+    assert len(log.triage._register._timers) <= TIMERS_SPARE

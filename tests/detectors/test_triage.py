@@ -102,6 +102,17 @@ def test_who_is_told_comes_from_the_configuration() -> None:
     assert (alert.owner, alert.severity, alert.runbook_url) == ("data-platform", "critical", "https://x")
 
 
+def test_alerts_carry_the_labels_of_the_configuration_and_keep_those_of_the_series() -> None:
+    rules = (
+        Rule({"pipeline": "ord*"}, Tuning(labels=(("channel", "#data"), ("team", "data")))),
+        Rule({"pipeline": "orders"}, Tuning(labels=(("channel", "#orders"), ("pipeline", "another")))),
+    )
+    (alert,) = told(verdict(0), settings=Settings(rules=rules))
+    plain = dict(verdict(0).labels)
+    assert alert.labels == {**plain, "kind": alert.kind, "team": "data", "channel": "#orders"}
+    assert alert.series.labels == plain
+
+
 def test_what_to_read_is_the_runbook_of_the_kind_unless_configured() -> None:
     (alert,) = told(verdict(0), settings=Settings(runbook_base_url="https://docs.example/runbooks"))
     assert alert.runbook_url == f"https://docs.example/runbooks/{alert.kind}.md"

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from detectors.alerts import Alert, Mode, State
-from detectors.commands import Answer, Command, Configure
+from detectors.commands import Answer, Command, Configure, Outcome
 from detectors.lineage import Link, Relation
-from detectors.notes import VERSION, CommandNote, LineageNote, SwitchNote, encode
+from detectors.notes import VERSION, CommandNote, LineageNote, RefusalNote, SwitchNote, encode
 from detectors.series import Labels, Signal
 from detectors.settings import Settings
 from detectors.triage import Triage
@@ -94,6 +96,13 @@ class Log:
         self._commands += 1
         self._fold(encode(CommandNote(VERSION, "commands", 0, self._commands, wall_ms, command)))
         return self.answers[-1]
+
+    def refuse(self, offset: int) -> list[Answer]:
+        """A record at an offset of the command topic holds none; what is answered."""
+        answer = Answer(command_id=f"commands/0/{offset}", author="", time="", answered_at="", outcome=Outcome.REFUSED, reason="none", config_hash="", command={})  # fmt: skip
+        before = len(self.answers)
+        self._fold(encode(RefusalNote(VERSION, "commands", 0, offset, START_MS, msgspec.json.encode(answer))))
+        return self.answers[before:]
 
     def switch(self, settings: Settings) -> Answer:
         """A configuration comes in force; the answer."""

@@ -96,6 +96,8 @@ class DetectState(msgspec.Struct):
 class CountingDetect:
     """Counts the records of each key, each once; every record takes `pause_us` microseconds."""
 
+    is_to_be_stored = False
+
     def __init__(self, _shard: int, pause_us: int = 0) -> None:
         self._pause_s = pause_us / 1e6
         self.state = DetectState(-1, {}, {})
@@ -154,6 +156,8 @@ class CountingDetect:
 
 class CountingTriage:
     """One alert for each anomaly, each once."""
+
+    is_to_be_stored = False
 
     def __init__(self, _shard: int) -> None:
         self.covered_offset = -1

@@ -10,8 +10,10 @@ import pytest
 
 from detectors.outputs import Destination, Output
 from detectors.stage import Count
+from stream.formats.encodings.schemas import SchemaAwaitedError
+from stream.holding import Holding
 from stream.ingest_agent import Ends, IngestAgent
-from stream.outbox import DeliveryError
+from stream.outbox import DeliveryError, Outbox
 from stream.shard_store import ShardStore
 from stream.snapshots import SnapshotLog
 from stream.sources import Place, Sources
@@ -65,6 +67,8 @@ def sample(offset: int) -> Event:
 
 class Alerting:
     """A stage that puts out one alert for each record."""
+
+    is_to_be_stored = False
 
     def __init__(self, _shard: int) -> None:
         self.covered_offset = -1
@@ -267,12 +271,19 @@ def test_a_finished_stage_folds_in_nothing_that_the_next_worker_would_put_out_ag
         assert len(stored(kafka, ALERTS)) == 1
 
 
+def ingest_agent(
+    make: "Callable[[], Ingesting]", sources: Sources, member: Membership, outbox: Outbox
+) -> IngestAgent:
+    holding = Holding(sources, member)
+    return IngestAgent(make, sources, holding, member, outbox, Ends(), Telemetry("test"), 10.0)
+
+
 def test_ingest_acks_a_batch_only_when_its_samples_are_stored() -> None:
     async def scene(kafka: MockKafka, sources: Sources) -> None:
         with new_outbox(kafka) as (outbox, failures):
             place = Place(EVENTS, 0)
             make = cast("Callable[[], Ingesting]", Passing)
-            agent = IngestAgent(make, sources, membership(place), outbox, Ends(), Telemetry("test"), 10.0)
+            agent = ingest_agent(make, sources, membership(place), outbox)
             sources.assign({place: 0})
             batches = await sources.fetch()
             while not batches:
@@ -301,3 +312,71 @@ def test_ingest_acks_a_batch_only_when_its_samples_are_stored() -> None:
         finally:
             sources.close()
         assert stored(kafka, SAMPLES) == [b"one", b"two"]
+
+
+class Waiting(Passing):
+    """An ingest that cannot read a value `?` until it is told how; it remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[bytes] = []
+        self.known = False
+
+    def batch(
+        self, _topic: str, _partition: int, _offsets: Sequence[int], values: Sequence[bytes], *_: object
+    ) -> list[Output]:
+        if b"?" in list(values) and not self.known:
+            raise SchemaAwaitedError("schema 7: nobody answers", lambda: self.known)
+        self.given += list(values)
+        return super().batch(_topic, _partition, _offsets, values)
+
+
+def test_a_partition_that_cannot_be_read_on_is_held_and_others_go_on() -> None:
+    async def scene(kafka: MockKafka, sources: Sources) -> None:
+        with new_outbox(kafka) as (outbox, failures):
+            held, other = Place(EVENTS, 0), Place(EVENTS, 1)
+            member, ingest = membership(held, other), Waiting()
+            holding = Holding(sources, member)
+            make = cast("Callable[[], Ingesting]", lambda: ingest)
+            agent = IngestAgent(make, sources, holding, member, outbox, Ends(), Telemetry("test"), 10.0)
+            sources.assign({held: 0, other: 0})
+            events: asyncio.Queue[Event] = asyncio.Queue()
+            tasks = [asyncio.create_task(it) for it in (
+                agent.consume(_of(events)), holding.ask_for_ever(), _fetch_for_ever(sources, events)
+            )]  # fmt: skip
+            await until(lambda: held in holding.held and ingest.given == [b"other"])
+            publish(kafka, EVENTS, [b"behind"])
+            publish(kafka, EVENTS, [b"more"], 1)
+            await until(lambda: ingest.given == [b"other", b"more"] and not sources.records_under_way)
+            assert sources.feeds[held].position == 0
+            assert holding.reasons() == ["1 source partitions are held: schema 7: nobody answers"]
+            ingest.known = True
+            await until(lambda: not holding.held and sources.feeds[held].handled == 3)
+            assert ingest.given[2:] == [b"one", b"?", b"behind"]
+            for task in tasks:
+                task.cancel()
+            assert failures == []
+
+    with MockKafka(1) as kafka:
+        kafka.make_topic(EVENTS, 2)
+        kafka.make_topic(SAMPLES)
+        publish(kafka, EVENTS, [b"one", b"?"])
+        publish(kafka, EVENTS, [b"other"], 1)
+        sources = Sources(consumer_properties(kafka), frozenset({EVENTS}))
+        try:
+            asyncio.run(scene(kafka, sources))
+        finally:
+            sources.close()
+        assert sorted(stored(kafka, SAMPLES), key=str) == sorted(
+            [b"other", b"more", b"one", b"?", b"behind"], key=str
+        )
+
+
+async def _of(events: "asyncio.Queue[Event]") -> AsyncIterator[Event]:
+    while True:
+        yield await events.get()
+
+
+async def _fetch_for_ever(sources: Sources, events: "asyncio.Queue[Event]") -> None:
+    while True:
+        for batch in await sources.fetch():
+            events.put_nowait(Event(Message(batch.place.partition, batch.next_offset - 1, 1), batch))

@@ -148,7 +148,7 @@ class Deployment:
             NewTopic(self.topic(name), PARTITIONS, self.copies, config=dict(self.source_config))
             for name in self.sources
         ]
-        for made in broker.admin.create_topics(sources).values():
+        for made in broker.admin.create_topics(sources).values() if sources else ():
             made.result()
         create(broker.admin, wanted(self.config))
 

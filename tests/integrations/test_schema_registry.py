@@ -10,6 +10,7 @@ from typing import Any
 
 import fastavro
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.schema_registry import Schema as Registered
 from confluent_kafka.schema_registry import SchemaReference, SchemaRegistryClient
 
@@ -133,3 +134,39 @@ def test_a_field_that_a_new_schema_adds_is_one_alert_and_what_cannot_be_read_is_
     letters = deployment.records(deployment.config.dead_letters.topic)
     reasons = sorted(headers["reason"] for _, _, headers in letters)
     assert reasons == [b"no_schema", b"not_avro", b"not_framed"]
+
+
+def test_a_registration_is_a_notice_with_its_class_before_the_first_record(
+    deploy: Deploy, registry: Apicurio
+) -> None:
+    pytest.importorskip("avro")
+    client = SchemaRegistryClient({"url": registry.url})
+    old = {"type": "record", "name": "P", "fields": [{"name": "id", "type": "int"}]}
+    new = {**old, "fields": [*old["fields"], {"name": "x", "type": "int", "default": 0}]}
+    settings = {"schema_registry": {"url": registry.url}}
+    deployment = deploy({"schemas": "registry"}, settings)
+    producer = Producer({"bootstrap.servers": deployment.bootstrap_servers})
+    for version, schema in enumerate((old, new), 1):
+        number = client.register_schema("plain-value", Registered(json.dumps(schema), "AVRO"))
+        key = {"keytype": "SCHEMA", "subject": "plain-value", "version": version, "magic": 1}
+        value = {
+            "subject": "plain-value",
+            "version": version,
+            "id": number,
+            "schema": json.dumps(schema),
+            "deleted": False,
+        }
+        producer.produce(deployment.topic("schemas"), json.dumps(value), json.dumps(key), partition=0)
+    producer.produce(deployment.topic("schemas"), b"x", b"no key of a registry", partition=0)
+    assert producer.flush(30) == 0
+    worker = deployment.start()
+    deployment.wait_until_read(worker)
+    deadline = time.monotonic() + 60
+    while not any(it.state is State.RESOLVED for it in deployment.alerts()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
+    notices = {it.schema_change.change: it.schema_change.to for it in deployment.alerts() if it.schema_change}
+    assert notices["version_registered"] == f"version 2, id {number}, compatibility FULL_TRANSITIVE"
+    assert notices["field_added"] == "integer"
+    letters = deployment.records(deployment.config.dead_letters.topic)
+    assert [headers["reason"] for _, _, headers in letters] == [b"not_json"]

@@ -44,6 +44,7 @@ def test_what_is_missing_is_created_once_and_is_right_from_then_on(config: Confi
         config.audit.topic: 1,
         config.configs.topic: 1,
         f"{config.name}.alerts": 1,
+        config.shadow_alerts_topic: 1,
         f"{config.name}.alerts.state": 1,
     }
 
@@ -89,12 +90,12 @@ def test_the_command_creates_reports_and_says_the_same_again(
     command = ["create", "--bootstrap-servers", kafka]
     runner = CliRunner()
     planned = runner.invoke(app, [*command, "--dry-run"], catch_exceptions=False)
-    assert planned.stdout.count("would be created") == 11
+    assert planned.stdout.count("would be created") == 12
     first = runner.invoke(app, command, catch_exceptions=False)
     assert first.exit_code == 0
-    assert first.stdout.count(" created") == 11
+    assert first.stdout.count(" created") == 12
     second = runner.invoke(app, command, catch_exceptions=False)
-    assert second.stdout.count("already right") == 11
+    assert second.stdout.count("already right") == 12
     monkeypatch.setenv("STREAMGAUGE__TOPICS__SAMPLES_PARTITIONS", "9")
     with pytest.raises(Refused, match=r"samples: mismatched: it has 4 partitions, not 9") as refused:
         runner.invoke(app, command, catch_exceptions=False)

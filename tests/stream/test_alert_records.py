@@ -12,7 +12,7 @@ from detectors.outputs import Destination, Output
 from stream.alert_records import alert_outputs
 from tests.stream.alert_examples import FIRING, RESOLVED
 
-ENDED = {State.RESOLVED, State.EXPIRED}
+ENDED = {it for it in State if it.is_final}
 
 
 def entry(alert: Alert) -> Output:

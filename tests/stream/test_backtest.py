@@ -161,3 +161,13 @@ def test_a_partition_that_ended_or_never_had_records_does_not_hold_back_time() -
     assert test.gauges()["pending_rows"] == 0
     assert ingested.records == len(both)
     assert ingested.first_ms == min(it.timestamp_ms for it in both)
+
+
+def test_what_is_in_the_shadow_is_nobodys_alert(plainly: list[Alert]) -> None:
+    shadowed = Config.model_validate({"series": [{"match": {"pipeline": "payments"}, "mode": "shadow"}]})
+    records = alternating()[-6_000:]
+    made = stretches(records, survey(records, FORMATS).places)
+    found = Backtest(shadowed.settings()).run(reading(dict.fromkeys(FORMATS, 1)).outputs(made))
+    others = [it.alert_id for it in plainly if it.labels.get("pipeline") != "payments"]
+    assert len(others) < len(plainly)
+    assert [it.alert_id for it in found] == others

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.commands import Outcome
 from detectors.detect import Detect
-from detectors.notes import SwitchNote, read_note
+from detectors.notes import RefusalNote, SwitchNote, read_note
 from detectors.orders import Switch, is_order, read_order
 from detectors.outputs import Destination, Output
 from stream import answers
@@ -54,8 +54,10 @@ def test_a_valid_one_goes_to_every_shard_and_to_triage():
 )
 def test_any_other_is_answered_with_place_and_reason(value: bytes, reason: str):
     (output,) = told(value)
-    answer = answers.decode(output.value or b"")
-    assert (output.destination, answer.outcome) == (Destination.AUDIT, Outcome.REFUSED)
+    note = read_note(output.value or b"")
+    assert isinstance(note, RefusalNote)
+    answer = answers.decode(note.answer)
+    assert (output.destination, answer.outcome) == (Destination.ANOMALIES, Outcome.REFUSED)
     assert answer.reason.startswith("streamgauge.configs/0/7: ")
     assert reason in answer.reason
 

@@ -13,11 +13,13 @@ from detectors import alerts
 from detectors.alerts import Alert, Kind, State
 from detectors.commands import read_command
 from detectors.outputs import Destination
+from detectors.settings import Settings
 from stream.alert_records import alert_outputs
 from stream.command_intake import CommandIntake
 from stream.config import Config
 from stream.contracts import ALERT, ANSWER, ASYNCAPI, COMMAND, RUN_EVENT, generated, shipped, shipped_text
 from stream.formats.dead import DeadReason, Position, UnreadableError, dead_letter
+from stream.stages import triage_stage
 from tests.stream.alert_examples import FIRING, RESOLVED
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -136,7 +138,12 @@ def test_the_schema_of_commands_takes_what_is_read_and_nothing_else(said: dict[s
 
 
 def test_an_answer_as_it_is_published_fits_its_schema():
-    outputs = CommandIntake("c", "abc").batch(0, [0, 1], [b"{", b'{"command_id": "x", "author": "eva"}'], 0)
+    notes = CommandIntake("c").batch(0, [0, 1], [b"{", b'{"command_id": "x", "author": "eva"}'], 0)
+    stage = triage_stage(Settings())
+    outputs = [
+        output for offset, note in enumerate(notes) for output in stage.step(offset, note.value or b"")
+    ]
+    assert len(outputs) == 2
     for output in outputs:
         jsonschema.validate(json.loads(output.value or b""), shipped(ANSWER), format_checker=FORMATS)
 

@@ -22,7 +22,8 @@ PLACE = Place("orders", 0)
 def test_waiting_is_measured_at_the_end_of_a_partition(end: int, counted: bool) -> None:
     telemetry, ingest = Telemetry("test"), MagicMock()
     ends = Ends({PLACE: end}, time.monotonic())
-    agent = IngestAgent(lambda: ingest, MagicMock(), MagicMock(), MagicMock(), ends, telemetry, 60)
+    unused = MagicMock()
+    agent = IngestAgent(lambda: ingest, unused, unused, unused, unused, ends, telemetry, 60)
     stamps = np.array([1_780_000_000_000, 1_780_000_000_001])
     values: Any = [b"", b""]
     agent._outputs(Batch(PLACE, 9, Columns(np.array([10, 11]), values, stamps)))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.commands import COMMAND_BYTES_MAX, Acknowledge, Answer, Outcome
-from detectors.notes import CommandNote, read_note
+from detectors.notes import CommandNote, RefusalNote, read_note
 from detectors.outputs import Destination, Output
 from stream import answers
 from stream.command_intake import CommandIntake
@@ -32,7 +32,7 @@ ACK: dict[str, Any] = {
 def intake() -> Intake:
     return Intake(
         Ingest({"events": "events"}, 2, {"events": 1}, Limits(), 300_000),
-        CommandIntake(COMMANDS, "abc"),
+        CommandIntake(COMMANDS),
         ConfigIntake(Config()),
     )
 
@@ -44,10 +44,10 @@ def told(*values: bytes | None, first: int = 5) -> list[Output]:
 
 def answer(value: bytes) -> Answer:
     (output,) = told(value)
-    assert output.destination is Destination.AUDIT
-    found = answers.decode(output.value or b"")
-    assert output.key == found.command_id.encode()
-    return found
+    note = read_note(output.value or b"")
+    assert isinstance(note, RefusalNote)
+    assert (note.topic, note.partition, note.offset, note.wall_ms) == (COMMANDS, 1, 5, WALL_MS)
+    return answers.decode(note.answer)
 
 
 def test_a_command_becomes_a_note_that_names_its_record() -> None:
@@ -63,17 +63,37 @@ def test_a_command_becomes_a_note_that_names_its_record() -> None:
 def test_a_bad_command_is_answered_and_its_neighbours_are_not_touched() -> None:
     good = json.dumps(ACK).encode()
     outputs = told(good, b"{", None, json.dumps(ACK | {"alert_id": "x"}).encode(), good)
-    assert [output.destination for output in outputs] == ["anomalies", "audit", "audit", "anomalies"]
-    assert [read_note(it.value or b"").offset for it in (outputs[0], outputs[3])] == [5, 9]  # type: ignore[union-attr]
+    assert {(it.destination, it.partition) for it in outputs} == {(Destination.ANOMALIES, 0)}
+    notes = [read_note(it.value or b"") for it in outputs]
+    assert [(type(it), it.offset) for it in notes] == [  # type: ignore[union-attr]
+        (CommandNote, 5),
+        (RefusalNote, 6),
+        (RefusalNote, 8),
+        (CommandNote, 9),
+    ]
 
 
 def test_a_refusal_says_who_asked_for_what_and_where_it_is_wrong() -> None:
     given_ = ACK | {"until": "2026-03-01T11:00:00Z"}
     found = answer(json.dumps(given_).encode())
     assert (found.command_id, found.author, found.time) == ("c1", "eva@example", "2026-03-01T10:00:00Z")
-    assert (found.outcome, found.config_hash, found.command) == (Outcome.REFUSED, "abc", given_)
+    assert (found.outcome, found.config_hash, found.command) == (Outcome.REFUSED, "", given_)
     assert found.reason == f"{COMMANDS}/1/5: Object contains unknown field `until`"
     assert found.answered_at == "2026-03-01T10:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (ACK | {"command": "ack"}, "Invalid value 'ack' - at `$.command`"),
+        ({"author": "eva"}, "Object missing required field `command`"),
+    ],
+)
+def test_a_command_that_is_not_known_is_refused_with_those_that_are(
+    value: dict[str, Any], reason: str
+) -> None:
+    names = "acknowledge, unacknowledge, snooze, silence, maintenance, cancel, feedback, accept_baseline, expect_change"
+    assert answer(json.dumps(value).encode()).reason == f"{COMMANDS}/1/5: {reason}; it is one of {names}"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +124,7 @@ JSON = st.recursive(
 )
 def test_whatever_a_record_holds_it_is_told_once(value: bytes) -> None:
     (output,) = told(value)
-    assert output.destination in (Destination.ANOMALIES, Destination.AUDIT)
+    assert isinstance(read_note(output.value or b""), CommandNote | RefusalNote)
 
 
 def test_commands_give_no_samples_and_no_marks_and_are_not_among_the_partitions() -> None:

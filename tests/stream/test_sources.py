@@ -74,6 +74,56 @@ def test_what_was_forgotten_is_fetched_again(kafka: str, make_topic: TopicMaker)
             ]
 
 
+def test_of_a_held_partition_nothing_is_fetched_until_it_is_let_go_and_then_all(
+    kafka: str, make_topic: TopicMaker
+) -> None:
+    topic = make_topic(partitions=2)
+    held, other = Place(topic, 0), Place(topic, 1)
+    produce(kafka, topic, 2, 20)
+    with sources(kafka, topic) as opened:
+
+        async def scene() -> list[Batch]:
+            opened.assign({held: 4, other: 0})
+            before = await fetch(opened, {held: 10, other: 10})
+            first = next(it for it in before if it.place == held)
+            opened.hold(first)
+            assert opened.records_under_way == 10
+            produce(kafka, topic, 2, 20)
+            during = await fetch(opened, {other: 20})
+            assert {it.place for it in during} == {other}
+            assert opened.feeds[held].end == -1
+            opened.let_go(held)
+            return await fetch(opened, {held: 20, other: 20})
+
+        after = [it for it in asyncio.run(scene()) if it.place == held]
+        assert [it.previous_offset for it in after][:1] == [3]
+        assert {it.turn for it in after} == {1}
+        assert [n for it in after for n in it.columns.offsets.tolist()] == list(range(4, 20))
+
+
+def test_what_is_fetched_while_a_partition_is_held_and_let_go_is_dropped(
+    kafka: str, make_topic: TopicMaker
+) -> None:
+    topic = make_topic()
+    place = Place(topic, 0)
+    produce(kafka, topic, 1, 10)
+    with sources(kafka, topic) as opened:
+
+        async def scene() -> list[Batch]:
+            opened.assign({place: 0})
+            first = [it for it in await fetch(opened, {place: 10}) if it.place == place]
+            produce(kafka, topic, 1, 10)
+            fetching = asyncio.create_task(opened.fetch())
+            await asyncio.sleep(0)
+            opened.hold(first[0])
+            opened.let_go(place)
+            assert await fetching == []
+            return await fetch(opened, {place: 20})
+
+        offsets = [n for it in asyncio.run(scene()) for n in it.columns.offsets.tolist()]
+        assert offsets == list(range(20))
+
+
 def test_records_that_retention_removed_end_it(kafka: str, make_topic: TopicMaker) -> None:
     topic = make_topic()
     with sources(kafka, topic) as opened:

@@ -21,6 +21,7 @@ def test_every_topic_that_is_read_or_written_is_wanted_once():
         "streamgauge.audit",
         "streamgauge.configs",
         "pipeline.alerts",
+        "pipeline.alerts.in-shadow",
         "pipeline.alerts.state",
     ]
 

@@ -1,12 +1,14 @@
 """Transport: what it fetches when, and how it asks for it."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
+from faust.types import TP
 
 from stream.sources import Place
 from stream.transport import INTERNAL_FETCH_WAIT_MS, LEAD_MAX, BatchConsumer, InternalTopicsThread, Membership
@@ -40,6 +42,19 @@ class Consumer:
 
     def highwater(self, partition: TopicPartition) -> int | None:
         return self._ends[partition.partition]
+
+
+class Paused:
+    """aiokafka's thread, whose consumer is at a position of its own."""
+
+    def __init__(self, position: int) -> None:
+        self._position = position
+
+    def _ensure_consumer(self) -> Any:
+        return SimpleNamespace(pause=lambda *_: None)
+
+    async def position(self, _: TP) -> int:
+        return self._position
 
 
 def fetches(ends: Mapping[int, int | None], positions: Mapping[int, int | None]) -> bool:
@@ -93,3 +108,22 @@ def test_empty_partitions_do_not_keep_the_others_waiting(monkeypatch: pytest.Mon
     assert thread._create_worker_consumer(None) is made
     assert made._isolation_level == "read_committed"
     assert made._fetch_max_wait_ms == INTERNAL_FETCH_WAIT_MS
+
+
+@pytest.mark.parametrize(("committed", "begins"), [({TP("pipeline.events", 0): 1_000}, 1_000), ({}, 2_000)])
+def test_a_source_is_read_from_where_it_was_committed_whatever_aiokafka_made_of_it(
+    committed: dict[TP, int], begins: int
+) -> None:
+    """aiokafka fetched before it was paused, found that retention had removed its records, and went on from what is left."""
+    assigned: list[Mapping[Place, int]] = []
+    place = Place("pipeline.events", 0)
+    membership = Membership()
+    membership.changed(frozenset({place}), 1)
+    consumer = object.__new__(BatchConsumer)
+    consumer.membership = membership
+    consumer.sources = cast("Any", SimpleNamespace(topics={place.topic}, assign=assigned.append))
+    consumer._committed_offset = defaultdict(lambda: None, cast("Any", committed))
+    consumer._thread = cast("Any", Paused(2_000))
+    consumer.flow_active = True
+    assert asyncio.run(consumer._assign_sources())
+    assert assigned == [{place: begins}]

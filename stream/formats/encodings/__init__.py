@@ -5,7 +5,10 @@
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stream.formats.declarations.compared import Declaration
 
 Decode = Callable[[bytes], dict[str, Any]]
 """Gives the record in a value. Raises `UnreadableError`, or what msgspec raises, when there is none."""
@@ -15,6 +18,16 @@ class DataNames(dict[str, Any]):
     """An object whose names are data, as a map's are: they are told apart by nobody."""
 
     __slots__ = ()
+
+
+class DeclaredRecord(dict[str, Any]):
+    """A record with what its own schema declares of it."""
+
+    __slots__ = ("declaration",)
+
+    def __init__(self, record: dict[str, Any], declaration: "Declaration") -> None:
+        super().__init__(record)
+        self.declaration = declaration
 
 
 def bytes_text(data: bytes) -> str:

@@ -6,9 +6,11 @@ from typing import Any, Literal, NamedTuple, NoReturn
 import msgspec
 
 from stream.formats.dead import DeadReason, UnreadableError, explain
-from stream.formats.encodings import Decode
+from stream.formats.declarations.choice import declared_by
+from stream.formats.declarations.compared import Declaration
+from stream.formats.encodings import DeclaredRecord, Decode
 from stream.formats.encodings.framing import BODY, schema_number
-from stream.formats.encodings.schemas import Framed, Schema, SchemaOf
+from stream.formats.encodings.schemas import READERS_MAX, Framed, Schema, SchemaOf
 from stream.formats.limits import Guard, Limits, Sizes
 from stream.formats.odd_json import read_odd
 
@@ -45,7 +47,7 @@ def encoding_of(name: EncodingName, schema: Schema | None, schema_of: SchemaOf, 
     if name == "json":
         return Encoding(_json, read_odd, Guard(limits))
     if name == "json_schema":
-        return _framed_json(limits)
+        return _framed_json(schema_of, limits)
     compilers = compilers_of(name)
     decode = Framed(schema_of, compilers.framed).decode if schema is None else compilers.bare(schema)
     return Encoding(decode, _explained, Sizes(limits), typed=True)
@@ -71,16 +73,48 @@ def no_registry(number: int) -> NoReturn:
     raise UnreadableError(DeadReason.NO_SCHEMA, f"schema {number}: no schema_registry is configured")
 
 
-def _framed_json(limits: Limits) -> Encoding:
+def _framed_json(schema_of: SchemaOf, limits: Limits) -> Encoding:
     guard = Guard(limits)
+    declared: Callable[[int, dict[str, Any]], dict[str, Any]] = lambda _, record: record  # noqa: E731
+    if schema_of is not no_registry:
+        declared = _Declaring(schema_of, limits).record
 
     def decode(value: bytes) -> dict[str, Any]:
-        schema_number(value)
-        body = value[BODY:]
+        number, body = schema_number(value), value[BODY:]
         guard.check(body)
-        return _json(body)
+        return declared(number, _json(body))
 
-    return Encoding(decode, lambda value, error: read_odd(value[BODY:], error), Sizes(limits))
+    def odd(value: bytes, error: Exception) -> dict[str, Any]:
+        return declared(schema_number(value), read_odd(value[BODY:], error))
+
+    return Encoding(decode, odd, Sizes(limits))
+
+
+class _Declaring:
+    """Gives records of JSON along what the schemas declare that they name; what the registry does not know declares nothing."""
+
+    def __init__(self, schema_of: SchemaOf, limits: Limits) -> None:
+        self._schema_of, self._limits = schema_of, limits
+        self._known: dict[int, Declaration | None] = {}
+
+    def record(self, number: int, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with its declaration."""
+        if number not in self._known:
+            try:
+                schema = self._schema_of(number)
+            except UnreadableError:
+                return record
+            if len(self._known) >= READERS_MAX:
+                self._known.clear()
+            self._known[number] = self._declaration(schema)
+        declaration = self._known[number]
+        return record if declaration is None else DeclaredRecord(record, declaration)
+
+    def _declaration(self, schema: Schema) -> Declaration | None:
+        try:
+            return Declaration(declared_by(schema), self._limits)
+        except UnreadableError:
+            return None
 
 
 def _explained(_: bytes, error: Exception) -> NoReturn:

@@ -55,11 +55,20 @@ def compiled_bare(schema: Schema) -> Decode:
     Raises:
         UnreadableError: `no_schema`, it is no Protobuf schema, or it has no such message.
     """
+    return _decoder(message_of(schema), _Reading())
+
+
+def message_of(schema: Schema) -> Descriptor:
+    """The message that a schema names, or the first in its file.
+
+    Raises:
+        UnreadableError: `no_schema`, it is no Protobuf schema, or it has no such message.
+    """
     file = _file(schema)
     if not schema.message:
-        return _decoder(_message_at(file, (0,)), _Reading())
+        return _message_at(file, (0,))
     try:
-        return _decoder(file.pool.FindMessageTypeByName(schema.message), _Reading())
+        return file.pool.FindMessageTypeByName(schema.message)
     except KeyError:
         raise UnreadableError(DeadReason.NO_SCHEMA, f"it has no message {schema.message}") from None
 

@@ -28,7 +28,20 @@ class Schema(msgspec.Struct, frozen=True):
 
 
 SchemaOf = Callable[[int], Schema]
-"""The schema of a number. Raises `UnreadableError` (`no_schema`) when there is none that can be had."""
+"""The schema of a number. Raises `UnreadableError` (`no_schema`) when there is none, `SchemaAwaitedError` when that is not known."""
+
+
+class SchemaAwaitedError(Exception):
+    """Whether there is such a schema cannot be known now, so what names it can neither be read nor be given up.
+
+    `answered` asks again, from any thread: True when it is known.
+    """
+
+    def __init__(self, detail: str, answered: Callable[[], bool]) -> None:
+        super().__init__(detail)
+        self.answered = answered
+        self.wanted = detail.partition(": ")[0]
+        """What is waited for."""
 
 
 class Framed:
@@ -47,7 +60,8 @@ class Framed:
         """The record in a value.
 
         Raises:
-            UnreadableError: it is not framed, its schema cannot be had, or it is not what the schema says.
+            UnreadableError: it is not framed, it has no schema, or it is not what the schema says.
+            SchemaAwaitedError: its schema cannot be had now.
         """
         number = schema_number(value)
         return (self._readers.get(number) or self._made(number))(value[BODY:])

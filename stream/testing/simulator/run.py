@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from detectors.detect import MARK_EVERY_MS
+from detectors.shard_verdicts import MARK_EVERY_MS
 from stream.snapshots import MANIFEST, SnapshotError, SnapshotLog
 from stream.sources import Place
 from stream.testing.simulator.kafka import KEYED_PARTITIONS, Broker

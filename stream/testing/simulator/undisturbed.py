@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from detectors.detect import MARK_EVERY_MS, Detect
+from detectors.detect import Detect
 from detectors.outputs import Destination, Output
+from detectors.shard_verdicts import MARK_EVERY_MS
 from detectors.stage import Count, Stage
 from stream.stages import detect_stage, triage_stage
 from stream.testing.simulator.kafka import Broker

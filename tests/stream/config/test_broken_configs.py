@@ -38,7 +38,7 @@ snapshot_interval: 2s
 sources: [{topic: a, format: metrics}]
 defaults: {false_alarms: 1 per 90d, time_zone: Europe/Berlin, direction: both, min_effect: 10%, severity: error, persistence: 2 of 3, min_volume: 5}
 signals:
-  latency: {min_effect: 30%, owner: ops, runbook_url: "https://x/y"}
+  latency: {min_effect: 30%, owner: ops, runbook_url: "https://x/y", labels: {team: data}}
   volume: {direction: down, false_alarms: 2 per 30d}
   failures: {min_volume: 20, severity: critical}
   value: {model: river.anomaly.GaussianScorer, parameters: {window_size: 100}}

@@ -79,6 +79,21 @@ def test_a_model_is_told_with_its_parameters(file: Path):
     )
 
 
+def test_each_label_of_alerts_is_told_by_itself(tmp_path: Path):
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "defaults:\n  labels: {team: data, tier: '2'}\nseries:\n- match: {pipeline: '*'}\n  labels: {tier: '1'}\n"
+    )
+    said = settings(load_with_places(path))
+    assert said["labels.team"].decided == Layer("data", "defaults", f"{path}:2")
+    assert said["labels.tier"] == Explained(
+        "labels.tier",
+        Layer("1", "series[0]", f"{path}:5"),
+        (Layer("2", "defaults", f"{path}:2"),),
+    )
+    assert "labels" not in said
+
+
 def test_what_came_from_the_environment_names_the_variable(file: Path):
     loaded = load_with_places(file, environ={"STREAMGAUGE__SIGNALS__LATENCY__OWNER": "them"})
     assert settings(loaded, Selector("latency", {}))["owner"].decided == Layer(

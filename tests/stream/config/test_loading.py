@@ -177,7 +177,7 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
         ("sources: {topic: a}", "c.yaml:1: sources: must be a list, not {'topic': 'a'}"),
         ("sources:\n- topic: a", "c.yaml:2: sources[0].format: is required"),
         ("sources:\n- topic: a\n  format: avro", ("c.yaml:3: sources[0].format: 'avro' is not one of them "
-         "(allowed: events, openlineage, metrics, records)")),
+         "(allowed: events, openlineage, metrics, records, registry)")),
         ("sources:\n- {topic: a, format: events, event_time: {path: at}}", ("c.yaml:2: sources[0].event_time: is for format "
          "records; a record of format events says it itself")),
         ("sources:\n- {topic: a, format: records, expected: [{change: field_added}]}",
@@ -201,11 +201,21 @@ def test_a_key_without_a_value_counts_as_not_written(tmp_path: Path):
          "'a..b' is no path of names with dots between, such as customer.id")),
         ("sources:\n- {topic: a, format: records, labels: {region: eu}}",
          "c.yaml:2: sources[0].labels.region: must be a section of keys and values, not 'eu'"),
+        ("series:\n- match: {pipeline: a}\n  labels: {severity: high}",
+         "c.yaml:3: series[0].labels.severity: says what every alert has by itself; take another name"),
         ("alerts: {fleet_false_alarms: 0 per week}", ("c.yaml:1: alerts.fleet_false_alarms: no detector can promise 0 false "
          "alarms: write a long period instead, like 1 per 365d, or none")),
         ("alerts: {fleet_false_alarms: 5}", ("c.yaml:1: alerts.fleet_false_alarms: 5 is not a rate: write N per DURATION, "
          "like 1 per 30d, or none")),
-        ("defaults: {season: daily}", "c.yaml:1: defaults.season: 'daily' is not one of them (allowed: auto)"),
+        ("defaults: {season: yearly}", ("c.yaml:1: defaults.season: 'yearly' is not one of them "
+         "(allowed: none, daily, weekly, auto)")),
+        ("defaults: {mode: on}", "c.yaml:1: defaults.mode: True is not one of them (allowed: live, shadow, off)"),
+        ("signals: {latency: {schedule: '02:00'}}", "c.yaml:1: signals.latency.schedule: only freshness keeps to a schedule"),
+        ("series: [{match: {signal: volume}, schedule: '02:00'}]",
+         "c.yaml:1: series[0].schedule: only freshness keeps to a schedule"),
+        ("signals: {freshness: {schedule: nightly}}", ("c.yaml:1: signals.freshness.schedule: 'nightly' is no schedule: "
+         "a cron expression has five fields: minute, hour, day, month, day of the week; write it like weekdays 02:00-02:20, "
+         "mon,thu 06:30 or 0 2 * * 1-5 within 20m, or learned")),
         ("signals: {nulls: {}}", "c.yaml:1: signals.nulls: not supported yet"),
         ("defaults: {severity: high}", ("c.yaml:1: defaults.severity: 'high' is not one of them "
          "(allowed: critical, error, warning, info)")),
@@ -375,3 +385,11 @@ def test_a_model_of_river_reaches_the_settings_of_its_series(tmp_path: Path):
 def test_a_model_that_cannot_be_is_refused_where_it_is_written(tmp_path: Path, text: str, line: str):
     (said,) = lines(tmp_path, text)
     assert said.startswith(line)
+
+
+def test_a_series_can_be_switched_off_by_the_word_that_yaml_takes_for_false(tmp_path: Path):
+    text = "series: [{match: {pipeline: a}, mode: off, season: none}, {match: {pipeline: b}, schedule: weekdays 02:00-02:20}]"
+    settings = load(config_file(tmp_path, text), environ={}).settings()
+    off = settings.for_series("volume", {"pipeline": "a"})
+    assert (off.mode, off.season) == ("off", "none")
+    assert settings.for_series("freshness", {"pipeline": "b"}).schedule.cron == "0 2 * * mon-fri"

@@ -113,3 +113,40 @@ def test_a_registry_is_told_to_its_client_in_its_own_words_and_its_secrets_to_no
             "ssl.ca.location": "ca.pem",
             "ssl.certificate.location": "c.pem",
         }
+
+
+def test_a_contract_is_read_when_the_configuration_is(tmp_path: Path) -> None:
+    file = tmp_path / "orders.schema.json"
+    file.write_text('{"properties": {}}')
+    read = load(config_file(tmp_path, source(f"contract: {{file: {file}}}")), environ={})
+    assert read.sources[0].reading == RecordSource(contract=Schema("json", b'{"properties": {}}'))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "more", "expected"),
+    [
+        ("a.json", "[]", "", "file: {file}: no JSON Schema: it must be an object"),
+        (
+            "a.json",
+            "{",
+            "",
+            "file: {file}: no JSON Schema: Expecting property name enclosed in double quotes",
+        ),
+        ("a.avsc", '"x"', "", "file: {file}: an Avro schema of a record is needed"),
+        ("a.xml", "{}", "", "file: {file}: must end with .json, .avsc, .proto, .desc, .pb"),
+        ("a.json", "{}", ", message: a.B", "message: is for a contract in Protobuf"),
+    ],
+)
+def test_what_is_wrong_with_a_contract_is_said_with_its_place(
+    tmp_path: Path, name: str, text: str, more: str, expected: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(text)
+    (line,) = lines(tmp_path, source(f"contract: {{file: {file}{more}}}"))
+    assert line.startswith("c.yaml:1: sources[0].contract." + expected.format(file=file))
+
+
+def test_a_contract_that_is_not_there_is_said_with_its_place(tmp_path: Path) -> None:
+    assert lines(tmp_path, source("contract: {file: /no/a.json}")) == [
+        "c.yaml:1: sources[0].contract.file: /no/a.json: No such file or directory"
+    ]

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream.plots.drawn import Drawn, ticks
@@ -74,29 +74,30 @@ SVG = """
 <svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1000 220' width='1000' height='220' font-family='system-ui, sans-serif'>
 <rect width='1000' height='220' fill='#fff'/>
 <g transform='translate(0 0)'>
-<text x='66' y='20' font-size='14' font-weight='600' fill='#212529'>a &lt; b</text>
-<rect x='527.0' y='34' width='230.5' height='160' fill='#ffe3e3'/>
-<path d='M66 174.6L181 174.6L296 174.6L412 174.6L527 174.6L527 193.4L412 193.4L296 193.4L181 193.4L66 193.4z' fill='#96f2d7' fill-opacity='.6'/>
-<path d='M66 184.0L181 184.0L296 184.0L412 184.0L527 184.0' fill='none' stroke='#0ca678' stroke-width='1'/>
-<path d='M66 184.0L181 182.1L296 185.4L412 183.5L527 42.6' fill='none' stroke='#364fc7' stroke-width='1'/>
-<circle cx='66.0' cy='184.0' r='2' fill='#364fc7'/>
-<circle cx='181.2' cy='182.1' r='2' fill='#364fc7'/>
-<circle cx='296.5' cy='185.4' r='2' fill='#364fc7'/>
-<circle cx='411.8' cy='183.5' r='2' fill='#364fc7'/>
-<circle cx='527.0' cy='42.6' r='2' fill='#364fc7'/>
-<path d='M527.0 32l-5 -8h10z' fill='#e03131'/>
-<path d='M66 34V194H988' fill='none' stroke='#adb5bd'/>
-<text x='60' y='190.0' font-size='11' text-anchor='end' fill='#212529'>95.8 ms</text>
-<text x='60' y='118.0' font-size='11' text-anchor='end' fill='#212529'>248 ms</text>
-<text x='60' y='46.0' font-size='11' text-anchor='end' fill='#212529'>401 ms</text>
-<text x='66.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>06-01</text>
-<text x='181.2' y='211' font-size='11' text-anchor='middle' fill='#212529'>01:00</text>
-<text x='296.5' y='211' font-size='11' text-anchor='middle' fill='#212529'>02:00</text>
-<text x='411.8' y='211' font-size='11' text-anchor='middle' fill='#212529'>03:00</text>
-<text x='527.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>04:00</text>
-<text x='642.2' y='211' font-size='11' text-anchor='middle' fill='#212529'>05:00</text>
-<text x='757.5' y='211' font-size='11' text-anchor='middle' fill='#212529'>06:00</text>
-<text x='872.7' y='211' font-size='11' text-anchor='middle' fill='#212529'>07:00</text>
+<text x='100' y='20' font-size='14' font-weight='600' fill='#212529'>a &lt; b</text>
+<rect x='544.0' y='34' width='222.0' height='160' fill='#ffe3e3'>
+<title>incident: 2026-06-01T04:00:00.000Z to 2026-06-01T06:00:00.000Z</title></rect>
+<path d='M100 174.6L211 174.6L322 174.6L433 174.6L544 174.6L544 193.4L433 193.4L322 193.4L211 193.4L100 193.4z' fill='#96f2d7' fill-opacity='.6'/>
+<path d='M100 184.0L211 184.0L322 184.0L433 184.0L544 184.0' fill='none' stroke='#0ca678' stroke-width='1'/>
+<path d='M100 184.0L211 182.1L322 185.4L433 183.5L544 42.6' fill='none' stroke='#364fc7' stroke-width='1'/>
+<circle cx='100.0' cy='184.0' r='2' fill='#364fc7'/>
+<circle cx='211.0' cy='182.1' r='2' fill='#364fc7'/>
+<circle cx='322.0' cy='185.4' r='2' fill='#364fc7'/>
+<circle cx='433.0' cy='183.5' r='2' fill='#364fc7'/>
+<circle cx='544.0' cy='42.6' r='2' fill='#364fc7'/>
+<path d='M544.0 32l-5 -8h10z' fill='#e03131'/>
+<path d='M100 34V194H988' fill='none' stroke='#adb5bd'/>
+<text x='94' y='190.0' font-size='11' text-anchor='end' fill='#212529'>95.8 ms</text>
+<text x='94' y='118.0' font-size='11' text-anchor='end' fill='#212529'>248 ms</text>
+<text x='94' y='46.0' font-size='11' text-anchor='end' fill='#212529'>401 ms</text>
+<text x='100.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>06-01</text>
+<text x='211.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>01:00</text>
+<text x='322.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>02:00</text>
+<text x='433.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>03:00</text>
+<text x='544.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>04:00</text>
+<text x='655.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>05:00</text>
+<text x='766.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>06:00</text>
+<text x='877.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>07:00</text>
 <text x='988.0' y='211' font-size='11' text-anchor='middle' fill='#212529'>08:00</text>
 </g>
 </svg>
@@ -107,6 +108,7 @@ numbers = st.lists(st.floats(width=32) | st.just(NAN), max_size=30)
 
 
 @given(numbers, st.floats(), st.floats(), st.text(), st.integers(0, 200))
+@example([NAN], 0.0, 1.5e307, "", 0)
 def test_no_numbers_and_no_title_break_a_plot(
     values: list[float], lower: float, upper: float, title: str, width: int
 ):

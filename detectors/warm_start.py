@@ -1,0 +1,139 @@
+"""Warm start: models that come in force while a worker runs learn what the samples topic retains of their series, before they have a say.
+
+Beside the live shard a second one, of these series alone, goes through the retained records from the first on, some in each step, until it has come up with the live one. Then
+the shard orders itself to adopt the models (`orders.Adopt`): so they have a say from one place in its log on, whoever reads it, and what they know there is a function of what
+the log retained. A worker that was killed in between begins again; one that comes to the order first goes through the log there and then, and the state is stored before anything
+rests on it: what is retained now may not be later.
+
+Of each series as many of the last samples count as make `SAMPLES_MAX` for all together, and none older than `SPAN_MS`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from detectors.followers import Followers
+from detectors.modelled import Modelled
+from detectors.outputs import Output
+from detectors.parts import Part
+from detectors.samples import Key
+from detectors.stage import HoleError
+
+History = Callable[[int, int], Iterator[tuple[int, bytes]]]
+"""The records of a shard's samples topic that are retained from an offset on and before another, each with its own, the oldest first."""
+
+SAMPLES_MAX: Final = 200_000
+SPAN_MS: Final = 30 * 86_400_000
+ASKED_EACH: Final = 1_000
+BYTES_EACH: Final = 8 << 20
+"""Samples of models, or bytes of records, that are gone through beside one step of the live shard."""
+RECORDS_EACH: Final = 4
+"""At least so many records are: each step of the live shard is one more to catch up with."""
+ORIGIN: Final = "warm-start"
+"""The origin of the orders to adopt."""
+
+
+class Wanted(NamedTuple):
+    """A follower whose past is wanted: where it is, its key, and since when."""
+
+    place: int
+    key: Key
+    since_ms: int
+
+
+class Warming(NamedTuple):
+    """What is under way since an offset: the series, and of each follower from which event time (ms) on its rows count."""
+
+    at: int
+    parts: list[Part]
+    since_ms: dict[int, int]
+
+    def followed(self, followers: Followers) -> list[Wanted]:
+        """The followers of these series."""
+        return [Wanted(place, followers.key(place), since) for place, since in self.since_ms.items()]
+
+
+def warming(at: int, followers: Followers, parts: list[Part]) -> Warming:
+    """Begin with some series at an offset."""
+    each = SAMPLES_MAX / max(1, len(parts))
+    since_ms: dict[int, int] = {}
+    arrays = followers.arrays
+    for place, part in parts:
+        light = arrays.bank.light[int(arrays.followers[place]["slots"][part]) - 1]
+        span_ms = min(SPAN_MS, int(each * 1000.0 * float(light["interval_s"])))
+        begins_ms = int(light["last_ms"]) - span_ms
+        since_ms[place] = min(begins_ms, since_ms.get(place, begins_ms))
+    return Warming(at, parts, since_ms)
+
+
+class Shard(Protocol):
+    """What is used of `detect.Detect`."""
+
+    @property
+    def models(self) -> Modelled:
+        """The models of its series."""
+
+    def follow_only(self, followed: Sequence[Wanted]) -> list[int]:
+        """Follow these and no others, from their times on; their places."""
+
+    def step(self, offset: int, payload: bytes) -> list[Output]:
+        """Fold in one record."""
+
+
+class Past:
+    """The retained past of some series, gone through as far as is asked for.
+
+    Args:
+        make: an empty shard, as it is now in force.
+        parts: the series by where they are in the live shard.
+        followed: their followers.
+        history: of the shard's samples.
+    """
+
+    def __init__(
+        self, make: Callable[[], Shard], parts: list[Part], followed: list[Wanted], history: History
+    ) -> None:
+        self._make, self._parts, self._followed, self._history = make, parts, followed, history
+        self._next = self._until = 0
+        self._records: Iterator[tuple[int, bytes]] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._shard = self._make()
+        self._places = self._shard.follow_only(self._followed)
+
+    def reach(self, before: int, *, whole: bool = False) -> bool:
+        """Go on towards an offset, the `whole` way or a little; whether everything before it has been gone through."""
+        read = records = 0
+        asked_max = self._shard.models.asked + ASKED_EACH
+        while self._next < before:
+            if self._records is None:
+                self._records, self._until = self._history(self._next, before), before
+            offset, payload = next(self._records, (self._until, b""))
+            if offset >= self._until:
+                self._records, self._next = None, self._until
+                continue
+            self._fold(offset, payload)
+            self._next, read, records = offset + 1, read + len(payload), records + 1
+            enough = read >= BYTES_EACH or self._shard.models.asked >= asked_max
+            if enough and records >= RECORDS_EACH and not whole:
+                return False
+        return True
+
+    def _fold(self, offset: int, payload: bytes) -> None:
+        try:
+            self._shard.step(offset, payload)
+        except (ValueError, HoleError):  # of an earlier version, or nothing that leads on from it
+            self._begin()
+
+    def teach(self, models: Modelled) -> int:
+        """Have the models of the live shard adopted from here; how many know the past now."""
+        places = dict(zip([it.place for it in self._followed], self._places, strict=True))
+        warmed = 0
+        for part in self._parts:
+            if part not in models.waiting:
+                continue
+            model = self._shard.models.of(Part(places[part.place], part.part))
+            if model is not None:
+                models.adopt(part, model)
+                warmed += 1
+        return warmed
