@@ -16,6 +16,7 @@ from detectors.numeric_kernels import judge_sample, limits_at
 from detectors.numeric_layout import ACCEPTED, LIGHT_BLOCK_BITS, NEW_UNIT, PROPOSED, REFUSED, RUNS, VALUES
 from detectors.numeric_slots import take_slot
 from detectors.persistence import would_persist
+from detectors.run_model import points_of
 
 TOO_LONG_FACTOR_MIN = 1.5
 TOO_LONG_SEVERITY = 1.0
@@ -119,6 +120,15 @@ def upper_limit(a: Arrays, f: Record, part: int, time_ms: int) -> float:
 
 
 @inner
+def _limit_chance(a: Arrays, s: Record) -> float:
+    """How likely an ordinary run goes beyond the limit of `upper_limit`, at most."""
+    budget = min(s.false_alarms_per_day, a.fleet[0].allowed_per_day)
+    if s.kind == RUNS and s.deep > 0:
+        return points_of(a.bank.models[s.deep], budget, s.interval_s)
+    return alpha_for(budget, s.interval_s)
+
+
+@inner
 def report_too_long(
     a: Arrays, follower: int, part: int, time_ms: int, start_ms: int, source: int, offset: int
 ) -> None:
@@ -138,7 +148,7 @@ def report_too_long(
     if s.n > 0:
         finding.n, finding.since_ms, finding.last_ms = s.n, s.first_ms, s.last_ms
     finding.method, finding.asked = s.n < WARM_UP, s.asked
-    finding.p_value = alpha_for(min(s.false_alarms_per_day, a.fleet[0].allowed_per_day), s.interval_s)
+    finding.p_value = _limit_chance(a, s)
     place_finding(finding, 0, source, offset)
 
 
