@@ -51,6 +51,7 @@ from detectors.shard_verdicts import ShardVerdicts
 from detectors.stage import Count
 from detectors.timetable import Timetable
 from detectors.verdicts import Verdict
+from detectors.warm_start import CHUNK as WARMING
 from detectors.warm_start import ORIGIN, History, Past, Wanted, Warming, warming
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
@@ -59,7 +60,6 @@ FORMAT: Final = 14
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
-_WARMING: Final = "warming"
 _SILENCES: Final = (OVERDUE, ARRIVED)
 _WINDOWS: Final = -1
 """The source of rows that are made here, as the volume of a window of payloads."""
@@ -550,7 +550,7 @@ class Detect:
             "head": encode(head),
             "settings": encode([self._switched, self._settings, list(self._obeyed.items())]),
             "pending": encode(self._pending.dump()),
-            _WARMING: encode(self._warming),
+            WARMING: encode(self._warming),
             "declared": self._declared.dump(),
             "inherited": self._inherited.dump(),
         }
@@ -571,8 +571,8 @@ class Detect:
         self._adopting_at = -1
         if self._retuned:
             self._begin_warming(self.covered_offset)
-        elif _WARMING in chunks:
-            self._go_on_warming(msgspec.msgpack.decode(chunks[_WARMING], type=Warming | None))
+        elif WARMING in chunks:
+            self._go_on_warming(msgspec.msgpack.decode(chunks[WARMING], type=Warming | None))
 
     def _load(self, chunks: dict[str, bytes]) -> None:
         """Take over all but the settings, which may be others than those that the state was written under."""

@@ -392,5 +392,5 @@ def tuned(  # noqa: PLR0913  what a user may set, by name
         raise ValueError(f"{needed} of {among} samples cannot cross: N is at most {AMONG_MAX}")
     threshold = threshold_for(false_alarms_per_day)
     limits = min_volume, threshold, false_alarms_per_day, min_effect
-    record = direction, asked, zone, needed, among, *limits, SEASONS.index(season)
+    record = direction, asked, zone, SEASONS.index(season), needed, among, *limits
     return np.array([record], TUNED)

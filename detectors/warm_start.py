@@ -28,6 +28,7 @@ BYTES_EACH: Final = 8 << 20
 """Samples of models, or bytes of records, that are gone through beside one step of the live shard."""
 RECORDS_EACH: Final = 4
 """At least so many records are: each step of the live shard is one more to catch up with."""
+CHUNK: Final = "warming"
 ORIGIN: Final = "warm-start"
 """The origin of the orders to adopt."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors import follower_layout as layout
 from detectors import numeric_layout as bank
-from detectors import timetable
+from detectors import timetable, warm_start
 from detectors.core.layout import Record, Records
 from detectors.follower_layout import FOLLOWER
 from detectors.follower_table import OUTCOME_SERIES, VALUE_SERIES
@@ -62,6 +62,7 @@ def planted(
         "pending": encode(pending),
         "declared": encode(shard.declared()),
         timetable.CHUNK: encode(shard.timetable()),
+        warm_start.CHUNK: encode(None),  # the past that models were learning is not where they go
     }
 
 
