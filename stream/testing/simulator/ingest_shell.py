@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from detectors.outputs import Output
 from stream.ingest import Ingest
-from stream.ingest_agent import ENDS_AGE_S_MAX
+from stream.ingest_agent import ENDS_AGE_S_MAX, notes_first
 from stream.sources import Place
 from stream.testing.simulator.kafka import Stored
 from stream.testing.simulator.membership import Member
@@ -67,7 +67,12 @@ class IngestShell:
     def _handle(self, place: Place, feed: Feed, previous_offset: int, batch: list[Stored]) -> Work:
         member, epoch = self._member, self._member.epoch
         feed.busy = True
-        delivery = member.producer.post(self._outputs(place, previous_offset, batch))
+        notes, rest = notes_first(self._outputs(place, previous_offset, batch))
+        if notes:
+            yield member.producer.post(notes).done
+        if epoch != member.epoch:
+            return
+        delivery = member.producer.post(rest)
         if self._waits:
             yield delivery.done
         feed.busy = False

@@ -151,7 +151,7 @@ def test_silences_are_set_listed_cancelled_and_audited(site: Site) -> None:
 
 
 def test_what_is_refused_and_what_is_not_answered_end_differently(site: Site) -> None:
-    unanswered = site.run("ack", ONE, "--timeout", "1s")
+    unanswered = site.run("ack", ONE, "--timeout", "5s")
     assert code(unanswered) == Exit.UNANSWERED
     assert "Does one run" in str(unanswered.exception)
     given_only = site.run("ack", ONE, "--no-wait")

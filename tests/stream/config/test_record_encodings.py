@@ -143,7 +143,7 @@ def test_what_is_wrong_with_a_contract_is_said_with_its_place(
     file = tmp_path / name
     file.write_text(text)
     (line,) = lines(tmp_path, source(f"contract: {{file: {file}{more}}}"))
-    assert line.startswith("c.yaml:1: sources[0].contract." + expected.format(file=file))
+    assert line.startswith("c.yaml:1: sources[0].contract." + expected.format(file=name))
 
 
 def test_a_contract_that_is_not_there_is_said_with_its_place(tmp_path: Path) -> None:
