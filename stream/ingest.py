@@ -29,7 +29,7 @@ from stream.formats.placement import Ints, Placement, Records
 from stream.formats.records import RecordSource
 from stream.formats.table import Table
 from stream.formats.values import Values
-from stream.lineage_notes import LineageTeller
+from stream.lineage_notes import LineageTeller, notes_first
 
 LATENESS_MS: Final = Settings().allowed_lateness_ms
 
@@ -155,7 +155,7 @@ class Ingest:
         if len(offsets) == 1 or all(len(output.value or b"") <= self._sample_bytes_max for output in outputs):
             return outputs
         self._standings[topic, partition] = before
-        notes = [output for output in outputs if output.destination is Destination.ANOMALIES]
+        notes, _ = notes_first(outputs)
         return notes + [
             output
             for half in fetched.halves()

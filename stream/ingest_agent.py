@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeVar
 
-from detectors.outputs import Destination, Output
+from detectors.outputs import Output
 from detectors.stage import Count, HoleError
 from stream.formats.encodings.schemas import SchemaAwaitedError
 from stream.holding import Holding
+from stream.lineage_notes import notes_first
 from stream.outbox import Delivery, Outbox
 from stream.sources import Batch, Feed, Place, Sources
 from stream.telemetry import Telemetry
@@ -174,15 +175,6 @@ class IngestAgent:
         caught_up = feed.handled == feed.fetched and self._ends.reached(place, feed.position)
         idle = caught_up and now_s - feed.arrived_s >= self._idle_timeout_s
         return self._ingest.mark(place.topic, place.partition, feed.handled, _wall_ms(), caught_up, idle)
-
-
-def notes_first(outputs: list[Output]) -> tuple[list[Output], list[Output]]:
-    """What triage is told, and the rest, which must not be written before that is stored.
-
-    Else a crash in between could let triage judge what is in the samples by less lineage than it would know without one.
-    """
-    notes = [it for it in outputs if it.destination is Destination.ANOMALIES]
-    return notes, [it for it in outputs if it.destination is not Destination.ANOMALIES] if notes else outputs
 
 
 def _wall_ms() -> int:

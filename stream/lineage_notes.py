@@ -50,6 +50,15 @@ class LineageTeller:
             del self._told[next(iter(self._told))]
 
 
+def notes_first(outputs: list[Output]) -> tuple[list[Output], list[Output]]:
+    """The notes among what ingest makes of a batch, and the rest, which must not be written before those are stored.
+
+    Else a crash in between could let triage judge what is in the samples by less lineage than it would know without one.
+    """
+    notes = [it for it in outputs if it.destination is Destination.ANOMALIES]
+    return notes, [it for it in outputs if it.destination is not Destination.ANOMALIES] if notes else outputs
+
+
 def _note(told: tuple[tuple[Link, int], ...]) -> Output:
     links, times_ms = tuple(link for link, _ in told), tuple(time_ms for _, time_ms in told)
     note = LineageNote(VERSION, times_ms, links)

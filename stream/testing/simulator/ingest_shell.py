@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from detectors.outputs import Output
 from stream.ingest import Ingest
-from stream.ingest_agent import ENDS_AGE_S_MAX, notes_first
+from stream.ingest_agent import ENDS_AGE_S_MAX
+from stream.lineage_notes import notes_first
 from stream.sources import Place
 from stream.testing.simulator.kafka import Stored
 from stream.testing.simulator.membership import Member
