@@ -19,6 +19,9 @@ MODEL = "river.anomaly.HalfSpaceTrees"
 STEP_MS, DAYS = 600_000, 30
 LIVE = 24
 """Samples that come after the model; the later half of them is an incident."""
+NOTHING_WAITS = 'streamgauge_stage_size{name="pending_rows",stage="detect"} 0.0'
+"""A model finds no past to learn while the rows wait for partitions without records: it learns of them as they come."""
+WARMED = 'streamgauge_stage_events_total{event="models_warmed"} 1.0'
 
 
 def depth(times_ms: Iterable[int], level: float) -> Iterable[tuple[int, bytes]]:
@@ -36,6 +39,7 @@ def test_a_model_that_is_added_judges_at_once_by_30_days_of_history(deploy: Depl
     deployment.publish("metrics", depth(range(begin_ms, live_ms, STEP_MS), 50.0))
     worker = deployment.start()
     deployment.wait_until_read(worker)
+    wait_until_shown(worker, NOTHING_WAITS)
 
     modelled = yaml.safe_load(deployment.config_path.read_text())
     modelled["series"] = [
@@ -45,7 +49,7 @@ def test_a_model_that_is_added_judges_at_once_by_30_days_of_history(deploy: Depl
     file.write_text(yaml.safe_dump(modelled))
     applied = CliRunner().invoke(app, ["config", "apply", str(file), "--timeout", "60s"])
     assert applied.exit_code == 0, applied.output
-    wait_until_warm(worker)
+    wait_until_shown(worker, WARMED)
     worker.end(signal.SIGKILL)
     worker = deployment.start()
 
@@ -69,8 +73,9 @@ def wait_for_alert(deployment: Deployment, since_ms: int) -> Alert:
     raise AssertionError([(it.summary, it.starts_at) for it in deployment.alerts()])
 
 
-def wait_until_warm(worker: Worker) -> None:
+def wait_until_shown(worker: Worker, shown: str) -> None:
+    """Wait until a line is among the worker's metrics."""
     deadline = time.monotonic() + PATIENCE_S
-    while 'streamgauge_stage_events_total{event="models_warmed"} 1.0' not in worker.metrics():
+    while shown not in worker.metrics():
         assert time.monotonic() < deadline, worker.metrics()
         time.sleep(0.1)
