@@ -28,8 +28,7 @@ from detectors.followers import Followers
 from detectors.inherited import Inherited
 from detectors.ledger import FLEET_DAYS
 from detectors.modelled import Modelled
-from detectors.orders import AcceptLevel, Adopt, Expect, Order, Origin, Relearn, Switch, is_order, read_order
-from detectors.orders import encode as encode_order
+from detectors.orders import AcceptLevel, Adopt, Expect, Order, Relearn, Switch, is_order, read_order
 from detectors.outputs import Destination, Output
 from detectors.peers import Peers
 from detectors.pending import Pending
@@ -52,7 +51,7 @@ from detectors.stage import Count
 from detectors.timetable import Timetable
 from detectors.verdicts import Verdict
 from detectors.warm_start import CHUNK as WARMING
-from detectors.warm_start import ORIGIN, History, Past, Wanted, Warming, warming
+from detectors.warm_start import History, Live, Wanted, WarmStart
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
@@ -94,11 +93,8 @@ class Detect:
         self._full = False
         self._obeyed: dict[tuple[str, int], int] = {}
         self._switched = self._retuned = False
-        self._history = history
+        self._warm_start = WarmStart(shard, history)
         self._since_ms: npt.NDArray[np.int64] | None = None
-        self._past: Past | None = None
-        self._warming: Warming | None = None
-        self._adopting_at = -1
         self.is_to_be_stored = False
 
     def step(self, offset: int, payload: bytes) -> list[Output]:
@@ -112,7 +108,7 @@ class Detect:
         if is_order(payload):
             self._obey(read_order(payload), offset)
             self.covered_offset = offset
-            return self._outputs(offset) + self._warm(offset)
+            return self._outputs(offset) + self._warm_start.go_on(offset)
         batch = SampleBatch.from_bytes(payload)
         before = self._watermarks.take(batch.mark)
         self._count(batch, before.fence)
@@ -128,7 +124,7 @@ class Detect:
         marks = self._watermarks
         self._apply(max(marks.rows_ms, marks.timers_ms), marks.timers_ms)
         self.covered_offset = offset
-        return self._outputs(offset) + self._warm(offset)
+        return self._outputs(offset) + self._warm_start.go_on(offset)
 
     def _obey(self, order: Order, offset: int) -> None:
         """Do what is ordered, unless it was done; it counts from here on, for rows that wait as well."""
@@ -153,42 +149,14 @@ class Detect:
             case AcceptLevel():
                 accept_level(self._followers, order.signal, order.labels)
 
-    def _begin_warming(self, offset: int) -> None:
-        """Have models that came in force at an offset learn the past of their series, if any are new."""
-        unlearned = self._modelled.unlearned(self._followers)
-        known = self._history is not None and bool(unlearned)
-        self._go_on_warming(warming(offset, self._followers, unlearned) if known else None)
-
-    def _go_on_warming(self, warming: Warming | None) -> None:
-        self._warming, self._past = warming, None
-        self._modelled.waiting = frozenset(warming.parts if warming and self._history else ())
-
-    def _warm(self, offset: int) -> list[Output]:
-        """Go on with the past, and when it has come up to here order that what it has learned be adopted."""
-        past = self._retained()
-        if past is None or self._warming is None or self._adopting_at == self._warming.at:
-            return []
-        if not past.reach(offset + 1):
-            return []
-        self._adopting_at = self._warming.at
-        order = Adopt(origin=Origin(ORIGIN, self._index, self._warming.at))
-        return [Output(Destination.SAMPLES, None, encode_order(order), self._index)]
-
-    def _retained(self) -> Past | None:
-        if self._past is None and self._warming is not None and self._history is not None:
-            followed = self._warming.followed(self._followers)
-            make = partial(Detect, self._settings, self._index)
-            self._past = Past(make, self._warming.parts, followed, self._history)
-        return self._past
-
     def _adopt(self, warming_at: int, offset: int) -> None:
-        past = self._retained()
-        if past is None or self._warming is None or warming_at != self._warming.at:
-            return
-        past.reach(offset, whole=True)
-        self._counts["models_warmed",] += past.teach(self._modelled)
-        self.is_to_be_stored = True
-        self._go_on_warming(None)
+        warmed = self._warm_start.adopt(warming_at, offset, self._modelled)
+        if warmed is not None:
+            self._counts["models_warmed",] += warmed
+            self.is_to_be_stored = True
+
+    def _live(self) -> Live:
+        return Live(self._followers, self._modelled, partial(Detect, self._settings, self._index))
 
     @property
     def models(self) -> Modelled:
@@ -208,7 +176,7 @@ class Detect:
             self._settings = settings
             self._load(chunks)
         self._switched = True
-        self._begin_warming(offset)
+        self._warm_start.begin(offset, self._live())
 
     def _count(self, batch: SampleBatch, fence: int) -> None:
         counts, topic = self._counts, batch.mark.topic
@@ -550,7 +518,7 @@ class Detect:
             "head": encode(head),
             "settings": encode([self._switched, self._settings, list(self._obeyed.items())]),
             "pending": encode(self._pending.dump()),
-            WARMING: encode(self._warming),
+            WARMING: self._warm_start.dump(),
             "declared": self._declared.dump(),
             "inherited": self._inherited.dump(),
         }
@@ -568,11 +536,10 @@ class Detect:
         if self._switched:
             self._settings = self._settings.tuned_as(stored)
         self._load(chunks)
-        self._adopting_at = -1
         if self._retuned:
-            self._begin_warming(self.covered_offset)
+            self._warm_start.begin(self.covered_offset, self._live())
         elif WARMING in chunks:
-            self._go_on_warming(msgspec.msgpack.decode(chunks[WARMING], type=Warming | None))
+            self._warm_start.load(chunks[WARMING], self._live())
 
     def _load(self, chunks: dict[str, bytes]) -> None:
         """Take over all but the settings, which may be others than those that the state was written under."""

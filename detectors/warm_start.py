@@ -11,9 +11,12 @@ Of each series as many of the last samples count as make `SAMPLES_MAX` for all t
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
+
 from detectors.followers import Followers
 from detectors.modelled import Modelled
-from detectors.outputs import Output
+from detectors.orders import Adopt, Origin, encode
+from detectors.outputs import Destination, Output
 from detectors.parts import Part
 from detectors.samples import Key
 from detectors.stage import HoleError
@@ -138,3 +141,72 @@ class Past:
                 models.adopt(part, model)
                 warmed += 1
         return warmed
+
+
+class Live(NamedTuple):
+    """What is used of the live shard: its followers, its models, and how one is made that is empty, as it is now in force."""
+
+    followers: Followers
+    models: Modelled
+    empty: Callable[[], Shard]
+
+
+class WarmStart:
+    """The warm start of one shard: begun where models come in force, gone on with in each step, ended by an order to adopt.
+
+    Args:
+        shard: its number.
+        history: of its samples; without it models begin with what comes.
+    """
+
+    def __init__(self, shard: int, history: History | None) -> None:
+        self._shard, self._history = shard, history
+        self._warming: Warming | None = None
+        self._past: Past | None = None
+        self._is_ordered = False
+
+    def begin(self, at: int, live: Live) -> None:
+        """Have models that came in force at an offset learn the past of their series, if any are new."""
+        parts = live.models.unlearned(live.followers) if self._history else []
+        self._set_out(warming(at, live.followers, parts) if parts else None, live)
+
+    def _set_out(self, warming: Warming | None, live: Live) -> None:
+        self._warming, self._is_ordered = warming, False
+        if warming is None or self._history is None:
+            self._past, live.models.waiting = None, frozenset()
+        else:
+            followed = warming.followed(live.followers)
+            self._past = Past(live.empty, warming.parts, followed, self._history)
+            live.models.waiting = frozenset(warming.parts)
+
+    def go_on(self, offset: int) -> list[Output]:
+        """Go on with the past beside a step; where it has come up to that offset, the order to adopt what it has learned, once."""
+        if self._warming is None or self._past is None or self._is_ordered:
+            return []
+        if not self._past.reach(offset + 1):
+            return []
+        self._is_ordered = True
+        order = Adopt(origin=Origin(ORIGIN, self._shard, self._warming.at))
+        return [Output(Destination.SAMPLES, None, encode(order), self._shard)]
+
+    def adopt(self, at: int, before: int, models: Modelled) -> int | None:
+        """Obey the order to adopt, which lies at offset `before`, what is under way since offset `at`.
+
+        Returns:
+            How many models know the past now; None if something else is under way, or nothing.
+        """
+        if self._warming is None or self._past is None or at != self._warming.at:
+            return None
+        self._past.reach(before, whole=True)
+        warmed = self._past.teach(models)
+        self._warming = self._past = None
+        models.waiting = frozenset()
+        return warmed
+
+    def dump(self) -> bytes:
+        """What is under way, to be begun again by another worker."""
+        return msgspec.msgpack.encode(self._warming)
+
+    def load(self, chunk: bytes, live: Live) -> None:
+        """Begin again with what was under way."""
+        self._set_out(msgspec.msgpack.decode(chunk, type=Warming | None), live)

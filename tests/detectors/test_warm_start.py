@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from detectors import warm_start
 from detectors.detect import Detect
-from detectors.orders import Origin, Switch, encode
+from detectors.orders import Adopt, Origin, Switch, encode
 from detectors.outputs import Destination
 from detectors.samples import RunState
 from detectors.settings import Model, Rule, Settings, Tuning
@@ -179,6 +179,33 @@ def test_a_model_that_is_taken_back_meanwhile_is_not_adopted(monkeypatch: pytest
     shard.feed(*pieces(events[:600]), switch(modelled(HST)), switch(BUILT_IN, 1), *pieces(events, begin=600))
     assert shard.counts["models_warmed",] == 0
     assert shard.states() == {}
+
+
+def test_an_order_to_adopt_what_is_not_under_way_changes_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(warm_start, "ASKED_EACH", 10)
+    shard = Shard()
+    shard.feed(*pieces(queue(600)), switch(modelled(HST)))
+    before = shard.detect.dump()[warm_start.CHUNK]
+    shard.feed(encode(Adopt(origin=Origin(warm_start.ORIGIN, 0, 5))))
+    assert not shard.detect.is_to_be_stored
+    assert shard.counts["models_warmed",] == 0
+    assert shard.states() == {}
+    assert shard.detect.dump()[warm_start.CHUNK] == before
+
+
+def test_what_is_under_way_goes_through_the_hands_of_one_who_has_no_history(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(warm_start, "ASKED_EACH", 10)
+    events = queue(1200)
+    shard, always = Shard(), Shard(modelled(HST))
+    shard.feed(*pieces(events[:600]), switch(modelled(HST)))
+    other = Detect(BUILT_IN, 0)
+    other.load(shard.detect.dump())
+    shard.detect = Detect(BUILT_IN, 0, history=shard.history)
+    shard.detect.load(other.dump())
+    shard.feed(*pieces(events, of=10, begin=600))
+    always.feed(*pieces(events))
+    assert shard.counts["models_warmed",] == 1
+    assert shard.states() == always.states()
 
 
 def test_only_the_series_that_have_a_model_now_are_gone_through(monkeypatch: pytest.MonkeyPatch):
