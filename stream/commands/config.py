@@ -18,8 +18,6 @@ from stream.config.schema import json_schema_text
 from stream.config.selector import Selector, parse_selector
 from stream.config.show import DEFAULT, effective_yaml
 
-"""The width of tables that go to no terminal: nothing is cut."""
-
 app = typer.Typer(name="config", help="Check and show the configuration.", no_args_is_help=True)
 
 
@@ -88,7 +86,8 @@ def apply(
 
     That is defaults, signals, series, lineage and how alerts are told. Sources, topics and connections need a restart of the workers.
     """
-    Giver(comment, author, timeout, wait, file, bootstrap_servers).offer(str(file))
+    giver = Giver(comment, author, timeout, wait, file, bootstrap_servers)
+    giver.offer(str(file), giver.config)
 
 
 @app.command()

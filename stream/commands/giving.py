@@ -71,21 +71,20 @@ class Giver:
         wait: bool,
         config: Path | None,
         bootstrap_servers: str | None,
-        loaded: Config | None = None,
     ) -> None:
         self._comment, self._author, self._wait = comment, author or _user(), wait
         self._timeout_s = _duration("--timeout", timeout).total_seconds()
-        self._file, self._bootstrap_servers, self._loaded = config, bootstrap_servers, loaded
+        self._file, self._bootstrap_servers = config, bootstrap_servers
         self.now = datetime.now(UTC)
 
     @cached_property
-    def _config(self) -> Config:
-        """What is read only when what was written on the command line is right."""
-        return self._loaded or load(self._file, overrides(self._bootstrap_servers))
+    def config(self) -> Config:
+        """Of the workers; it is read only when what was written on the command line is right."""
+        return load(self._file, overrides(self._bootstrap_servers))
 
     def alert_id(self, written: str) -> str:
         """The whole id of an alert."""
-        return alert_id_of(written, self._config, complain)
+        return alert_id_of(written, self.config, complain)
 
     def end(self, duration: str | None, until: str | None, starts_at: datetime | None = None) -> datetime:
         """When something ends, of which one of `--for` and `--until` is given."""
@@ -107,16 +106,16 @@ class Giver:
             )
         )
 
-    def offer(self, origin: str, candidate: Config | None = None) -> None:
-        """Offer the configuration, or the tunable part of another one, to all workers, and show what becomes of it."""
-        self._send(configure(candidate or self._config, self.now, self._author, origin, self._comment))
+    def offer(self, origin: str, candidate: Config) -> None:
+        """Offer the tunable part of a configuration to all workers, and show what becomes of it."""
+        self._send(configure(candidate, self.now, self._author, origin, self._comment))
 
     def _send(self, command: Command | Configure) -> None:
         if not self._wait:
-            give(command, self._config, self._timeout_s)
+            give(command, self.config, self._timeout_s)
             typer.echo(command.command_id)
             return
-        answer = give_and_await(command, self._config, self._timeout_s, complain)
+        answer = give_and_await(command, self.config, self._timeout_s, complain)
         console_for_people().print(render(answer))
         if answer.outcome is Outcome.REFUSED:
             raise Refused(f"refused: {answer.reason}", Exit.COMMAND_REFUSED)

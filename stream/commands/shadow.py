@@ -11,7 +11,7 @@ from detectors.alerts import Alert
 from stream.alert_stream import follow
 from stream.commands.consoles import console_for_people
 from stream.commands.following import complain, following, since_ms_of
-from stream.commands.giving import AuthorOption, CommentOption, Giver, TimeoutOption, WaitOption
+from stream.commands.giving import Giver, gives
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
 from stream.config import Config, load
 from stream.exits import Exit, Refused
@@ -34,7 +34,8 @@ def shadow(
 
     The shadow runs like any worker: streamgauge topics create --config FILE, then streamgauge run --config FILE.
     """
-    candidate, live = _both(file, config, bootstrap_servers)
+    said = overrides(bootstrap_servers)
+    candidate, live = _both(file, load(file, said), load(config, said))
     since_ms = since_ms_of(from_beginning=False, since=since, go_on=False)
     found = compared(_alerts(candidate, since_ms), _alerts(live, since_ms), int(time.time() * 1000))
     if as_json:
@@ -43,26 +44,18 @@ def shadow(
     console_for_people().print(compared_text(found, file.name))
 
 
-def promote(
-    file: ShadowArgument,
-    *,
-    comment: CommentOption = "",
-    author: AuthorOption = None,
-    timeout: TimeoutOption = "15s",
-    wait: WaitOption = True,
-    config: ConfigOption = None,
-    bootstrap_servers: BootstrapServersOption = None,
-) -> None:
+@gives
+def promote(file: ShadowArgument, *, giver: Giver) -> None:
     """Put the tunable part of a shadow in force in the live workers, which keep what they have learned, and show the answer.
 
     Write it into their file, too: a worker that starts with a newer file offers that.
     """
-    candidate, live = _both(file, config, bootstrap_servers)
-    Giver(comment, author, timeout, wait, config, bootstrap_servers, live).offer(str(file), candidate)
+    candidate, _ = _both(file, load(file), giver.config)
+    giver.offer(str(file), candidate)
 
 
-def _both(file: Path, config: Path | None, bootstrap_servers: str | None) -> tuple[Config, Config]:
-    candidate, live = load(file, overrides(bootstrap_servers)), load(config, overrides(bootstrap_servers))
+def _both(file: Path, candidate: Config, live: Config) -> tuple[Config, Config]:
+    """The two, if they are a shadow and its live configuration. Raises Refused."""
     if candidate.mode != "shadow":
         raise Refused(f"{file}: is no shadow: write `mode: shadow` into it", Exit.CONFIG)
     if live.mode == "shadow":

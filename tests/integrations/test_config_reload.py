@@ -1,4 +1,4 @@
-"""Hot reload on a real Kafka: what is applied or written into the file is in force in every worker, bad ones change nothing."""
+"""Hot reload on a real Kafka: what is applied, promoted or written into the file is in force in every worker, bad ones change nothing."""
 
 import signal
 import subprocess
@@ -6,8 +6,12 @@ import sys
 import time
 from collections.abc import Callable
 
+from typer.testing import CliRunner
+
 from detectors.commands import Answer, Outcome
 from stream import answers
+from stream.cli import app
+from stream.config import load
 from tests.integrations.deployment import PATIENCE_S, Deployment
 
 Deploy = Callable[..., Deployment]
@@ -24,7 +28,7 @@ def audit(deployment: Deployment, count: int) -> list[Answer]:
     raise AssertionError("\n".join(worker.log.read_text() for worker in deployment.workers))
 
 
-def test_a_configuration_is_applied_from_the_command_line_and_from_the_file(deploy: Deploy) -> None:
+def test_a_configuration_is_applied_from_the_command_line_the_file_and_a_shadow(deploy: Deploy) -> None:
     deployment = deploy({"events": "events"})
     worker = deployment.start()
     file, text = deployment.config_path, deployment.config_path.read_text()
@@ -61,5 +65,18 @@ def test_a_configuration_is_applied_from_the_command_line_and_from_the_file(depl
     assert reloaded.reason.startswith(f"{new_hash} -> ")
     assert reloaded.command["origin"] == str(file)
     assert worker.metric("streamgauge_config_last_reload_successful") == 1
+
+    candidate = deployment.folder / "candidate.yaml"
+    candidate.write_text(text + "\nmode: shadow\ndefaults: {min_effect: 70%}\n")
+    promotion = ["promote", str(candidate), "--config", str(file), "--author", "eva", "--timeout", "60s"]
+    shown = [CliRunner().invoke(app, [*promotion, "--comment", "calmer"]) for _ in range(2)]
+    assert [it.exit_code for it in shown] == [0, 0], shown
+    promoted, again = audit(deployment, 4)[2:]
+    assert "DONE  configure  eva" in shown[0].stdout
+    assert promoted.reason in shown[0].stdout
+    assert promoted.reason == f"{reloaded.config_hash} -> {load(candidate).settings().config_hash}"
+    assert (promoted.author, promoted.command["comment"]) == ("eva", "calmer")
+    assert promoted.command["origin"] == str(candidate)
+    assert (again.outcome, again.reason) == (Outcome.DONE, "it was in force")
 
     assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
