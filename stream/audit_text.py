@@ -1,6 +1,6 @@
 """Answers, silences and maintenance windows as people read them in a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,6 +10,8 @@ from rich.text import Text
 
 from detectors.commands import DAYS, Answer, Maintenance, Outcome, Recurring, Silence
 from stream.alert_text import shown
+from stream.config import Config
+from stream.config.tunable import tunable_part
 
 _INDENT: Final = (0, 0, 0, 2)
 _STYLES: Final = {Outcome.DONE: "bold green", Outcome.REFUSED: "bold red"}
@@ -39,10 +41,28 @@ def _headline(answer: Answer) -> Text:
 def _said(command: Mapping[str, Any]) -> str:
     """The fields that are this command's own."""
     return " · ".join(
-        f"{name} {_globs(value) if isinstance(value, dict) else value}"
+        f"{name} {_value(name, value) if isinstance(value, dict) else value}"
         for name, value in command.items()
         if name not in _TOLD_APART
     )
+
+
+def _value(name: str, value: Mapping[str, Any]) -> str:
+    return _globs(_tuned(value)) or "as by default" if name == "config" else _globs(value)
+
+
+def _tuned(part: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not as by default in the tunable part of a configuration, by its dotted keys; lists by how many they are."""
+    defaults = dict(_leaves(tunable_part(Config())))
+    return {key: value for key, value in _leaves(part) if defaults.get(key) != value}
+
+
+def _leaves(part: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in part.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", len(value) if isinstance(value, list) else value
 
 
 def quiet_text(quiet: Silence | Maintenance, now: datetime) -> Text:
