@@ -12,6 +12,7 @@ RUN python -m venv /opt/build \
 COPY pyproject.toml README.md LICENSE ./
 COPY detectors detectors
 COPY stream stream
+COPY docs docs
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /tmp/dist \
  && /opt/streamgauge/bin/pip install --no-cache-dir --no-index --no-deps /tmp/dist/*.whl
 

@@ -22,6 +22,7 @@ from stream.commands import (
     publish,
     replay,
     run,
+    runbook,
     score,
     shadow,
     silence,
@@ -64,6 +65,7 @@ app.command()(demo.demo)
 app.command()(publish.publish)
 app.command()(alerts.alerts)
 app.command()(explain.explain)
+app.command()(runbook.runbook)
 app.command()(replay.replay)
 for command in (
     acknowledge.ack,

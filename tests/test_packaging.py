@@ -3,6 +3,7 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -15,14 +16,17 @@ LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 PACKAGES = ("stream", "detectors")
 
 
-@pytest.fixture(scope="module")
-def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+def built(target: str, folder: Path) -> Path:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
+    (made,) = folder.iterdir()
+    return made
+
+
+@pytest.fixture(scope="module")
+def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    with zipfile.ZipFile(built("wheel", tmp_path_factory.mktemp("wheel"))) as archive:
         return set(archive.namelist())
 
 
@@ -37,11 +41,23 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel_names: set[str]) -> No
     assert any(name.endswith(".json") for name in files)
 
 
+def test_the_wheel_holds_the_runbooks(wheel_names: set[str]) -> None:
+    pages = {f"stream/runbooks/{page.name}" for page in (ROOT / "docs/runbooks").glob("*.md")}
+    assert pages
+    assert pages <= wheel_names
+
+
 def test_the_wheel_holds_nothing_but_the_packages_and_its_metadata(wheel_names: set[str]) -> None:
     assert {name.split("/")[0] for name in wheel_names} == {
         *PACKAGES,
         f"streamgauge-{PROJECT['version']}.dist-info",
     }
+
+
+def test_a_wheel_made_of_the_sdist_has_the_same_files(wheel_names: set[str], tmp_path: Path) -> None:
+    with tarfile.open(built("sdist", tmp_path)) as archive:
+        sources = {it.name.partition("/")[2] for it in archive.getmembers() if it.isfile()}
+    assert {name for name in wheel_names if name.split("/")[0] in PACKAGES} <= sources
 
 
 def test_the_licence_goes_with_the_wheel(wheel_names: set[str]) -> None:
