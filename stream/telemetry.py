@@ -7,10 +7,10 @@ from collections import Counter as Tally
 from collections.abc import Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
-from prometheus_client.process_collector import ProcessCollector
+from prometheus_client import Counter, Gauge
 
 from detectors.stage import Count
+from stream.metrics import Metrics
 
 EVENT_TO_ALERT_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400)
 SEEN_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -33,127 +33,88 @@ class Telemetry:
     """
 
     def __init__(self, version: str) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        self.records = Counter(
+        make = Metrics("streamgauge_build", version)
+        self.registry = make.registry
+        self.records = make.counter(
             "streamgauge_records",
             "Source records whose rows are in detector state, or dead-lettered.",
-            ["topic"],
-            registry=registry,
+            "topic",
         )
-        self.ingested_records = Counter(
+        self.ingested_records = make.counter(
             "streamgauge_ingested_records",
             "Source records that ingest has read and sent on, of which some may be sent again by another worker.",
-            ["topic"],
-            registry=registry,
+            "topic",
         )
-        self.folded_records = Counter(
+        self.folded_records = make.counter(
             "streamgauge_folded_records",
             "Source records folded into state, of which some may not be stored yet, or be folded again by another worker.",
-            ["topic"],
-            registry=registry,
+            "topic",
         )
-        self.dead_letters = Counter(
-            "streamgauge_dead_letters",
-            "Source records that could not be read.",
-            ["reason"],
-            registry=registry,
+        self.dead_letters = make.counter(
+            "streamgauge_dead_letters", "Source records that could not be read.", "reason"
         )
-        self.late_records = Counter(
-            "streamgauge_late_records",
-            "Source records behind the allowed lateness.",
-            ["topic"],
-            registry=registry,
+        self.late_records = make.counter(
+            "streamgauge_late_records", "Source records behind the allowed lateness.", "topic"
         )
-        self.muted_verdicts = Counter(
+        self.muted_verdicts = make.counter(
             "streamgauge_muted_verdicts",
             "Verdicts that the fleet's ceiling on false alarms kept from opening an alert.",
-            ["kind"],
-            registry=registry,
+            "kind",
         )
-        self._budget = {
-            name: Gauge(f"streamgauge_{name}", what, registry=registry)
-            for name, what in BUDGET_GAUGES.items()
-        }
-        self.config_good = Gauge(
+        self._budget = {name: make.gauge(f"streamgauge_{name}", what) for name, what in BUDGET_GAUGES.items()}
+        self.config_good = make.gauge(
             "streamgauge_config_last_reload_successful",
             "Whether the configuration file was good when it was last read.",
-            registry=registry,
         )
         self.config_good.set(1)
-        self.alerts = Counter(
-            "streamgauge_alerts", "Alert events written.", ["kind", "state"], registry=registry
+        self.alerts = make.counter("streamgauge_alerts", "Alert events written.", "kind", "state")
+        self.fenced_rows = make.counter(
+            "streamgauge_fenced_rows", "Records read again after a restart, and left out.", "topic"
         )
-        self.fenced_rows = Counter(
-            "streamgauge_fenced_rows",
-            "Records read again after a restart, and left out.",
-            ["topic"],
-            registry=registry,
+        self.limited = make.counter("streamgauge_limited", "Times that a cap on a record bit.", "limit")
+        self.stage_events = make.counter(
+            "streamgauge_stage_events", "Other things that the stages counted.", "event"
         )
-        self.limited = Counter(
-            "streamgauge_limited", "Times that a cap on a record bit.", ["limit"], registry=registry
+        self.stage_size = make.gauge(
+            "streamgauge_stage_size", "Sizes in a stage's state, summed over its shards.", "stage", "name"
         )
-        self.stage_events = Counter(
-            "streamgauge_stage_events", "Other things that the stages counted.", ["event"], registry=registry
+        self.series = make.gauge("streamgauge_series", "Series followed by this worker.")
+        self.lag_records = make.gauge(
+            "streamgauge_lag_records", "Records of owned partitions that are not handled.", "topic"
         )
-        self.stage_size = Gauge(
-            "streamgauge_stage_size",
-            "Sizes in a stage's state, summed over its shards.",
-            ["stage", "name"],
-            registry=registry,
-        )
-        self.series = Gauge("streamgauge_series", "Series followed by this worker.", registry=registry)
-        self.lag_records = Gauge(
-            "streamgauge_lag_records",
-            "Records of owned partitions that are not handled.",
-            ["topic"],
-            registry=registry,
-        )
-        self.seen_seconds = Histogram(
+        self.seen_seconds = make.histogram(
             "streamgauge_seen_seconds",
             "From the broker's timestamp of the first record of a fetched batch to when ingest takes it in, at the end of a partition.",
-            ["topic"],
+            "topic",
             buckets=SEEN_BUCKETS_S,
-            registry=registry,
         )
-        self.event_to_alert_seconds = Histogram(
+        self.event_to_alert_seconds = make.histogram(
             "streamgauge_event_to_alert_seconds",
             "From the event time of an alert's transition to its delivery.",
             buckets=EVENT_TO_ALERT_BUCKETS_S,
-            registry=registry,
         )
-        self.step_seconds = Histogram(
-            "streamgauge_step_seconds",
-            "Time to fold in one record.",
-            ["stage"],
-            buckets=STEP_BUCKETS_S,
-            registry=registry,
+        self.step_seconds = make.histogram(
+            "streamgauge_step_seconds", "Time to fold in one record.", "stage", buckets=STEP_BUCKETS_S
         )
-        self.snapshots = Counter("streamgauge_snapshots", "Snapshots stored.", ["stage"], registry=registry)
-        self.snapshot_bytes = Gauge(
-            "streamgauge_snapshot_bytes",
-            "Size of the latest snapshots, summed over shards.",
-            ["stage"],
-            registry=registry,
+        self.snapshots = make.counter("streamgauge_snapshots", "Snapshots stored.", "stage")
+        self.snapshot_bytes = make.gauge(
+            "streamgauge_snapshot_bytes", "Size of the latest snapshots, summed over shards.", "stage"
         )
-        self.snapshot_seconds = Histogram(
+        self.snapshot_seconds = make.histogram(
             "streamgauge_snapshot_seconds",
             "Time to dump and store a snapshot.",
-            ["stage"],
+            "stage",
             buckets=SNAPSHOT_BUCKETS_S,
-            registry=registry,
         )
-        self.assigned_partitions = Gauge(
-            "streamgauge_assigned_partitions", "Partitions owned, by topic.", ["topic"], registry=registry
+        self.assigned_partitions = make.gauge(
+            "streamgauge_assigned_partitions", "Partitions owned, by topic.", "topic"
         )
-        self.held_partitions = Gauge(
+        self.held_partitions = make.gauge(
             "streamgauge_held_partitions",
             "Source partitions that wait for a schema registry that does not answer, by topic.",
-            ["topic"],
-            registry=registry,
+            "topic",
         )
-        self.rebalances = Counter("streamgauge_rebalances", "Assignments received.", registry=registry)
-        Info("streamgauge_build", "The version that runs.", registry=registry).info({"version": version})
+        self.rebalances = make.counter("streamgauge_rebalances", "Assignments received.")
         self._named: Mapping[str, Counter] = {
             "records": self.records,
             "dead_letters": self.dead_letters,
