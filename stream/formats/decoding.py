@@ -1,11 +1,12 @@
 """Decoding a fetched batch: all values at once when all are good, one by one as soon as one is not."""
 
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
+import msgspec
 from msgspec import DecodeError
 
-from stream.formats.dead import UnreadableError
+from stream.formats.dead import DeadReason, UnreadableError, explain
 from stream.formats.limits import Guard, Sizes
 
 T = TypeVar("T")
@@ -63,3 +64,41 @@ def _decode_one(
         return decode(value)
     except DECODE_ERRORS as error:
         return recover(value, error)
+
+
+def decode_respelt(
+    value: bytes,
+    error: Exception,
+    decode: Callable[[bytes], T],
+    expected: Mapping[str, str],
+    name: str,
+    respell: Callable[[dict[str, Any]], None],
+) -> T:
+    """Try a JSON object once more, with some of its fields spelt as the decoder wants them.
+
+    Args:
+        value: what the decoder refused.
+        error: why.
+        decode: the decoder.
+        expected: what may stand in each field, for `dead.explain`.
+        name: the field without which nothing can be said.
+        respell: changes the object in place.
+
+    Raises:
+        UnreadableError: what is wrong with the value.
+    """
+    if not isinstance(error, msgspec.ValidationError):
+        raise explain(error, expected)
+    try:
+        said: Any = msgspec.json.decode(value)
+    except DECODE_ERRORS as unreadable:
+        raise explain(unreadable, expected) from None
+    if not isinstance(said, dict):
+        raise explain(error, expected)
+    if said.get(name) in (None, ""):
+        raise UnreadableError(DeadReason.NO_NAME, f"$.{name}: expected {expected[name]}")
+    respell(said)
+    try:
+        return decode(msgspec.json.encode(said))
+    except DECODE_ERRORS as still:
+        raise explain(still, expected) from None

@@ -13,9 +13,9 @@ from detectors.samples import NEVER, RUNS, Key, RunState
 from detectors.series import Signal, run_hash
 from stream.formats import times
 from stream.formats.caps import Caps
-from stream.formats.dead import DeadReason, UnreadableError, explain
+from stream.formats.dead import explain
 from stream.formats.declared import DeclaredField, Schemas
-from stream.formats.decoding import DECODE_ERRORS, decode_all
+from stream.formats.decoding import DECODE_ERRORS, decode_all, decode_respelt
 from stream.formats.event_scan import scan
 from stream.formats.known_series import UNKNOWN, KnownSeries
 from stream.formats.limits import Guard, Limits
@@ -194,28 +194,7 @@ class Events:
             table.declared.append(record, slots[ident], table.schema(fields))
 
     def _recover(self, value: bytes, error: Exception) -> RunEvent:
-        """Spell time and state as the decoder wants them and try once more.
-
-        Raises:
-            UnreadableError: what is wrong with the value.
-        """
-        if not isinstance(error, msgspec.ValidationError):
-            raise explain(error, _EXPECTED)
-        try:
-            event: Any = msgspec.json.decode(value)
-        except DECODE_ERRORS as unreadable:
-            raise explain(unreadable, _EXPECTED) from None
-        if not isinstance(event, dict):
-            raise explain(error, _EXPECTED)
-        if event.get("pipeline") in (None, ""):
-            raise UnreadableError(DeadReason.NO_NAME, f"$.pipeline: expected {_EXPECTED['pipeline']}")
-        event["time"] = times.read_time(event.get("time"), "$.time")
-        if isinstance(event.get("state"), str):
-            event["state"] = event["state"].lower()
-        try:
-            return self._decode(msgspec.json.encode(event))
-        except DECODE_ERRORS as still:
-            raise explain(still, _EXPECTED) from None
+        return decode_respelt(value, error, self._decode, _EXPECTED, "pipeline", _respell)
 
     def _run_key(self, pipeline: str, task: str | None, owner: str | None, *labels: tuple[str, str]) -> Key:
         named = self._caps.labels((("pipeline", pipeline), ("task", task)), labels)
@@ -224,6 +203,13 @@ class Events:
     def _declared_key(self, dataset: str | None, pipeline: str, task: str | None, owner: str | None) -> Key:
         about = (("dataset", dataset),) if dataset else (("pipeline", pipeline), ("task", task))
         return Key(Signal.SCHEMA, self._caps.labels(about), owner=self._caps.label(owner or ""))
+
+
+def _respell(event: dict[str, Any]) -> None:
+    """Times of all kinds, and states in capitals."""
+    event["time"] = times.read_time(event.get("time"), "$.time")
+    if isinstance(event.get("state"), str):
+        event["state"] = event["state"].lower()
 
 
 def _datasets(names: Iterable[str]) -> Datasets:

@@ -11,8 +11,8 @@ from detectors.samples import Key
 from detectors.series import Signal
 from stream.formats import times
 from stream.formats.caps import Caps
-from stream.formats.dead import DeadReason, UnreadableError, explain
-from stream.formats.decoding import DECODE_ERRORS, decode_all
+from stream.formats.dead import DeadReason, UnreadableError
+from stream.formats.decoding import decode_all, decode_respelt
 from stream.formats.limits import Guard, Limits
 from stream.formats.table import Memo, Table
 from stream.formats.times import Time
@@ -63,31 +63,17 @@ class Metrics:
         return table
 
     def _recover(self, value: bytes, error: Exception) -> Metric:
-        """Spell the time as the decoder wants it and try once more.
-
-        Raises:
-            UnreadableError: what is wrong with the value.
-        """
-        if not isinstance(error, msgspec.ValidationError):
-            raise explain(error, _EXPECTED)
-        try:
-            metric: Any = msgspec.json.decode(value)
-        except DECODE_ERRORS as unreadable:
-            raise explain(unreadable, _EXPECTED) from None
-        if not isinstance(metric, dict):
-            raise explain(error, _EXPECTED)
-        if metric.get("name") in (None, ""):
-            raise UnreadableError(DeadReason.NO_NAME, f"$.name: expected {_EXPECTED['name']}")
-        path = "timestamp" if metric.get("time") is None else "time"
-        metric["time"] = times.read_time(metric.pop(path, None), f"$.{path}")
-        try:
-            return self._decode(msgspec.json.encode(metric))
-        except DECODE_ERRORS as still:
-            raise explain(still, _EXPECTED) from None
+        return decode_respelt(value, error, self._decode, _EXPECTED, "name", _respell)
 
     def _key(self, name: str, *labels: tuple[str, str]) -> Key:
         named = [pair for pair in labels if pair[0] != "__name__"]
         return Key(Signal.VALUE, self._caps.labels((("name", name),), named))
+
+
+def _respell(metric: dict[str, Any]) -> None:
+    """Times of all kinds, under both names."""
+    path = "timestamp" if metric.get("time") is None else "time"
+    metric["time"] = times.read_time(metric.pop(path, None), f"$.{path}")
 
 
 def _number(value: float | str) -> float | None:
