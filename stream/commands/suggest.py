@@ -1,7 +1,6 @@
 """`streamgauge suggest`: settings for noisy and blind series, with what would have changed; as a patch, never silently."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,9 +24,9 @@ from stream.trial.labels import read_labels
 from stream.trial.patch import evidence, patch
 from stream.trial.proposals import Suggestions
 from stream.trial.proposals import suggest as find
+from stream.trial.text import table
 
 READINGS = 3
-ROWS_MAX = 40
 
 
 def suggest(
@@ -89,16 +88,22 @@ def _plain(found: Suggestions) -> dict[str, Any]:
 
 def _text(found: Suggestions, output: Path | None) -> Group:
     parts: list[Text | Table] = [Text(_headline(found))]
+    rest = "; --json has all"
     if found.proposals:
         rows = [
             (it.name.text, it.problem, f"{it.candidate.key}: {it.candidate.value}", evidence(it))
             for it in found.proposals
         ]
-        parts.append(_table(("series", "what is wrong", "proposal", "what would have changed"), rows))
+        parts.append(
+            table("", ("series", "what is wrong", "proposal", "what would have changed"), rows, rest)
+        )
     if found.unhelped:
         parts.append(
-            _table(
-                ("no setting helps", "what is wrong"), [(it.name.text, it.problem) for it in found.unhelped]
+            table(
+                "",
+                ("no setting helps", "what is wrong"),
+                [(it.name.text, it.problem) for it in found.unhelped],
+                rest,
             )
         )
     if found.proposals:
@@ -119,14 +124,3 @@ def _headline(found: Suggestions) -> str:
         return f"{read}: {found.alerts:,} alerts, nothing to propose.{young}"
     gone, new = len(found.matched.gone), len(found.matched.new)
     return f"{read}: with all proposals {gone:,} of {found.alerts:,} alerts would be gone and {new:,} new.{young}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(box=None, header_style="dim")
-    for name in header:
-        table.add_column(name, overflow="fold")
-    for row in rows[:ROWS_MAX]:
-        table.add_row(*map(Text, row))
-    if len(rows) > ROWS_MAX:
-        table.add_row(f"… and {len(rows) - ROWS_MAX:,} more; --json has all")
-    return table

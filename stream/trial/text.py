@@ -19,10 +19,10 @@ Row = tuple[str, ...]
 
 def rich_text(report: Report) -> Group:
     """Everything, for a terminal."""
-    parts: list[Table | Text] = [Text(headline(report)), _table("", *summary(report))]
-    parts += [_table(title, HEADER, rows) for title, rows in lists(report)]
+    parts: list[Table | Text] = [Text(headline(report)), table("", *summary(report))]
+    parts += [table(title, HEADER, rows) for title, rows in lists(report)]
     if report.incidents:
-        parts.append(_table(f"incidents ({len(report.incidents)})", *happened(report)))
+        parts.append(table(f"incidents ({len(report.incidents)})", *happened(report)))
     return Group(*parts)
 
 
@@ -43,7 +43,7 @@ def compared_text(found: Compared, candidate: str) -> Group:
     )
     named = (("new", found.new), ("gone", found.gone), ("kept", found.kept))
     tables = [
-        _table(f"{title} ({len(told)})", HEADER, [_row(it) for it in told]) for title, told in named if told
+        table(f"{title} ({len(told)})", HEADER, [_row(it) for it in told]) for title, told in named if told
     ]
     return Group(Text(headline), *tables)
 
@@ -116,14 +116,15 @@ def _delay(delay_ms: float | None) -> str:
     return UNKNOWN if delay_ms is None else duration_text(delay_ms)
 
 
-def _table(title: str, header: Row, rows: Sequence[Row]) -> Table:
+def table(title: str, header: Row, rows: Sequence[Row], rest: str = "") -> Table:
+    """A table of at most `ROWS_MAX` rows for a terminal; `rest` says where any more are."""
     table = Table(title=f"\n{title}" if title else None, title_justify="left", box=None, header_style="dim")
     for name in header:
         table.add_column(name, overflow="fold")
     for row in rows[:ROWS_MAX]:
         table.add_row(*map(Text, row))
     if len(rows) > ROWS_MAX:
-        table.add_row(f"… and {len(rows) - ROWS_MAX:,} more")
+        table.add_row(f"… and {len(rows) - ROWS_MAX:,} more{rest}")
     return table
 
 
