@@ -10,6 +10,21 @@ import typer
 
 from stream import publications
 from stream.commands.options import BootstrapServersOption, ConfigOption, overrides
+from stream.commands.run_event_options import (
+    AfterOption,
+    BytesOption,
+    DatasetOption,
+    ErrorOption,
+    InputsOption,
+    LabelOption,
+    OutputsOption,
+    OwnerOption,
+    RowsOption,
+    RunIdOption,
+    TaskOption,
+    TimeOption,
+    TookOption,
+)
 from stream.config import Config, librdkafka_properties, load
 from stream.deliveries import Deliveries
 from stream.exits import Exit, Refused
@@ -34,43 +49,19 @@ def publish(  # noqa: PLR0913  one option for each field of a run event
         ),
     ] = None,
     *,
-    task: Annotated[str | None, typer.Option(help="Step of the pipeline.", show_default=False)] = None,
-    run_id: Annotated[
-        str | None,
-        typer.Option(help="The same in all events of one run; made up for started.", show_default=False),
-    ] = None,
-    duration: Annotated[
-        str | None,
-        typer.Option(metavar="DURATION", help="How long it took: 5312ms, 5.3s, 2m.", show_default=False),
-    ] = None,
-    rows: Annotated[int | None, typer.Option(min=0, help="Rows written.", show_default=False)] = None,
-    size_bytes: Annotated[
-        int | None, typer.Option("--bytes", min=0, help="Bytes written.", show_default=False)
-    ] = None,
-    dataset: Annotated[str | None, typer.Option(help="What was written to.", show_default=False)] = None,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option("--input", metavar="DATASET", help="What is read; may be repeated.", show_default=False),
-    ] = None,
-    outputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output", metavar="DATASET", help="What else is written; may be repeated.", show_default=False
-        ),
-    ] = None,
-    after: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PIPELINE", help="What it comes after; may be repeated.", show_default=False),
-    ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A label; may be repeated.", show_default=False),
-    ] = None,
-    owner: Annotated[str | None, typer.Option(help="Who is told of alerts.", show_default=False)] = None,
-    error: Annotated[str | None, typer.Option(help="Why the run failed.", show_default=False)] = None,
-    time: Annotated[
-        str | None, typer.Option(help="RFC 3339 or epoch milliseconds; now unless given.", show_default=False)
-    ] = None,
+    task: TaskOption = None,
+    run_id: RunIdOption = None,
+    duration: TookOption = None,
+    rows: RowsOption = None,
+    size_bytes: BytesOption = None,
+    dataset: DatasetOption = None,
+    inputs: InputsOption = None,
+    outputs: OutputsOption = None,
+    after: AfterOption = None,
+    label: LabelOption = None,
+    owner: OwnerOption = None,
+    error: ErrorOption = None,
+    time: TimeOption = None,
     file: Annotated[
         str | None,
         typer.Option(
