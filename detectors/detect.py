@@ -18,11 +18,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.batch_rows import NO_ROWS, BatchRows
+from detectors.batch_rows import BatchRows
 from detectors.core.layout import Records
 from detectors.declared import DeclaredSchemas
 from detectors.expected_changes import CHANGES_MAX
-from detectors.follower_layout import ARRIVED, OVERDUE, ROW
+from detectors.follower_layout import ROW
 from detectors.follower_table import UNKNOWN
 from detectors.followers import Followers
 from detectors.inherited import Inherited
@@ -36,7 +36,8 @@ from detectors.record_schemas import RecordSchemas
 from detectors.record_windows import Ended, measures_of
 from detectors.registrations import follower_of
 from detectors.relearning import accept_level, relearn
-from detectors.reports import Followed, Position, fleet_share, followed, series_refused, verdict_of
+from detectors.reports import Followed, Position, fleet_share, followed, series_refused
+from detectors.run_errors import RunErrors
 from detectors.samples import (
     NEVER,
     Field,
@@ -46,10 +47,10 @@ from detectors.samples import (
     encode_key,
 )
 from detectors.settings import Settings
+from detectors.shard_findings import ShardFindings
 from detectors.shard_verdicts import ShardVerdicts
 from detectors.stage import Count
 from detectors.timetable import Timetable
-from detectors.verdicts import Verdict
 from detectors.warm_start import CHUNK as WARMING
 from detectors.warm_start import History, Live, Wanted, WarmStart
 from detectors.watching import Watch
@@ -59,7 +60,6 @@ FORMAT: Final = 14
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 
-_SILENCES: Final = (OVERDUE, ARRIVED)
 _WINDOWS: Final = -1
 """The source of rows that are made here, as the volume of a window of payloads."""
 
@@ -85,10 +85,9 @@ class Detect:
         self._inherited = Inherited()
         self._pending = Pending()
         self._sources: list[tuple[str, int]] = []
-        self._errors: dict[int, str] = {}
-        self._error_serial = 0
+        self._errors = RunErrors()
+        self._findings = self._made_findings()
         self._verdicts = ShardVerdicts()
-        self._folded = NO_ROWS
         self._counts: Counter[Count] = Counter()
         self._full = False
         self._obeyed: dict[tuple[str, int], int] = {}
@@ -205,9 +204,7 @@ class Detect:
         fresh = self._fresh(rows, before)
         for index, text in batch_rows.batch.errors.items():
             if fresh[index]:
-                self._error_serial += 1
-                self._errors[self._error_serial] = text
-                rows["error"][index] = self._error_serial
+                rows["error"][index] = self._errors.keep(text)
         self._wait(batch_rows.source, rows, fresh)
         return rows
 
@@ -315,14 +312,13 @@ class Detect:
             at_ms = int(left["order_ms"][first])
             self._fold(left[:first], at_ms + 1)
             for unlike in self._peers.judge(self._followers, at_ms):
-                self._verdicts.say(at_ms, self._verdict(unlike))
+                self._verdicts.say(at_ms, self._findings.verdict(unlike))
             left = left[first:]
         self._fold(left, timers_ms)
         for told in self._declared.apply(rows_ms, self._sources, self._followers.key):
             self._verdicts.say(told.order_ms, *told.verdicts)
         if self._errors:
-            for serial in rows["error"][rows["error"] > 0].tolist():
-                del self._errors[serial]
+            self._errors.forget(rows["error"][rows["error"] > 0].tolist())
 
     def _count_payloads(self, rows_ms: int) -> None:
         """Judge the payloads before `rows_ms`; what is measured of each window that ends are rows of their own."""
@@ -368,52 +364,13 @@ class Detect:
         self._fold_through(rows, timers_ms)
 
     def _fold_through(self, rows: Records, timers_ms: int) -> None:
-        self._folded = rows
         folded = self._watch.fold(self._followers, rows, timers_ms) if self._watch else None
         for findings in folded or self._followers.fold(rows, timers_ms):
             for it in findings:
-                self._say(it)
+                self._verdicts.say(int(it["order_ms"]), *self._findings.told(it, rows))
 
     def _ranked(self) -> list[int]:
         return sorted(range(len(self._sources)), key=self._sources.__getitem__)
-
-    def _say(self, finding: Any) -> None:
-        order_ms = int(finding["order_ms"])
-        if finding["what"] in _SILENCES:
-            self._say_silence(finding)
-            return
-        if not finding["asked"]:
-            self._verdicts.say(order_ms, self._verdict(finding))
-            return
-        if self._modelled.wanted(finding, self._followers):
-            self._verdicts.say(order_ms, self._verdict(finding))
-        if self._modelled.troubled:
-            troubles = self._modelled.take_troubles(finding, self._verdict(finding).positions)
-            self._verdicts.say(order_ms, *troubles)
-
-    def _say_silence(self, finding: Any) -> None:
-        """What freshness has learned is passed over where a schedule is declared."""
-        place, said = int(finding["follower"]), self._verdict(finding)
-        told: Verdict | None = said
-        if finding["what"] == ARRIVED:
-            told = self._timetable.arrived(place, said, self._event_ms(finding))
-        elif place in self._timetable:
-            told = None
-        if told is not None:
-            self._verdicts.say(int(finding["order_ms"]), told)
-
-    def _event_ms(self, finding: Any) -> int:
-        """The event time of the row at hand that a finding is about, however late it came."""
-        rows = self._folded
-        same = (rows["offset"] == finding["offset"][0]) & (rows["source"] == finding["source"][0])
-        return int(rows["time_ms"][same & (rows["follower"] == finding["follower"])][0])
-
-    def _verdict(self, finding: Any) -> Verdict:
-        place = int(finding["follower"])
-        model = self._followers.model(place, int(finding["part"])) if finding["asked"] else None
-        error = self._errors.get(int(finding["error"]), "")
-        key = self._followers.key(place)
-        return verdict_of(finding, key, self._sources, error, model.name if model else "")
 
     def _refuse(self, taken: list[Records], before: Progress) -> None:
         """Say once in an alert that the cap keeps series out, at the first row of one."""
@@ -510,8 +467,7 @@ class Detect:
             self._full,
             self._watermarks.dump(),
             self._sources,
-            self._error_serial,
-            self._errors,
+            *self._errors.dump(),
         ]
         encode = msgspec.msgpack.encode
         return {
@@ -549,7 +505,8 @@ class Detect:
         config_hash, self.covered_offset, marked_ms, told_ms, self._full, watermarks, *rest = head
         self._verdicts.marked_ms, self._verdicts.told_ms = marked_ms, told_ms
         self._watermarks.load(watermarks)
-        sources, self._error_serial, self._errors = rest
+        sources, latest_error, errors = rest
+        self._errors = RunErrors(latest_error, errors)
         self._sources = [(topic, partition) for topic, partition in sources]
         self._followers = Followers(self._settings)
         self._retuned = config_hash != self._settings.config_hash
@@ -566,3 +523,7 @@ class Detect:
         self._peers.load(chunks)
         self._timetable = Timetable(self._settings)
         self._timetable.load(chunks, self._followers, self._watermarks.timers_ms)
+        self._findings = self._made_findings()
+
+    def _made_findings(self) -> ShardFindings:
+        return ShardFindings(self._followers, self._modelled, self._timetable, self._sources, self._errors)
