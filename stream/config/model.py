@@ -7,12 +7,9 @@ A field that ends in a unit has an alias without it, because to users the unit i
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
-import msgspec
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -28,17 +25,10 @@ from stream.config.bridges import Bridges
 from stream.config.faults import Fault, FaultsError, Path
 from stream.config.kafka_rules import Properties, parse_properties
 from stream.config.properties import SUPPORTED
-from stream.config.record_schemas import ContractOfRecord, contract_faults, read_schema, schema_faults
-from stream.config.records import (
-    EXPECTED_MAX,
-    ExpectedOfRecord,
-    IdOfRecord,
-    Labels,
-    TimeOfRecord,
-    record_source,
-)
 from stream.config.registry import SchemaRegistry
 from stream.config.shadow import SERIES_SUFFIX, SHADOW
+from stream.config.source import SOURCES_DEFAULT, Source
+from stream.config.topic_names import Prefix, TopicName
 from stream.config.tuning import Defaults, Section, SeriesEntry, Signals, Text
 from stream.config.units import (
     NO_CEILING,
@@ -47,16 +37,10 @@ from stream.config.units import (
     OptionalDurationMs,
     PositiveDurationMs,
     Rate,
-    Sample,
     StormRate,
 )
-from stream.formats import Reading
-from stream.formats.encodings.choice import EncodingName
 from stream.formats.limits import Limits as IngestLimits
 
-TOPIC_PATTERN = "^[a-zA-Z0-9._-]+$"
-TOPIC_LENGTH_MAX = 249
-NAME_LENGTH_MAX = 200
 SERIES_ENTRIES_MAX = 1_000
 LINEAGE_ENTRIES_MAX = 10_000
 LINEAGE_NAMES_MAX = 1_000
@@ -76,21 +60,7 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def _not_dots(value: str) -> str:
-    if value in (".", ".."):
-        raise ValueError(f"Kafka does not allow the name {value!r}")
-    return value
-
-
-Examples = Literal["masked", "none"]
-Format = Literal["events", "openlineage", "metrics", "records", "registry"]
 WHOLE = BeforeValidator(_whole)
-TopicName = Annotated[
-    str, Field(min_length=1, max_length=TOPIC_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)
-]
-Prefix = Annotated[
-    str, Field(min_length=1, max_length=NAME_LENGTH_MAX, pattern=TOPIC_PATTERN), AfterValidator(_not_dots)
-]
 Names = Annotated[tuple[Text, ...], Field(max_length=LINEAGE_NAMES_MAX)]
 Partitions = Annotated[int, Field(ge=1, le=PARTITIONS_MAX), WHOLE]
 Kafka = Annotated[
@@ -105,81 +75,6 @@ Kafka = Annotated[
         }
     ),
 ]
-
-
-class Source(Section):
-    """A Kafka topic and the format its records are read in."""
-
-    topic: TopicName
-    """Topic to read. Its records need no particular key."""
-    format: Format
-    """How its records are read."""
-    event_time: TimeOfRecord | None = None
-    """Of `records`: where their event time stands; without it, it is the broker's."""
-    labels: Labels = Field(default_factory=dict)
-    """Of `records`: labels that set series apart beside `topic`, by name, and where their values stand."""
-    id: IdOfRecord | None = None
-    """Of `records`: where what tells a record from all others stands; those that come twice are duplicates then."""
-    encoding: EncodingName = "json"
-    """Of `records`: how values are encoded; `json_schema` is JSON behind the number of a schema."""
-    schema_file: FilePath | None = None
-    """Of `records`: file of the schema of all values, which are bare then: `.avsc` of Avro; of Protobuf `.proto`, or a descriptor set."""
-    message: Text | None = None
-    """Of Protobuf with a `schema_file`: the message that values are, by its full name; the first in the file unless written."""
-
-    contract: ContractOfRecord | None = None
-    """Of `records`: a schema that they are compared with; where they differ is an alert."""
-    sample: Sample = 1.0
-    """Of `records`: the share of them that is looked at, or how many in a second at most; all are counted, the others are not looked into."""
-    examples: Examples = "masked"
-    """Of `records`: what alerts show of a value that stands where something has changed: its form and length, or `none`."""
-    expected: Annotated[tuple[ExpectedOfRecord, ...], Field(max_length=EXPECTED_MAX)] = ()
-    """Of `records`: changes that are not told when they come, but become what is known."""
-
-    @model_validator(mode="after")
-    def _says_of_records_what_is_theirs(self) -> Source:
-        written = {
-            "event_time": self.event_time,
-            "labels": self.labels,
-            "id": self.id,
-            "encoding": self.encoding != "json",
-            "schema_file": self.schema_file,
-            "message": self.message,
-            "contract": self.contract,
-            "sample": self.sample != 1,
-            "examples": self.examples != "masked",
-            "expected": self.expected,
-        }
-        faults = [
-            Fault((key,), f"is for format records; a record of format {self.format} says it itself")
-            for key, value in written.items()
-            if value and self.format != "records"
-        ]
-        if self.id and self.sample != 1:
-            faults.append(
-                Fault(("sample",), "cannot stand beside id: only who looks at all records sees one twice")
-            )
-        faults = faults or list(schema_faults(self.encoding, self.schema_file, self.message))
-        faults += contract_faults(self.contract) if self.contract else ()
-        if faults:
-            raise FaultsError(faults)
-        return self
-
-    @property
-    def reading(self) -> Reading:
-        """The same for ingest."""
-        if self.format != "records":
-            return self.format
-        schema = read_schema(self.encoding, self.schema_file, self.message) if self.schema_file else None
-        source = record_source(self.event_time, self.labels, self.encoding, schema, self.id, self.sample)
-        return msgspec.structs.replace(source, contract=self.contract.read()) if self.contract else source
-
-
-SOURCES_DEFAULT = (
-    Source(topic="pipeline.events", format="events"),
-    Source(topic="pipeline.metrics", format="metrics"),
-    Source(topic="openlineage.events", format="openlineage"),
-)
 
 
 class Alerts(Section):
