@@ -49,6 +49,7 @@ from detectors.run_model import (
 )
 from detectors.run_routines import Range, routine_range
 from detectors.run_tails import side_of, spread_of, tail_share, wider_side_of
+from detectors.run_week import move_week
 from detectors.shift import follow_shift, forget_shift, rising_or_falling
 from detectors.stuck import RUNS_EQUAL, RUNS_KNOWN, is_stuck, note_repeat, stuck_share
 from detectors.wider import SHARE as WIDER_SHARE
@@ -246,6 +247,7 @@ def _change(m: Record, t: float, point: bool, stage: int, quiet: int) -> int:
 def accept(m: Record) -> None:
     """Make the new level the level."""
     m.level += m.new_mean
+    move_week(m, m.new_mean)
     m.shifted, m.unrest = 0, 0.0
     forget_shift(m)
     forget_new_level(m)

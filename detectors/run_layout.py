@@ -16,6 +16,10 @@ CLASSES = HOURS + WEEK_DAYS + 2 * END_CLASSES
 STARTS = (0, HOURS, HOURS + WEEK_DAYS, HOURS + WEEK_DAYS + END_CLASSES)
 """Where the classes of each kind of routine begin."""
 
+WEEKS = 6
+"""Weeks that tell what a day of the week adds, see `run_week`."""
+NO_DAY = -32_768
+
 VISIT = np.dtype(
     [("key", "<i8"), ("place", "<i4"), ("count", "<i4"), ("total", "<f4"), ("gain", "<f4")],
 )
@@ -46,6 +50,15 @@ RUN_MODEL = np.dtype(
         ("visits", "<f4", (CLASSES,)),
         ("routine", "<f8", (ROUTINES,)),
         ("visit", VISIT, (ROUTINES,)),
+        ("newest_day", "<i4"),
+        ("day_total", "<f4"),
+        ("added_centre", "<f4"),
+        ("week_scale", "<f4"),
+        ("day_shift", "<i2"),
+        ("spare", "<i2", (2,)),
+        ("edge", "<f4", (HOURS,)),
+        ("days", "<i2", (WEEK_DAYS,)),
+        ("added", "<i2", (WEEK_DAYS, WEEKS)),
         ("hour_total", "<f4", (HOURS,)),
         ("hour_count", "<i2", (HOURS,)),
         ("rise", "<f4", (2,)),

@@ -30,6 +30,7 @@ from detectors.run_routines import (
     today,
 )
 from detectors.run_tails import REACH_MAX, learn_tails, reach_for, side_of, spread_of, start_tails
+from detectors.run_week import DAYS_MIN, week_level, week_noise
 from detectors.shift import (
     excess_down,
     excess_up,
@@ -53,11 +54,15 @@ SPREAD_ANEW = 6.0
 """Runs that the spread counts for once a routine is believed, which had been noise until then."""
 UNEXPLAINED_LEAST = 0.25
 """Share of that spread's variance which the routine leaves at least."""
+FREEDOM_MIN = 3
+"""Degrees of freedom from which on days of the week tell the spread of daily runs."""
 TODAY_RUNS = 12
 PRIOR_RUNS, PRIOR_VARIANCE = 4.0, 0.04
 SLOPE_FROM = 15
 WAITING, SPREAD_WAITING = 0.25, 0.5
 """Shares of what level and spread learn as a rule that they learn while a CUSUM is half way to its alarm."""
+POINT_SHARE = 0.25
+"""Share of what it learns as a rule that the spread learns of a run that alarms."""
 LASTING_RUNS = 4
 """Runs on a new level after which noise is what lies around it."""
 ROUTINE_DAYS = 2
@@ -251,7 +256,7 @@ def learn(  # noqa: PLR0913  a kernel takes no objects
     if m.n < FIRST:
         start(m, y, prior_runs, prior_variance)
         likely, _, _, _, _ = routine_range(m, local_ms, spread_of(m, 0), interval_s)
-        learn_routines(m, local_ms, y - m.level, likely, spread_of(m, 0))
+        learn_routines(m, local_ms, m.level, y - m.level, likely, spread_of(m, 0), interval_s)
         return
     spread = spread_of(m, 0)
     likely, least, greatest, _, _ = routines
@@ -265,27 +270,36 @@ def learn(  # noqa: PLR0913  a kernel takes no objects
     if m.n >= SLOPE_FROM and memory == MEMORY:
         m.slope += waiting * rate * (0.75 * rate * ordinary - 0.25 * m.slope)
     lasted = lasting if time_ms - m.new_since_ms > ROUTINE_DAYS * DAY_MS else 0.0
-    found = learn_routines(m, local_ms, residual - lasted, likely, spread)
+    found = learn_routines(m, local_ms, y - residual, residual - lasted, likely, spread, interval_s)
     noise = _noise(residual - lasting, likely, least, greatest)
     if m.visit[BY_WEEKDAY].count >= TODAY_RUNS:
         within = _noise(residual - today(m), likely, least, greatest)
         noise = within if abs(within) < abs(noise) else noise
     slowed = min(spread_rate(m), SPREAD_WAITING if waiting == WAITING else 1.0)
     slowest = 1.0 / min(max(SPREAD_MEMORY, memory), SPREAD_MEMORY_MAX)
+    if abs(noise) >= m.reach * spread * side_of(m, noise):
+        slowed *= POINT_SHARE
     learn_tails(m, noise, slowed * max(HASTE / m.spread_runs, slowest))
     m.spread_runs += WORTH
     forget_returned(m, interval_s)
     m.n += 1
     if found != NONE:
-        _begin_spread_anew(m, found)
+        _begin_spread_anew(m, found, interval_s)
 
 
 @inner
-def _begin_spread_anew(m: Record, kind: int) -> None:
+def _begin_spread_anew(m: Record, kind: int, interval_s: float) -> None:
     """Noise is what the routine that is now believed leaves. CUSUMs keep what they hold: in deviations of the wider spread before it is less than it would be now."""
-    left = max(m.variance[0] - explained_by(m, kind), UNEXPLAINED_LEAST * m.variance[0])
+    left, runs = max(m.variance[0] - explained_by(m, kind), UNEXPLAINED_LEAST * m.variance[0]), SPREAD_ANEW
+    if kind == BY_WEEKDAY:
+        known, level = week_level(m)
+        if known >= DAYS_MIN:
+            m.level, m.slope = level + m.added_centre, 0.0
+        freedom, variance = week_noise(m)
+        if interval_s > DAILY_S and freedom >= FREEDOM_MIN:
+            left, runs = (left + freedom * variance) / (1.0 + freedom), 2.0 + 0.5 * freedom
     start_tails(m, left, left)
-    m.spread_runs, m.unrest, m.reach_n = min(m.spread_runs, SPREAD_ANEW), 0.0, 0
+    m.spread_runs, m.unrest, m.reach_n = min(m.spread_runs, runs), 0.0, 0
 
 
 @inner

@@ -24,16 +24,20 @@ from detectors.month_classes import (
     month_end_class,
     month_start_class,
 )
+from detectors.run_days import moved_days, neighbour_of, note_hour, on_days
 from detectors.run_layout import BY_HOUR, BY_START, BY_WEEKDAY, ROUTINES, STARTS
+from detectors.run_week import begin_week_anew, note_day, start_week, week_noise
 
 ODDS_START = (-1.5, -1.5, -1.5, -1.5)
 ODDS_LEAST, ODDS_GREATEST = -3.0, 8.0
 BELIEVED, REJECTED = 3.5, -2.5
 """Log odds above which only the routine is ordinary, and below which only the level is."""
-GAIN_MAX = 6.0
+GAIN_MAX, LOSS_MAX = 6.0, (6.0, 2.0, 6.0, 6.0)
 SQUARE_MAX = 12.0
+WEEK_FREEDOM, WEEK_SCALE = 1, 2.0
 SHRINK = (0.5, 0.25, 0.25, 0.25)
 SPANS_S = (3600.0, 86_400.0, 86_400.0, 86_400.0)
+OFTEN_A_DAY_S = 8.5 * 3600.0
 OFTEN_S = 1200.0
 """Runs that come more often have several in an hour."""
 VISITS_MAX = (17.0, 8.0, 6.0, 6.0)
@@ -70,10 +74,16 @@ def _day_key(local_ms: int) -> int:
 
 
 @inner
+def _clock(m: Record, kind: int, local_ms: int) -> int:
+    """Days of the week begin when the series' days do, all else by its time zone."""
+    return on_days(m, local_ms) if kind == BY_WEEKDAY else local_ms
+
+
+@inner
 def _class_at(m: Record, kind: int, local_ms: int) -> int:
     """`class_of`, which the day at hand knows already."""
-    day = m.visit[kind]
-    return day.place if kind != BY_HOUR and day.key == _day_key(local_ms) else class_of(kind, local_ms)
+    day, clock_ms = m.visit[kind], _clock(m, kind, local_ms)
+    return day.place if kind != BY_HOUR and day.key == _day_key(clock_ms) else class_of(kind, clock_ms)
 
 
 @inner
@@ -113,6 +123,15 @@ def offset_at(m: Record, kind: int, place: int) -> float:
     if m.routine[kind] > BELIEVED:
         return float(m.offset[place])
     return float(m.offset[place] * visits / (visits + SHRINK[kind]))
+
+
+@inner
+def _added(m: Record, kind: int, place: int) -> float:
+    """What a class was thought to add to a run."""
+    known = _known_class(m, kind, place) if place >= 0 else NONE
+    return (
+        weight_of(m, kind) * offset_at(m, kind, known) if known >= 0 and m.routine[kind] >= REJECTED else 0.0
+    )
 
 
 @inner
@@ -162,7 +181,7 @@ def routine_range(m: Record, local_ms: int, spread: float, interval_s: float) ->
 def _runs_of_today(m: Record, kind: int, place: int, local_ms: int) -> int:
     """Runs of the day at hand in a class: they are in the level already."""
     visit = m.visit[kind]
-    if visit.key != _day_key(local_ms):
+    if visit.key != _day_key(_clock(m, kind, local_ms)):
         return 0
     if kind == BY_HOUR:
         return int(m.hour_count[place])
@@ -172,6 +191,10 @@ def _runs_of_today(m: Record, kind: int, place: int, local_ms: int) -> int:
 @inner
 def start_routines(m: Record) -> None:
     """Begin with what is believed of any series."""
+    start_week(m)
+    m.day_shift = 0
+    for hour in range(HOURS):
+        m.edge[hour] = 0.0
     for kind in range(ROUTINES):
         m.routine[kind] = ODDS_START[kind]
 
@@ -185,15 +208,19 @@ def disbelieve(m: Record, season: int) -> None:
 
 
 @inner
-def learn_routines(m: Record, local_ms: int, residual: float, likely: float, spread: float) -> int:
+def learn_routines(
+    m: Record, local_ms: int, level: float, residual: float, likely: float, spread: float, interval_s: float
+) -> int:
     """Learn `residual`, a run without its level; `likely` is what routines were thought to add.
 
     Returns the kind of routine that is believed since now, NONE as a rule.
     """
-    found, day = NONE, _day_key(local_ms)
+    found = NONE
     for kind in range(ROUTINES):
+        day = _day_key(_clock(m, kind, local_ms))
         visit = m.visit[kind]
         place = _class_at(m, kind, local_ms)
+        rest = residual - likely + _added(m, kind, place)
         if visit.key != day:
             found = kind if _end_day(m, kind, spread) else found
             visit.key = day
@@ -202,19 +229,34 @@ def learn_routines(m: Record, local_ms: int, residual: float, likely: float, spr
             continue
         known = _known_class(m, kind, place)
         offset = offset_at(m, kind, known) if known >= 0 else 0.0
-        rest = residual - likely + (weight_of(m, kind) * offset if m.routine[kind] >= REJECTED else 0.0)
         if kind != BY_HOUR and visit.count >= TODAY_RUNS:
             mean = visit.total / visit.count
             rest = mean + clip(rest - mean, LATER_CLIP * spread)
+        if kind == BY_WEEKDAY:
+            if m.routine[kind] > BELIEVED and interval_s < OFTEN_A_DAY_S:
+                _note_edge(m, local_ms, rest, offset, spread)
+            bound = LATER_CLIP * spread if m.routine[kind] > BELIEVED else FIRST_CLIP
+            m.day_total += level + offset + clip(rest - offset, bound)
         visit.count += 1
         visit.total += rest
         if kind == BY_HOUR:
             m.hour_total[place] += rest
             m.hour_count[place] += 1
         elif known >= 0:
-            without = min((rest / spread) ** 2, SQUARE_MAX)
-            visit.gain += 0.5 * (without - min(((rest - offset) / spread) ** 2, SQUARE_MAX))
+            scale = min(spread, m.week_scale) if kind == BY_WEEKDAY and m.week_scale > 0.0 else spread
+            without = min((rest / scale) ** 2, SQUARE_MAX)
+            visit.gain += 0.5 * (without - min(((rest - offset) / scale) ** 2, SQUARE_MAX))
     return found
+
+
+@inner
+def _note_edge(m: Record, local_ms: int, rest: float, offset: float, spread: float) -> None:
+    """Note whether a run looks like one of the day next to its hour."""
+    clock_ms = on_days(m, local_ms)
+    hour = clock_ms // HOUR_MS % HOURS
+    other = class_of(BY_WEEKDAY, clock_ms + neighbour_of(hour) * DAY_MS)
+    if m.visits[other] > 0:
+        note_hour(m, hour, (rest - offset) / spread, (rest - float(m.offset[other])) / spread)
 
 
 @inner
@@ -250,10 +292,20 @@ def _end_day(m: Record, kind: int, spread: float) -> bool:
     before = m.routine[kind]
     if kind == BY_HOUR:
         visit.gain = _learn_hours(m, spread)
+    elif kind == BY_WEEKDAY:
+        m.level += weight_of(m, kind) * note_day(m, visit.key // 2, m.day_total / visit.count)
+        m.day_total, m.week_scale = 0.0, 0.0
+        if moved_days(m):
+            begin_week_anew(m)
+            before = REJECTED
+        if visit.count == 1 and before < BELIEVED:
+            freedom, noise = week_noise(m)
+            m.week_scale = WEEK_SCALE * math.sqrt(noise) if freedom >= WEEK_FREEDOM else 0.0
     else:
         _learn_class(m, kind, visit.place, visit.total / visit.count, spread)
-    m.routine[kind] = min(max(before + clip(visit.gain, GAIN_MAX), ODDS_LEAST), ODDS_GREATEST)
-    if kind < BY_START:
+    gain = min(max(visit.gain, -LOSS_MAX[kind]), GAIN_MAX)
+    m.routine[kind] = min(max(before + gain, ODDS_LEAST), ODDS_GREATEST)
+    if kind == BY_HOUR:
         _centre(m, kind)
     visit.count, visit.total, visit.gain = 0, 0.0, 0.0
     return before < BELIEVED <= m.routine[kind]
