@@ -4,7 +4,7 @@ A record's values are gathered in the order of its shape's paths; then numbers, 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import compress, repeat
 from typing import Any, Final
 
@@ -70,6 +70,10 @@ class Tokenizer(dict[int, Gather]):
         shape = self._shapes.root(record)
         self._values += self[shape](record)
         return shape
+
+    def keep(self, values: Iterable[Any]) -> None:
+        """Keep the values of a record that were gathered already."""
+        self._values += values
 
     def pass_over(self) -> int:
         """The number of the shape of records that are not looked at: they have no values."""
