@@ -137,7 +137,7 @@ class Tokenizer(dict[int, Gather]):
         if kind == _NUMBER:
             return number_tokens(_floats(values))
         if kind == _BOOLEAN:
-            return _FLAGS[np.array(values, np.int8)]
+            return _FLAGS[np.frombuffer(bytes(values), np.uint8)]
         own = np.fromiter(map(_BY_TYPE.get, map(type, values), repeat(_OTHER)), np.int8, len(values))
         return self._tokens(values, own)
 
