@@ -77,7 +77,7 @@ SAME_POINTS = 0.05
 REACH_YOUNG, YOUNG_RUNS = 10.0, 150
 """Scales beyond which one of so many first runs alarms, however small the budget for each run: few runs cannot rule out a tail
 that would allow them anything. Noise of Student's t with 3 degrees of freedom goes so far in one of ten series, once."""
-POINTS, SHIFTS = 0.55, 0.65
+POINTS, SHIFTS = 0.48, 0.62
 """Shares of the budget for single runs and for all CUSUMs of the two sides, of which a third is realised: u is clipped."""
 REALISED, POINTS_MAX = 0.4, 0.06
 """The share of its ceiling that a settled series has at least, but so many single runs at most; a quarter to a half comes true."""
