@@ -16,6 +16,8 @@ EACH_MAX = 2.0
 KEPT = 0.98
 """Share of what hours say that is kept for another day."""
 SHIFT_MAX = 14
+ONE, GREATEST = 256.0, 32_000.0
+"""Parts that log likelihood ratios are kept in, and the most of them."""
 
 
 @inner
@@ -33,13 +35,14 @@ def neighbour_of(hour: int) -> int:
 @inner
 def note_hour(m: Record, hour: int, own: float, other: float) -> None:
     """Note a run that lies so many scales from what its own day lets expect, and from what the other day does."""
-    m.edge[hour] += clip(0.5 * (own * own - other * other), EACH_MAX)
+    said = m.edge[hour] + ONE * clip(0.5 * (own * own - other * other), EACH_MAX)
+    m.edge[hour] = int(clip(said, GREATEST))
 
 
 @inner
 def moved_days(m: Record) -> bool:
     """Whether the days of the series have turned out to begin at another hour; from now on they do. To be asked once a day."""
-    best, shift, total = BAR, 0, 0.0
+    best, shift, total = BAR * ONE, 0, 0.0
     for hours in range(1, NOON + 1):
         total += m.edge[HOURS - hours]
         if total > best:
@@ -51,7 +54,7 @@ def moved_days(m: Record) -> bool:
             best, shift = total, -hours
     moved = shift != 0 and abs(m.day_shift + shift) <= SHIFT_MAX
     for hour in range(HOURS):
-        m.edge[hour] = 0.0 if moved else KEPT * m.edge[hour]
+        m.edge[hour] = 0 if moved else int(KEPT * m.edge[hour])
     if moved:
         m.day_shift += shift
     return moved

@@ -205,7 +205,7 @@ def restart(m: Record) -> None:
     """Forget level, noise and routines, and learn them from the next runs."""
     m.n, m.slope, m.reach_n = 0, 0.0, 0
     for place in range(CLASSES):
-        m.visits[place], m.offset[place] = 0.0, 0.0
+        m.visits[place], m.offset[place] = 0, 0.0
     for hour in range(HOURS):
         m.hour_total[hour], m.hour_count[hour] = 0.0, 0
     for kind in range(ROUTINES):

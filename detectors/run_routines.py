@@ -198,7 +198,7 @@ def start_routines(m: Record) -> None:
     start_week(m)
     m.day_shift = 0
     for hour in range(HOURS):
-        m.edge[hour] = 0.0
+        m.edge[hour] = 0
     for kind in range(ROUTINES):
         m.routine[kind] = ODDS_START[kind]
 
@@ -324,7 +324,7 @@ def _learn_class(m: Record, kind: int, place: int, mean: float, spread: float) -
     visits = m.visits[place]
     bound = FIRST_CLIP if visits < FIRST_VISITS else LATER_CLIP * spread
     m.offset[place] += clip(mean - m.offset[place], bound) / (visits + 1.0)
-    m.visits[place] = min(visits + 1.0, VISITS_MAX[kind])
+    m.visits[place] = int(min(visits + 1.0, VISITS_MAX[kind]))
 
 
 @inner

@@ -25,7 +25,7 @@ TRIMMED_FROM = 3
 TWO_KINDS, TWO_KINDS_EARLY = 0.25, 0.1
 """Two kinds of days leave no more than this share of the sum of squares, and to be believed from the first week on no more than that."""
 CHANGES_MIN = 5
-VISITS_MAX = 8.0
+VISITS_MAX = 8
 OF_MEDIAN, CHANGE_MAX, LEAST = 1.4826, 3.0, 0.01
 """The scale of normal noise over its median; how far changes count, in scales, and the least scale."""
 OF_OWN_MEAN = WEEK_DAYS / (WEEK_DAYS - 1.0)
@@ -33,8 +33,13 @@ OF_OWN_MEAN = WEEK_DAYS / (WEEK_DAYS - 1.0)
 
 
 @inner
+def _rounded(parts: float) -> int:
+    return int(math.floor(parts + 0.5))
+
+
+@inner
 def _kept(y: float) -> int:
-    return int(math.floor(min(max(y * ONE, -GREATEST), GREATEST) + 0.5))
+    return _rounded(min(max(y * ONE, -GREATEST), GREATEST))
 
 
 @inner
@@ -107,7 +112,7 @@ def _learn_middle(m: Record, day: int) -> float:
 
 
 @inner
-def _split(m: Record) -> tuple[int, float, float, float]:
+def _split(m: Record) -> tuple[int, float, int, float]:
     """Two kinds of days of the week, the lighter and the heavier ones.
 
     Returns how many days are known, the sum of squares of what they add, the most that a lighter one adds, and the sum of squares within both kinds.
@@ -115,19 +120,20 @@ def _split(m: Record) -> tuple[int, float, float, float]:
     known, total, squares = 0, 0.0, 0.0
     for of_week in range(WEEK_DAYS):
         if m.weeks[of_week] > 0:
-            known, total, squares = known + 1, total + m.means[of_week], squares + m.means[of_week] ** 2
+            mean = m.means[of_week] / ONE
+            known, total, squares = known + 1, total + mean, squares + mean * mean
     whole = squares - total * total / max(known, 1)
-    edge, least = GREATEST, whole
+    edge, least = int(GREATEST), whole
     for of_week in range(WEEK_DAYS):
         lighter, light = 0, 0.0
         for other in range(WEEK_DAYS):
             if m.weeks[other] > 0 and m.means[other] <= m.means[of_week]:
-                lighter, light = lighter + 1, light + m.means[other]
+                lighter, light = lighter + 1, light + m.means[other] / ONE
         if m.weeks[of_week] > 0 and lighter < known:
             heavy = total - light
             within = squares - light * light / lighter - heavy * heavy / (known - lighter)
             if within < least:
-                edge, least = float(m.means[of_week]), within
+                edge, least = int(m.means[of_week]), within
     return known, whole, edge, max(least, 0.0)
 
 
@@ -140,7 +146,7 @@ def _share(m: Record) -> None:
     known, whole, edge, within = _split(m)
     two = within < TWO_KINDS * whole
     if not two:
-        edge, within = GREATEST, whole
+        edge, within = int(GREATEST), whole
     spread = max(within / max(known - (2 if two else 1), 1), 1e-9)
     for of_week in range(WEEK_DAYS):
         count = m.weeks[of_week]
@@ -150,17 +156,17 @@ def _share(m: Record) -> None:
             if m.week_freedom > 0:
                 own = max(0.0, 1.0 - m.week_noise / count / spread)
             place = STARTS[BY_WEEKDAY] + of_week
-            m.offset[place] = mean + own * (m.means[of_week] - mean) - m.added_centre
-            m.visits[place] = min(count + (1.0 - own) * (days - count), VISITS_MAX)
+            m.offset[place] = mean + own * (m.means[of_week] / ONE - mean) - m.added_centre
+            m.visits[place] = min(count + int((1.0 - own) * (days - count)), VISITS_MAX)
 
 
 @inner
-def _kind_of(m: Record, edge: float, heavy: bool) -> tuple[int, float]:
+def _kind_of(m: Record, edge: int, heavy: bool) -> tuple[int, float]:
     """Days that are known of one kind of day of the week, and the mean of what these add."""
     days, known, total = 0, 0, 0.0
     for of_week in range(WEEK_DAYS):
         if m.weeks[of_week] > 0 and (m.means[of_week] > edge) == heavy:
-            days, known, total = days + m.weeks[of_week], known + 1, total + m.means[of_week]
+            days, known, total = days + m.weeks[of_week], known + 1, total + m.means[of_week] / ONE
     return days, total / max(known, 1)
 
 
@@ -180,7 +186,7 @@ def _centre(m: Record) -> float:
 
 
 @inner
-def _trimmed_mean(m: Record, of_week: int) -> tuple[int, float]:
+def _trimmed_mean(m: Record, of_week: int) -> tuple[int, int]:
     count, total, least, greatest = 0, 0.0, GREATEST, -GREATEST
     for week in range(WEEKS):
         added = float(m.added[of_week, week])
@@ -189,8 +195,8 @@ def _trimmed_mean(m: Record, of_week: int) -> tuple[int, float]:
             total += added
             least, greatest = min(least, added), max(greatest, added)
     if count >= TRIMMED_FROM:
-        return count, (total - least - greatest) / (count - 2) / ONE
-    return count, total / max(count, 1) / ONE
+        return count, _rounded((total - least - greatest) / (count - 2))
+    return count, _rounded(total / max(count, 1))
 
 
 @inner
@@ -253,7 +259,7 @@ def begin_week_anew(m: Record) -> None:
     start_week(m)
     m.added_centre = centre
     for of_week in range(WEEK_DAYS):
-        m.visits[STARTS[BY_WEEKDAY] + of_week] = min(m.visits[STARTS[BY_WEEKDAY] + of_week], 1.0)
+        m.visits[STARTS[BY_WEEKDAY] + of_week] = min(m.visits[STARTS[BY_WEEKDAY] + of_week], 1)
 
 
 @inner
