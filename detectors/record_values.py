@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,6 @@ from detectors.record_blocks import Block, Place, Seen
 from detectors.record_maps import folded_path
 from detectors.record_tokens import HASH_BITS, WORDS, Tokens
 
-_TOKEN_BITS: Final = 32
 _WORD: Final = np.uint32(WORDS << HASH_BITS)
 
 
@@ -27,6 +26,7 @@ class Slots:
         self.paths: list[str] = []
         self._numbers: dict[str, int] = {}
         self._of: dict[int, Ints] = {}
+        self._sizes: tuple[Ints, Ints] | None = None
 
     def know(self, ident: int, paths: tuple[str, ...]) -> None:
         """Take in a shape."""
@@ -34,6 +34,7 @@ class Slots:
             if self._numbers.setdefault(path, len(self.paths)) == len(self.paths):
                 self.paths.append(path)
         self._of[ident] = np.array([self._numbers[path] for path in paths], np.int64)
+        self._sizes = None
 
     def of(self, ident: int) -> Ints:
         """The numbers of a shape's paths, in the order of its tokens."""
@@ -41,8 +42,12 @@ class Slots:
 
     def sizes(self, idents: Ints) -> Ints:
         """How many tokens payloads of these shapes have."""
-        distinct, of = np.unique(idents, return_inverse=True)
-        return np.array([len(self._of[ident]) for ident in distinct.tolist()], np.int64)[of]
+        if self._sizes is None:
+            known = sorted(self._of)
+            sizes = [len(self._of[ident]) for ident in known]
+            self._sizes = np.array(known, np.int64), np.array(sizes, np.int64)
+        known_idents, known_sizes = self._sizes
+        return known_sizes[np.searchsorted(known_idents, idents)]
 
 
 class Look(NamedTuple):
@@ -98,18 +103,18 @@ class BlockValues:
 
     def looks(self) -> Iterator[tuple[str, Look]]:
         """The values at each path that has any, in the order of the alphabet."""
-        keys = (self._slots.astype(np.uint64) << np.uint64(_TOKEN_BITS)) | self._tokens.astype(np.uint64)
-        keys, counts = np.unique(keys[self._tokens >> HASH_BITS > 0], return_counts=True)
-        if not len(keys):
+        slots, tokens = self._sorted()
+        if not len(tokens):
             return
-        coded = keys >> np.uint64(HASH_BITS)
-        starts = np.append(0, np.flatnonzero(np.diff(coded)) + 1)
-        totals = np.add.reduceat(counts, starts).tolist()
+        starts = _starts(slots, tokens)
+        of, tokens, counts = slots[starts], tokens[starts], np.diff(np.append(starts, len(tokens)))
+        coded = tokens >> HASH_BITS
+        starts = _starts(of, coded)
+        totals = np.add.reduceat(counts, starts)
         codes: dict[int, dict[int, int]] = {}
-        for key, total in zip(coded[starts].tolist(), totals, strict=True):
-            codes.setdefault(key >> (_TOKEN_BITS - HASH_BITS), {})[key & 0xFF] = total
-        of = (keys >> np.uint64(_TOKEN_BITS)).astype(np.int64)
-        tokens = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+        columns = (of[starts].tolist(), coded[starts].tolist(), totals.tolist())
+        for number, code, total in zip(*columns, strict=True):
+            codes.setdefault(number, {})[code] = total
         firsts = np.searchsorted(of, list(codes)).tolist()
         ends = [*firsts[1:], len(of)]
         parts = {number: slice(a, b) for number, a, b in zip(codes, firsts, ends, strict=True)}
@@ -117,6 +122,16 @@ class BlockValues:
             part = parts[number]
             find, since = partial(self._find, number), partial(self._since, number)
             yield self._paths[number], Look(codes[number], tokens[part], counts[part], find, since)
+
+    def _sorted(self) -> tuple[Ints, Tokens]:
+        """All tokens of values, path by path in their order, and the number of the path of each."""
+        present = np.flatnonzero(self._tokens >> HASH_BITS)
+        slots, tokens = self._slots[present], self._tokens[present]
+        order = np.argsort(slots.astype(np.min_scalar_type(slots.max(initial=0))), kind="stable")
+        slots, tokens = slots[order], tokens[order]
+        for part in np.split(tokens, _starts(slots)):
+            part.sort()
+        return slots, tokens
 
     def at(self, path: str, place: Place) -> int | None:
         """The token of the value at a path of the payload at this place (source, offset), if there is one."""
@@ -145,6 +160,12 @@ class BlockValues:
         """Where the tokens of each payload end."""
         sizes = [self._sizes[ident] for ident in self._rows["shape"].tolist()]
         return np.cumsum(np.array(sizes, np.int64))
+
+
+def _starts(*columns: npt.NDArray[Any]) -> Ints:
+    """Where rows begin that differ from the one before."""
+    changed = [np.diff(column) != 0 for column in columns]
+    return np.append(0, np.flatnonzero(np.any(changed, axis=0)) + 1)
 
 
 def counted(totals: Mapping[int, float], more: Mapping[int, float]) -> dict[int, float]:

@@ -22,6 +22,7 @@ from detectors.new_level import forget_new_level
 from detectors.numeric_layout import BOTH, DOWN, FIRST, UP
 from detectors.run_layout import BY_WEEKDAY, CLASSES, ROUTINES
 from detectors.run_routines import (
+    DAILY_S,
     Range,
     explained_by,
     learn_routines,
@@ -30,7 +31,7 @@ from detectors.run_routines import (
     today,
 )
 from detectors.run_tails import REACH_MAX, learn_tails, reach_for, side_of, spread_of, start_tails
-from detectors.run_week import DAYS_MIN, week_level, week_noise
+from detectors.run_week import DAYS_MIN, week_level
 from detectors.shift import (
     excess_down,
     excess_up,
@@ -82,7 +83,7 @@ REALISED, POINTS_MAX = 0.4, 0.06
 """The share of its ceiling that a settled series has at least, but so many single runs at most; a quarter to a half comes true."""
 UNSETTLED_RUNS, SETTLED_RUNS = 16.0, 28.0
 """Up to so many runs a series is young; from so many on the tail that is learned is the noise's own, no longer wider."""
-DAILY_S, DAILY_POINTS = 0.75 * 86_400.0, 0.45
+DAILY_POINTS = 0.45
 """Of daily and rarer runs single ones get this share, once settled: they are too few to learn how log-normal noise leans."""
 ZERO_SPELLS = 1.5
 """Spells of zeros after which the next one is a routine."""
@@ -295,9 +296,9 @@ def _begin_spread_anew(m: Record, kind: int, interval_s: float) -> None:
         known, level = week_level(m)
         if known >= DAYS_MIN:
             m.level, m.slope = level + m.added_centre, 0.0
-        freedom, variance = week_noise(m)
+        freedom = float(m.week_freedom)
         if interval_s > DAILY_S and freedom >= FREEDOM_MIN:
-            left, runs = (left + freedom * variance) / (1.0 + freedom), 2.0 + 0.5 * freedom
+            left, runs = (left + freedom * m.week_noise) / (1.0 + freedom), 2.0 + 0.5 * freedom
     start_tails(m, left, left)
     m.spread_runs, m.unrest, m.reach_n = min(m.spread_runs, runs), 0.0, 0
 

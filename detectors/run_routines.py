@@ -26,7 +26,8 @@ from detectors.month_classes import (
 )
 from detectors.run_days import moved_days, neighbour_of, note_hour, on_days
 from detectors.run_layout import BY_HOUR, BY_START, BY_WEEKDAY, ROUTINES, STARTS
-from detectors.run_week import begin_week_anew, note_day, start_week, week_noise
+from detectors.run_tails import SPREAD_MIN
+from detectors.run_week import begin_week_anew, note_day, start_week
 
 ODDS_START = (-1.5, -1.5, -1.5, -1.5)
 ODDS_LEAST, ODDS_GREATEST = -3.0, 8.0
@@ -34,10 +35,13 @@ BELIEVED, REJECTED = 3.5, -2.5
 """Log odds above which only the routine is ordinary, and below which only the level is."""
 GAIN_MAX, LOSS_MAX = 6.0, (6.0, 2.0, 6.0, 6.0)
 SQUARE_MAX = 12.0
-WEEK_FREEDOM, WEEK_SCALE = 1, 2.0
+WEEK_SCALE = 2.0
+"""Deviations of what the weeks leave that evidence for days of the week of daily runs is measured in, where that is less than the spread."""
 SHRINK = (0.5, 0.25, 0.25, 0.25)
 SPANS_S = (3600.0, 86_400.0, 86_400.0, 86_400.0)
 OFTEN_A_DAY_S = 8.5 * 3600.0
+"""Runs that come more often tell at which hour days begin."""
+DAILY_S = 0.75 * 86_400.0
 OFTEN_S = 1200.0
 """Runs that come more often have several in an hour."""
 VISITS_MAX = (17.0, 8.0, 6.0, 6.0)
@@ -243,7 +247,14 @@ def learn_routines(
             m.hour_total[place] += rest
             m.hour_count[place] += 1
         elif known >= 0:
-            scale = min(spread, m.week_scale) if kind == BY_WEEKDAY and m.week_scale > 0.0 else spread
+            scale = spread
+            if (
+                kind == BY_WEEKDAY
+                and interval_s > DAILY_S
+                and m.week_freedom > 0
+                and m.routine[kind] < BELIEVED
+            ):
+                scale = min(spread, WEEK_SCALE * max(math.sqrt(m.week_noise), SPREAD_MIN))
             without = min((rest / scale) ** 2, SQUARE_MAX)
             visit.gain += 0.5 * (without - min(((rest - offset) / scale) ** 2, SQUARE_MAX))
     return found
@@ -294,13 +305,10 @@ def _end_day(m: Record, kind: int, spread: float) -> bool:
         visit.gain = _learn_hours(m, spread)
     elif kind == BY_WEEKDAY:
         m.level += weight_of(m, kind) * note_day(m, visit.key // 2, m.day_total / visit.count)
-        m.day_total, m.week_scale = 0.0, 0.0
+        m.day_total = 0.0
         if moved_days(m):
             begin_week_anew(m)
             before = REJECTED
-        if visit.count == 1 and before < BELIEVED:
-            freedom, noise = week_noise(m)
-            m.week_scale = WEEK_SCALE * math.sqrt(noise) if freedom >= WEEK_FREEDOM else 0.0
     else:
         _learn_class(m, kind, visit.place, visit.total / visit.count, spread)
     gain = min(max(visit.gain, -LOSS_MAX[kind]), GAIN_MAX)

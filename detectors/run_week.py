@@ -34,7 +34,7 @@ OF_OWN_MEAN = WEEK_DAYS / (WEEK_DAYS - 1.0)
 
 @inner
 def _kept(y: float) -> int:
-    return int(round(min(max(y * ONE, -GREATEST), GREATEST)))
+    return int(math.floor(min(max(y * ONE, -GREATEST), GREATEST) + 0.5))
 
 
 @inner
@@ -45,9 +45,9 @@ def _place(day: int) -> int:
 @inner
 def start_week(m: Record) -> None:
     """Forget all days."""
-    m.newest_day, m.added_centre, m.week_scale = 0, 0.0, 0.0
+    m.newest_day, m.added_centre, m.week_freedom, m.week_noise = 0, 0.0, 0, 0.0
     for place in range(WEEK_DAYS):
-        m.days[place] = NO_DAY
+        m.days[place], m.weeks[place], m.means[place] = NO_DAY, 0, 0.0
         for week in range(WEEKS):
             m.added[place, week] = NO_DAY
 
@@ -100,32 +100,34 @@ def _learn_middle(m: Record, day: int) -> float:
         return 0.0
     of_week = weekday(day)
     m.added[of_week, day // WEEK_DAYS % WEEKS] = _kept(y / ONE - level)
+    m.weeks[of_week], m.means[of_week] = _trimmed_mean(m, of_week)
+    m.week_freedom, m.week_noise = _noise(m)
     _share(m)
     return _centre(m)
 
 
 @inner
 def _split(m: Record) -> tuple[int, float, float, float]:
-    """Days of the week that are known, and the sum of squares of what they add; above what the heavier ones of two kinds add, and the sum of squares within both kinds."""
+    """Two kinds of days of the week, the lighter and the heavier ones.
+
+    Returns how many days are known, the sum of squares of what they add, the most that a lighter one adds, and the sum of squares within both kinds.
+    """
     known, total, squares = 0, 0.0, 0.0
     for of_week in range(WEEK_DAYS):
-        count, added = _trimmed_mean(m, of_week)
-        if count > 0:
-            known, total, squares = known + 1, total + added, squares + added * added
+        if m.weeks[of_week] > 0:
+            known, total, squares = known + 1, total + m.means[of_week], squares + m.means[of_week] ** 2
     whole = squares - total * total / max(known, 1)
     edge, least = GREATEST, whole
     for of_week in range(WEEK_DAYS):
-        count, bound = _trimmed_mean(m, of_week)
         lighter, light = 0, 0.0
         for other in range(WEEK_DAYS):
-            there, added = _trimmed_mean(m, other)
-            if there > 0 and added <= bound:
-                lighter, light = lighter + 1, light + added
-        if count > 0 and lighter < known:
+            if m.weeks[other] > 0 and m.means[other] <= m.means[of_week]:
+                lighter, light = lighter + 1, light + m.means[other]
+        if m.weeks[of_week] > 0 and lighter < known:
             heavy = total - light
             within = squares - light * light / lighter - heavy * heavy / (known - lighter)
             if within < least:
-                edge, least = bound, within
+                edge, least = float(m.means[of_week]), within
     return known, whole, edge, max(least, 0.0)
 
 
@@ -133,21 +135,22 @@ def _split(m: Record) -> tuple[int, float, float, float]:
 def _share(m: Record) -> None:
     """Have days of the week that are alike, of one kind or of two such as working days and weekends, share what they have learned.
 
-    What a day adds is shrunk towards the mean of its kind, as far as noise makes it differ (James and Stein's estimator, its positive part).
+    What a day adds is shrunk towards the mean of its kind as far as noise makes it differ (James and Stein's estimator, its positive part).
     """
     known, whole, edge, within = _split(m)
     two = within < TWO_KINDS * whole
     if not two:
         edge, within = GREATEST, whole
-    freedom, noise = week_noise(m)
-    spread = within / max(known - (2 if two else 1), 1)
+    spread = max(within / max(known - (2 if two else 1), 1), 1e-9)
     for of_week in range(WEEK_DAYS):
-        place = STARTS[BY_WEEKDAY] + of_week
-        count, added = _trimmed_mean(m, of_week)
+        count = m.weeks[of_week]
         if count > 0:
-            days, mean = _kind_of(m, edge, added > edge)
-            own = max(0.0, 1.0 - noise / count / max(spread, 1e-9)) if freedom > 0 else 1.0 - two
-            m.offset[place] = mean + own * (added - mean) - m.added_centre
+            days, mean = _kind_of(m, edge, m.means[of_week] > edge)
+            own = 0.0 if two else 1.0
+            if m.week_freedom > 0:
+                own = max(0.0, 1.0 - m.week_noise / count / spread)
+            place = STARTS[BY_WEEKDAY] + of_week
+            m.offset[place] = mean + own * (m.means[of_week] - mean) - m.added_centre
             m.visits[place] = min(count + (1.0 - own) * (days - count), VISITS_MAX)
 
 
@@ -156,9 +159,8 @@ def _kind_of(m: Record, edge: float, heavy: bool) -> tuple[int, float]:
     """Days that are known of one kind of day of the week, and the mean of what these add."""
     days, known, total = 0, 0, 0.0
     for of_week in range(WEEK_DAYS):
-        count, added = _trimmed_mean(m, of_week)
-        if count > 0 and (added > edge) == heavy:
-            days, known, total = days + count, known + 1, total + added
+        if m.weeks[of_week] > 0 and (m.means[of_week] > edge) == heavy:
+            days, known, total = days + m.weeks[of_week], known + 1, total + m.means[of_week]
     return days, total / max(known, 1)
 
 
@@ -192,43 +194,56 @@ def _trimmed_mean(m: Record, of_week: int) -> tuple[int, float]:
 
 
 @inner
-def _change(m: Record, place: int) -> float:
-    """How much more a day of the week added than in the week before, at one of the places; NaN where one of both is unknown."""
-    of_week, week = place // WEEKS, place % WEEKS
+def _change(m: Record, of_week: int, week: int) -> int:
+    """How much more or less a day of the week added than in the week before; NO_DAY where one of both is unknown."""
     after, before = m.added[of_week, week], m.added[of_week, (week + WEEKS - 1) % WEEKS]
-    newest = m.newest_day // WEEK_DAYS % WEEKS
-    if after == NO_DAY or before == NO_DAY or week == (newest + 1) % WEEKS:
-        return math.nan
-    return abs(after - before) / ONE
+    oldest = (m.newest_day // WEEK_DAYS + 1) % WEEKS
+    if week == oldest or after == NO_DAY or before == NO_DAY:  # noqa: PLR1714  a kernel
+        return NO_DAY
+    return abs(after - before)
 
 
 @inner
-def week_noise(m: Record) -> tuple[int, float]:
+def _changes_up_to(m: Record, bound: int) -> int:
+    count = 0
+    for of_week in range(WEEK_DAYS):
+        for week in range(WEEKS):
+            count += NO_DAY < _change(m, of_week, week) <= bound
+    return count
+
+
+@inner
+def _median_change(m: Record, known: int) -> int:
+    """The median, by halving an interval: a kernel that allocates waits."""
+    low, high = 0, 2 * int(GREATEST)
+    while low < high:
+        middle = (low + high) // 2
+        if _changes_up_to(m, middle) > known // 2:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@inner
+def _noise(m: Record) -> tuple[int, float]:
     """What days of the week do not explain, by how much one week differs from the next: degrees of freedom, and variance.
 
-    Differences count up to 3 times their scale, that of their median: holidays and incidents are none of the noise.
+    Differences count up to 3 times their scale, that of their median: holidays and incidents are none of the noise. In the
+    first weeks, where two kinds of days explain nearly everything, it is what they leave.
     """
-    known = 0
-    for place in range(WEEK_DAYS * WEEKS):
-        known += not math.isnan(_change(m, place))
-    median = 0.0
-    for place in range(WEEK_DAYS * WEEKS):
-        change, rank = _change(m, place), 0
-        for other in range(WEEK_DAYS * WEEKS):
-            beside = _change(m, other)
-            rank += beside < change or (beside == change and other < place)
-        if rank == known // 2 and not math.isnan(change):
-            median = change
-    squares, most = 0.0, (CHANGE_MAX * max(OF_MEDIAN * median, LEAST)) ** 2
-    for place in range(WEEK_DAYS * WEEKS):
-        change = _change(m, place)
-        squares += 0.0 if math.isnan(change) else min(change * change, most)
+    known = _changes_up_to(m, 2 * int(GREATEST))
     if known < CHANGES_MIN:
-        classes, whole, _, within = _split(m)
-        if classes == WEEK_DAYS and within < TWO_KINDS_EARLY * whole:
-            return classes - 2, OF_OWN_MEAN * within / (classes - 2)
+        days, whole, _, within = _split(m)
+        if days == WEEK_DAYS and within < TWO_KINDS_EARLY * whole:
+            return days - 2, OF_OWN_MEAN * within / (days - 2)
         return 0, 0.0
-    return known, OF_OWN_MEAN * 0.5 * squares / max(known, 1)
+    squares, most = 0.0, CHANGE_MAX * max(OF_MEDIAN * _median_change(m, known) / ONE, LEAST)
+    for of_week in range(WEEK_DAYS):
+        for week in range(WEEKS):
+            change = _change(m, of_week, week)
+            squares += 0.0 if change == NO_DAY else min(change / ONE, most) ** 2
+    return known, OF_OWN_MEAN * 0.5 * squares / known
 
 
 @inner

@@ -30,6 +30,7 @@ RISE: Final = 1.5
 WARM: Final = 5
 FORGET: Final = 0.999
 REMEMBERED_MAX: Final = 50_000.0
+_SMALLEST: Final = np.uint32(SIZE_CODES << HASH_BITS)
 
 
 class SpreadJudge:
@@ -40,11 +41,11 @@ class SpreadJudge:
 
     def judge(self) -> Found | None:
         """The change, if there is one."""
-        numbers = self._look.tokens >> HASH_BITS >= SIZE_CODES
-        if not numbers.any():
+        first = np.searchsorted(self._look.tokens, _SMALLEST)
+        spread, counts = self._spread, self._look.counts[first:]
+        if not len(counts):
             return None
-        spread, counts = self._spread, self._look.counts[numbers]
-        places = places_of_numbers(self._look.tokens[numbers])
+        places = places_of_numbers(self._look.tokens[first:])
         if not spread.edges:
             self._gather(places, counts)
             return None

@@ -13,6 +13,7 @@ from detectors.record_paths import ITEMS, VALUES, field_names, steps
 MISSING: Final = object()
 """In place of a value that is not there."""
 
+Pick = Callable[[Any], Sequence[Any]]
 Gather = Callable[[Any], Iterable[Any]]
 _Route = tuple[str, ...]
 
@@ -51,7 +52,7 @@ def _sure(routes: list[_Route]) -> Gather:
     branches = _branches(routes)
     if any(it.step in (ITEMS, VALUES) for it in branches):
         return _unsure(routes)
-    plain = _plain([it.name for it in branches if it.own])
+    plain = picker([it.name for it in branches if it.own])
     inner = [(it.name, _sure(it.below)) for it in branches if it.below]
     if not inner:
         return plain
@@ -65,14 +66,14 @@ def _sure(routes: list[_Route]) -> Gather:
     return gather
 
 
-def _plain(names: list[str]) -> Gather:
-    """The values of some fields."""
-    if not names:
+def picker(places: Sequence[Any]) -> Pick:
+    """What gives the values at some places, which are all there."""
+    if not places:
         return lambda _: ()
-    if len(names) == 1:
-        (name,) = names
-        return lambda record: (record[name],)
-    return itemgetter(*names)
+    if len(places) == 1:
+        (place,) = places
+        return lambda values: (values[place],)
+    return itemgetter(*places)
 
 
 def _unsure(routes: list[_Route]) -> Gather:

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from stream.formats.declarations.compared import Declaration
 from stream.formats.decoding import Decoded, decode_all
 from stream.formats.encodings.choice import EncodingName, encoding_of, no_registry
 from stream.formats.encodings.schemas import Schema, SchemaOf
+from stream.formats.looks import FieldPath, Look, Looks
 from stream.formats.shapes import Shapes
 from stream.formats.table import Memo, Table
 from stream.formats.times import TIME_MS_MAX, epoch_ms
@@ -32,9 +33,6 @@ TOPIC: Final = "topic"
 _LONG_BYTES: Final = 8
 _NUMBER = re.compile(r"\d{1,19}(\.\d{1,9})?", re.ASCII)
 _SECONDS_MAX, _MS_MAX, _MICROSECONDS_MAX = 10**11, 10**14, 10**17
-
-FieldPath = tuple[str, ...]
-"""The names that lead to a field, from the outside in."""
 
 Where = FieldPath | str
 """In a record's value, or beside it: the name of a header, or `KEY`."""
@@ -59,17 +57,16 @@ class RecordSource(msgspec.Struct, frozen=True):
     @property
     def besides(self) -> tuple[str, ...]:
         """What is wanted beside the values: names of headers, or `KEY`."""
-        wanted = (self.event_time, self.id, *(where for _, where in self.labels))
-        return tuple(sorted({where for where in wanted if isinstance(where, str)}))
+        return tuple(sorted({where for where in self._wanted if isinstance(where, str)}))
 
+    @property
+    def inside(self) -> tuple[FieldPath, ...]:
+        """The paths in the values at which something is wanted."""
+        return tuple({where: None for where in self._wanted if where and not isinstance(where, str)})
 
-class _Item(NamedTuple):
-    """What is kept of a record: the number of its shape, and what stands in it where its time, labels and id should."""
-
-    shape: int
-    time: Any
-    labels: tuple[str, ...]
-    ident: int
+    @property
+    def _wanted(self) -> tuple[Where, ...]:
+        return (self.event_time, self.id, *(where for _, where in self.labels))
 
 
 class Records:
@@ -84,20 +81,18 @@ class Records:
             source.encoding, source.schema, schema_of if own else no_registry, caps.limits
         )
         contract = Declaration(declared_by(source.contract), caps.limits) if source.contract else None
-        self._decode = self._encoding.decode
         self._shapes = Shapes(caps, typed=self._encoding.typed, declaration=contract)
         self._tokenizer = Tokenizer(caps, self._shapes)
         self._series = Memo(self._key, shards)
-        self._label_paths = [where for _, where in source.labels if not isinstance(where, str)]
-        self._time_path: FieldPath = () if isinstance(source.event_time, str) else source.event_time
-        self._id_path: FieldPath = () if isinstance(source.id, str) else source.id
-        self._plainly = not self._time_path and not self._label_paths and not self._id_path
+        self._inside = source.inside
+        self._looks = Looks(self._encoding, self._shapes, self._tokenizer, self._inside)
 
     def read(self, values: Sequence[bytes | None], kafka_ms: Sequence[int] = ()) -> Table:
         """The rows of a fetched batch; `kafka_ms` are the records' Kafka timestamps, 0 or less when unknown."""
         if self._shapes.full:
             self._shapes.forget()
             self._tokenizer.forget()
+            self._looks.forget()
         values = Values.of(values)
         batch = self._decoded(values, kafka_ms)
         table = Table(len(values))
@@ -105,7 +100,7 @@ class Records:
         table.times = self._times(table, batch, values, np.asarray(kafka_ms, np.int64))
         rows = table.payloads
         rows.record = batch.records
-        rows.shape = batch.items if self._plainly else [item.shape for item in batch.items]
+        rows.shape = [shape for shape, _ in batch.items]
         rows.key = self._keys(table, batch, values)
         rows.tokens, rows.token_sizes = self._tokenizer.tokens(rows.shape)
         rows.size = values.sizes[batch.records].tolist()
@@ -114,64 +109,41 @@ class Records:
         table.shapes = self._shapes
         return table
 
-    def _decoded(self, values: Values, kafka_ms: Sequence[int]) -> Decoded[Any]:
+    def _decoded(self, values: Values, kafka_ms: Sequence[int]) -> Decoded[Look]:
         """What is kept of the records; of a topic that is sampled all are decoded, and those chosen by their content and time are looked at."""
         shares = self._source.sample if values.shares is None else values.shares
         if np.all(np.greater_equal(shares, 1)):
-            decode = self._plain if self._plainly else self._item
-            return decode_all(values, self._encoding.guard, decode, lambda *it: self._kept(self._odd(*it)))
-        batch = decode_all(values, self._encoding.guard, self._decode, self._odd)
+            look = self._looks.at
+            return decode_all(
+                values, self._encoding.guard, self._looks.read, lambda *it: look(self._odd(*it))
+            )
+        batch: Decoded[Any] = decode_all(values, self._encoding.guard, self._encoding.decode, self._odd)
         present, stamps = list(values), np.asarray(kafka_ms, np.int64).clip(0).tolist() or [0] * len(values)
         below = (np.broadcast_to(shares, len(values)) * 2.0**64).tolist()
         chosen = [xxh3_64_intdigest(present[n] or b"", stamps[n]) < below[n] for n in batch.records]
-        keep, pass_over = self._kept, self._passed_over
+        look, pass_over = self._looks.at, self._looks.past
         batch.items = [
-            keep(it) if seen else pass_over(it) for it, seen in zip(batch.items, chosen, strict=True)
+            look(it) if seen else pass_over(it) for it, seen in zip(batch.items, chosen, strict=True)
         ]
         self._caps.counts["records_passed_over",] += len(chosen) - sum(chosen)
         return batch
-
-    def _plain(self, value: bytes) -> Any:
-        """The number of a record's shape: all that is kept where neither time nor labels stand in it."""
-        return self._tokenizer.gather(self._decode(value))
-
-    def _item(self, value: bytes) -> Any:
-        return self._kept(self._decode(value))
 
     def _odd(self, value: bytes, error: Exception) -> dict[str, Any]:
         record = self._encoding.odd(value, error)
         self._caps.counts["odd_json",] += 1
         return record
 
-    def _kept(self, record: dict[str, Any]) -> Any:
-        """What is kept of a record."""
-        return self._placed(self._tokenizer.gather(record), record)
-
-    def _passed_over(self, record: dict[str, Any]) -> Any:
-        """What is kept of a record that is counted, and not looked at."""
-        return self._placed(self._tokenizer.pass_over(), record)
-
-    def _placed(self, shape: int, record: dict[str, Any]) -> Any:
-        path = self._time_path
-        if self._plainly:
-            return shape
-        labels = tuple([_label(_at(record, path)) for path in self._label_paths])
-        ident = _ident(_label(_at(record, self._id_path))) if self._id_path else 0
-        return _Item(shape, _at(record, path) if path else None, labels, ident)
-
-    def _keys(self, table: Table, batch: Decoded[Any], values: Values) -> list[int]:
+    def _keys(self, table: Table, batch: Decoded[Look], values: Values) -> list[int]:
         """The number of each record's series."""
         slots = table.slots(self._series)
         if not self._source.labels:
             return [slots[()]] * len(batch.items) if batch.items else []
-        inside = iter(range(len(self._label_paths)))
-        columns: list[list[str]] = []
-        for _, where in self._source.labels:
-            if isinstance(where, str):
-                columns.append([_text(it) for it in _beside(batch, values, where)])
-            else:
-                at = next(inside)
-                columns.append([item.labels[at] for item in batch.items])
+        columns = [
+            map(_text, _beside(batch, values, where))
+            if isinstance(where, str)
+            else map(_label, self._within(batch, where))
+            for _, where in self._source.labels
+        ]
         return [slots[ident] for ident in zip(*columns, strict=True)]
 
     def _key(self, *values: str) -> Key:
@@ -179,7 +151,7 @@ class Records:
         return Key(Signal.SCHEMA, self._caps.labels([(TOPIC, self._topic)], named))
 
     def _times(
-        self, table: Table, batch: Decoded[Any], values: Values, kafka_ms: NDArray[np.int64]
+        self, table: Table, batch: Decoded[Look], values: Values, kafka_ms: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """The event time of each record, and the broker's where it says none that can be read."""
         found = np.where(kafka_ms > 0, kafka_ms, NEVER)
@@ -207,21 +179,26 @@ class Records:
         broker = np.asarray(kafka_ms, np.int64)[records]
         return np.where(broker > 0, np.clip(broker - times[records], 0, MS_MAX), unknown)
 
-    def _idents(self, batch: Decoded[Any], values: Values) -> NDArray[np.uint32]:
+    def _idents(self, batch: Decoded[Look], values: Values) -> NDArray[np.uint32]:
         """What tells each record from others, hashed; 0 for those without."""
         where, count = self._source.id, len(batch.items)
         if where == ():
             return np.zeros(count, np.uint32)
         if isinstance(where, str):
             return np.fromiter(map(_ident, _beside(batch, values, where)), np.uint32, count)
-        return np.fromiter((item.ident for item in batch.items), np.uint32, count)
+        return np.fromiter((_ident(_label(it)) for it in self._within(batch, where)), np.uint32, count)
 
-    def _said_times(self, batch: Decoded[Any], values: Values) -> list[int | None]:
+    def _said_times(self, batch: Decoded[Look], values: Values) -> list[int | None]:
         """What the records say; nothing when their event time is the broker's."""
         where = self._source.event_time
         if isinstance(where, str):
             return [header_ms(it) for it in _beside(batch, values, where)]
-        return [read_ms(item.time) for item in batch.items] if where else []
+        return list(map(read_ms, self._within(batch, where))) if where else []
+
+    def _within(self, batch: Decoded[Look], path: FieldPath) -> Iterator[Any]:
+        """What stands at a path in each record that could be decoded."""
+        at = self._inside.index(path)
+        return (found[at] for _, found in batch.items)
 
 
 def header_ms(time: bytes | None) -> int | None:
@@ -271,15 +248,7 @@ def _ident(value: bytes | str | None) -> int:
     return xxh3_64_intdigest(raw) & 0xFFFFFFFF or 1
 
 
-def _at(item: Any, path: FieldPath) -> Any:
-    for name in path:
-        if not isinstance(item, dict):
-            return None
-        item = item.get(name)
-    return item
-
-
-def _beside(batch: Decoded[Any], values: Values, name: str) -> list[bytes | None]:
+def _beside(batch: Decoded[Look], values: Values, name: str) -> list[bytes | None]:
     """The header of this name, or the key, of each record that could be decoded."""
     told = list(values.besides.get(name, ()))
     return [told[record] for record in batch.records] if told else [None] * len(batch.records)

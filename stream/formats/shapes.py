@@ -5,7 +5,7 @@ whose names are data (`{"user_123": …}`) is folded: its values stand under `{*
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -27,7 +27,6 @@ NAME_CHARS_MAX: Final = 128
 _STRING, _INTEGER, _NUMBER, _BOOLEAN, _NULL, _EMPTY_OBJECT, _EMPTY_ARRAY = range(7)
 _OWN: Final = ("string", "integer", "number", "boolean", "null", "object", "array")
 _SCALARS: Final[dict[type, int]] = {str: _STRING, int: _INTEGER, bool: _BOOLEAN, type(None): _NULL}
-_LOOKED_INTO: Final = (dict, list, float, DataNames)
 _DATA = re.compile(
     r"\d+|[\w.-]*[_:#/.-]\d{3,}|[a-zA-Z]+\d{4,}|\d{4}-\d\d-\d\d.*|.+@.+\..+"
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-.*|(?=[a-fA-F]*\d)[0-9a-fA-F]{12,}",
@@ -47,10 +46,10 @@ class Shape(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """An object with certain names and types: those fields that have to be looked into, and what was found there so far."""
+    """An object with certain names and types: those fields that have to be looked into, and by what, and what was found there so far."""
 
     own: tuple[tuple[str, int], ...]
-    inner: tuple[str, ...]
+    inner: tuple[tuple[str, Callable[[Any], int]], ...]
     inner_steps: tuple[str, ...]
     known: dict[tuple[int, ...], int]
 
@@ -67,6 +66,12 @@ class Shapes:
     def __init__(self, caps: Caps, *, typed: bool = False, declaration: Declaration | None = None) -> None:
         self._caps, self._declaration = caps, declaration
         self._whole = _NUMBER if typed else _INTEGER
+        self._inside: dict[type, Callable[[Any], int]] = {
+            dict: self._inner,
+            list: self._items,
+            float: self._fraction,
+            DataNames: self._data,
+        }
         self.forget()
 
     def forget(self) -> None:
@@ -117,17 +122,22 @@ class Shapes:
 
     def _of(self, value: Any) -> int:
         kind = type(value)
-        if kind is float:
-            return self._whole if value.is_integer() else _NUMBER
-        if kind is dict:
-            if len(value) > FIELDS_MAX:
-                return self._folded(value)
-            return self._object(value) if value else _EMPTY_OBJECT
-        if kind is list:
-            return self._list(ITEMS, "array", value) if value else _EMPTY_ARRAY
-        if kind is DataNames:
-            return self._folded(value) if value else _EMPTY_OBJECT
-        return _SCALARS[kind]
+        look = self._inside.get(kind)
+        return _SCALARS[kind] if look is None else look(value)
+
+    def _fraction(self, value: float) -> int:
+        return self._whole if value.is_integer() else _NUMBER
+
+    def _inner(self, value: dict[str, Any]) -> int:
+        if len(value) > FIELDS_MAX:
+            return self._folded(value)
+        return self._object(value) if value else _EMPTY_OBJECT
+
+    def _items(self, value: list[Any]) -> int:
+        return self._list(ITEMS, "array", value) if value else _EMPTY_ARRAY
+
+    def _data(self, value: DataNames) -> int:
+        return self._folded(value) if value else _EMPTY_OBJECT
 
     def _object(self, value: dict[str, Any], *, whole: bool = False) -> int:
         key = (*value, *map(type, value.values()))
@@ -136,7 +146,7 @@ class Shapes:
             if not whole and all(map(_DATA.fullmatch, value)):
                 return self._folded(value)
             level = self._levels[key] = self._level(value)
-        inside = tuple([self._of(value[name]) for name in level.inner])
+        inside = tuple([look(value[name]) for name, look in level.inner])
         number = level.known.get(inside)
         if number is None:
             self._remembered += 1
@@ -147,10 +157,10 @@ class Shapes:
         own = [
             (self._step(name), _SCALARS[type(it)])
             for name, it in value.items()
-            if type(it) not in _LOOKED_INTO
+            if type(it) not in self._inside
         ]
-        inner = tuple(name for name, it in value.items() if type(it) in _LOOKED_INTO)
-        return _Level(tuple(own), inner, tuple(map(self._step, inner)), {})
+        inner = [(name, self._inside[type(it)]) for name, it in value.items() if type(it) in self._inside]
+        return _Level(tuple(own), tuple(inner), tuple(self._step(name) for name, _ in inner), {})
 
     def _step(self, name: str) -> str:
         if len(name) > NAME_CHARS_MAX:

@@ -4,8 +4,8 @@ A record's values are gathered in the order of its shape's paths; then numbers, 
 """
 
 import sys
-from collections.abc import Sequence
-from itertools import compress, repeat
+from collections.abc import Iterable, Sequence
+from itertools import chain, compress, repeat
 from typing import Any, Final
 
 import numpy as np
@@ -71,6 +71,10 @@ class Tokenizer(dict[int, Gather]):
         self._values += self[shape](record)
         return shape
 
+    def keep(self, values: Iterable[Any]) -> None:
+        """Keep the values of a record that were gathered already."""
+        self._values += values
+
     def pass_over(self) -> int:
         """The number of the shape of records that are not looked at: they have no values."""
         return self._shapes.unseen if self._shapes.unseen in self else self._passed_over()
@@ -105,13 +109,27 @@ class Tokenizer(dict[int, Gather]):
         """The tokens of the records gathered last, end to end, and how many each record has; their shapes have these numbers."""
         values, self._values = self._values, []
         self._texts.make_room()
-        numbers, of = np.unique(np.asarray(shapes, np.int64), return_inverse=True)
-        if not len(numbers):
+        if not shapes:
             return np.zeros(0, np.uint32), np.zeros(0, np.int64)
-        kinds = [self._kinds[number] for number in numbers.tolist()]
+        numbers = sorted(set(shapes))
+        of = np.searchsorted(numbers, shapes)
+        kinds = [self._kinds[number] for number in numbers]
         sizes = np.array([len(own) for own in kinds], np.int64)
         places = places_of(starts_of(sizes)[of], sizes[of])
-        return self._tokens(values[len(values) - len(places) :], np.concatenate(kinds)[places]), sizes[of]
+        values = values[len(values) - len(places) :]
+        if len({own.tobytes() for own in kinds}) == 1 and sizes[0]:
+            return self._columns(values, kinds[0]), sizes[of]
+        return self._tokens(values, np.concatenate(kinds)[places]), sizes[of]
+
+    def _columns(self, values: list[Any], kinds: npt.NDArray[np.int8]) -> Tokens:
+        """The tokens of records whose values are all of the same kinds in the same order."""
+        width = len(kinds)
+        tokens = np.zeros((len(values) // width, width), np.uint32)
+        for kind in set(kinds.tolist()):
+            columns = np.flatnonzero(kinds == kind)
+            own = list(chain.from_iterable(values[it::width] for it in columns.tolist()))
+            tokens[:, columns] = self._of_kind(kind, own).reshape(len(columns), -1).T
+        return tokens.ravel()
 
     def _tokens(self, values: list[Any], kinds: npt.NDArray[np.int8]) -> Tokens:
         tokens = np.zeros(len(values), np.uint32)
@@ -133,7 +151,7 @@ class Tokenizer(dict[int, Gather]):
         if kind == _NUMBER:
             return number_tokens(_floats(values))
         if kind == _BOOLEAN:
-            return _FLAGS[np.array(values, np.int8)]
+            return _FLAGS[np.frombuffer(bytes(values), np.uint8)]
         own = np.fromiter(map(_BY_TYPE.get, map(type, values), repeat(_OTHER)), np.int8, len(values))
         return self._tokens(values, own)
 

@@ -19,12 +19,13 @@ EncodingName = Literal["json", "avro", "protobuf", "json_schema"]
 
 
 class Encoding(NamedTuple):
-    """How values are read: `odd` is asked when `decode` fails by what a decoder raises; `typed`: numbers have types of their own."""
+    """How values are read: `odd` is asked when `decode` fails by what a decoder raises; `typed`: numbers have types of their own; `bare`: a value is JSON and nothing else."""
 
     decode: Decode
     odd: Callable[[bytes, Exception], dict[str, Any]]
     guard: Guard | Sizes
     typed: bool = False
+    bare: bool = False
 
 
 class Compilers(NamedTuple):
@@ -45,7 +46,7 @@ def encoding_of(name: EncodingName, schema: Schema | None, schema_of: SchemaOf, 
         UnreadableError: `no_schema`, the schema is none.
     """
     if name == "json":
-        return Encoding(_json, read_odd, Guard(limits))
+        return Encoding(_json, read_odd, Guard(limits), bare=True)
     if name == "json_schema":
         return _framed_json(schema_of, limits)
     compilers = compilers_of(name)
