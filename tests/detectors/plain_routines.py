@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from detectors import run_routines as routines
+from detectors.run_tails import SPREAD_MIN
 from tests.detectors.plain_tails import clip, single
 from tests.detectors.plain_week import HOUR_MS, Class, PlainDays, PlainWeek
 
@@ -17,17 +18,12 @@ HOUR, WEEKDAY, START, END = range(4)
 
 
 class Day:
-    """The day at hand, for one kind of routine: what its runs add, and for weekdays where they lie with the level, and the scale they are weighed by."""
+    """The day at hand, for one kind of routine: what its runs add, and for weekdays where they lie with the level."""
 
     def __init__(self) -> None:
         self.date: int | None = None
         self.place, self.count = -1, 0
-        self.total = self.gain = self.with_level = self.scale = 0.0
-
-    def weigh(self, rest: float, offset: float, spread: float) -> None:
-        """Add by how much likelier a run is with an offset than without."""
-        scale = min(spread, self.scale) if self.scale > 0 else spread
-        self.gain = single(self.gain + _gain(rest, offset, scale))
+        self.total = self.gain = self.with_level = 0.0
 
 
 class Range(NamedTuple):
@@ -111,9 +107,11 @@ class PlainRoutines:
             if place is None:
                 continue
             rest = self._bounded(kind, rest, spread)
+            scale = spread
             if kind == WEEKDAY:
                 self._learn_run_of_week(time_ms, rest, level, spread, interval_s)
-            self._learn_place(kind, place, rest, spread)
+                scale = self._scale_of_week(spread, interval_s)
+            self._learn_place(kind, place, rest, scale)
         return Learned(found, moved)
 
     def _added(self, kind: int, place: int) -> float:
@@ -147,14 +145,22 @@ class PlainRoutines:
         bound = routines.LATER_CLIP * spread if believed else routines.FIRST_CLIP
         day.with_level = single(day.with_level + level + offset + clip(rest - offset, bound))
 
-    def _learn_place(self, kind: int, place: int, rest: float, spread: float) -> None:
+    def _scale_of_week(self, spread: float, interval_s: float) -> float:
+        """The scale that evidence for days of the week is measured in."""
+        open_still = self.odds[WEEKDAY] < routines.BELIEVED
+        if not (open_still and interval_s > routines.DAILY_S and self.week.freedom):
+            return spread
+        left = single(math.sqrt(self.week.noise))
+        return min(spread, routines.WEEK_SCALE * max(left, SPREAD_MIN))
+
+    def _learn_place(self, kind: int, place: int, rest: float, scale: float) -> None:
         day, it = self.days[kind], self._known(kind, place)
         day.count += 1
         day.total = single(day.total + rest)
         if kind == HOUR:
             self.hours.setdefault(place, []).append(rest)
         elif it:
-            day.weigh(rest, self._shrunk(kind, it), spread)
+            day.gain = single(day.gain + _gain(rest, self._shrunk(kind, it), scale))
 
     def _date(self, kind: int, time_ms: int) -> int:
         return (self.begins.clock(time_ms) if kind == WEEKDAY else time_ms) // DAY_MS
@@ -222,13 +228,10 @@ class PlainRoutines:
         day, odds = self.days[WEEKDAY], self.odds[WEEKDAY]
         assert day.date is not None
         moved.append(self._weight(WEEKDAY) * self.week.note(day.date, day.with_level / day.count))
-        day.with_level = day.scale = 0.0
+        day.with_level = 0.0
         if self.begins.move():
             self.week.begin_anew()
             odds = routines.REJECTED
-        freedom, noise = self.week.noise()
-        if day.count == 1 and odds < routines.BELIEVED and freedom >= routines.WEEK_FREEDOM:
-            day.scale = single(routines.WEEK_SCALE * math.sqrt(noise))
         return odds
 
     def _learn_class(self, kind: int, place: int, mean: float, spread: float) -> None:

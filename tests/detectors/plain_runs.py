@@ -18,6 +18,7 @@ from detectors import shift as shifts
 from detectors import wider
 from detectors.numeric_layout import ACCEPTED, DRIFT, FIRST, ORDINARY, POINT, PROPOSED, SHIFT, WIDER
 from detectors.run_head import DRIFT_RUNS, DRIFT_SIZE, LASTING_SCORE
+from detectors.run_routines import DAILY_S
 from detectors.run_week import DAYS_MIN
 from tests.detectors.plain_changes import PlainNewLevel, PlainShift, PlainUnrest
 from tests.detectors.plain_routines import DAY_MS, START, WEEKDAY, PlainRoutines, Range
@@ -112,7 +113,7 @@ class PlainRuns:
 
     def _points(self, alpha: float) -> float:
         ceiling, young = PER_DAY * max(self.interval_s, 1.0) / 86_400, model.POINTS * alpha
-        least = model.DAILY_POINTS * alpha if self.interval_s > model.DAILY_S else young
+        least = model.DAILY_POINTS * alpha if self.interval_s > DAILY_S else young
         settled = min(max(least, model.REALISED * (ceiling - model.SHIFTS * alpha)), model.POINTS_MAX)
         between = [model.UNSETTLED_RUNS, model.SETTLED_RUNS]
         return float(np.interp(min(self.n, self.tails.runs), between, [young, settled]))
@@ -231,8 +232,8 @@ class PlainRuns:
             week = self.routines.week
             if len(week.days) >= DAYS_MIN:
                 self.level, self.slope = week.level() + week.centre, 0.0
-            freedom, noise = week.noise()
-            if self.interval_s > model.DAILY_S and freedom >= model.FREEDOM_MIN:
+            freedom, noise = week.freedom, week.noise
+            if self.interval_s > DAILY_S and freedom >= model.FREEDOM_MIN:
                 left, runs = (left + freedom * noise) / (1 + freedom), 2 + freedom / 2
         self.tails.start(left, left)
         self.tails.runs = min(self.tails.runs, runs)

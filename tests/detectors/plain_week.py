@@ -37,6 +37,7 @@ class PlainWeek:
     def begin(self) -> None:
         """Forget all days."""
         self.newest, self.centre = 0, 0.0
+        self.freedom, self.noise = 0, 0.0
         self.days: dict[int, int] = {}
         self.added: dict[int, dict[int, int]] = {weekday: {} for weekday in range(7)}
 
@@ -71,23 +72,13 @@ class PlainWeek:
         """Have the last days lie so much higher."""
         self.days = {place: _kept(kept / week.ONE + by) for place, kept in self.days.items()}
 
-    def noise(self) -> tuple[int, float]:
-        """What weekdays do not explain: degrees of freedom and variance."""
-        changes = self._changes()
-        if len(changes) < week.CHANGES_MIN:
-            split, classes = self._split(), len(self._means())
-            if classes == 7 and split.within < week.TWO_KINDS_EARLY * split.whole:
-                return 5, week.OF_OWN_MEAN * split.within / 5
-            return 0, 0.0
-        most = week.CHANGE_MAX * max(week.OF_MEDIAN * statistics.median_high(changes), week.LEAST)
-        squares = sum(min(it, most) ** 2 for it in changes)
-        return len(changes), week.OF_OWN_MEAN * squares / 2 / len(changes)
-
     def _learn_middle(self, day: int) -> float:
         """Learn the day that six others surround; by how much less each weekday adds now."""
         if day % 7 not in self.days or len(self.days) < week.DAYS_MIN:
             return 0.0
         self.added[_weekday(day)][day // 7 % WEEKS] = _kept(self.days[day % 7] / week.ONE - self.level())
+        self.freedom, noise = self._noise()
+        self.noise = single(noise)
         self._share()
         known = [it for it in self.classes if it.visits > 0]
         common = sum(it.offset for it in known) / len(known)
@@ -98,7 +89,21 @@ class PlainWeek:
 
     def _means(self) -> dict[int, float]:
         """What each weekday that is known added, without the least and the greatest once there are three."""
-        return {weekday: _trimmed(list(kept.values())) for weekday, kept in self.added.items() if kept}
+        return {
+            weekday: single(_trimmed(list(kept.values()))) for weekday, kept in self.added.items() if kept
+        }
+
+    def _noise(self) -> tuple[int, float]:
+        """What weekdays do not explain: degrees of freedom and variance."""
+        changes = self._changes()
+        if len(changes) < week.CHANGES_MIN:
+            split, known = self._split(), len(self._means())
+            if known == 7 and split.within < week.TWO_KINDS_EARLY * split.whole:
+                return 5, week.OF_OWN_MEAN * split.within / 5
+            return 0, 0.0
+        most = week.CHANGE_MAX * max(week.OF_MEDIAN * statistics.median_high(changes), week.LEAST)
+        squares = sum(min(it, most) ** 2 for it in changes)
+        return len(changes), week.OF_OWN_MEAN * squares / 2 / len(changes)
 
     def _changes(self) -> list[float]:
         """By how much weekdays differed from those a week before."""
@@ -111,13 +116,14 @@ class PlainWeek:
         ]
 
     def _split(self) -> Split:
-        means = self._means().values()
-        whole = _squares_within(list(means))
+        means = list(self._means().values())
+        squares = sum(single(it**2) for it in means)
+        whole = squares - _of_common(means)
         edge, within = week.GREATEST, whole
         for bound in means:
             light, heavy = [it for it in means if it <= bound], [it for it in means if it > bound]
-            both = _squares_within(light + heavy, len(light)) if heavy else whole
-            if both < within:
+            both = squares - _of_common(light) - _of_common(heavy)
+            if heavy and both < within:
                 edge, within = bound, both
         return Split(whole, edge, max(within, 0.0))
 
@@ -126,13 +132,13 @@ class PlainWeek:
         means, split = self._means(), self._split()
         two = split.within < week.TWO_KINDS * split.whole
         edge, within = (split.edge, split.within) if two else (week.GREATEST, split.whole)
-        (freedom, noise), spread = self.noise(), within / max(len(means) - (2 if two else 1), 1)
+        spread = max(within / max(len(means) - (2 if two else 1), 1), 1e-9)
         for weekday, added in means.items():
             kind = [it for it in means if (means[it] > edge) == (added > edge)]
             count, days = len(self.added[weekday]), sum(len(self.added[it]) for it in kind)
             own = 0.0 if two else 1.0
-            if freedom:
-                own = max(0.0, 1 - noise / count / max(spread, 1e-9))
+            if self.freedom:
+                own = max(0.0, 1 - single(self.noise / count) / spread)
             mean = sum(means[it] for it in kind) / len(kind)
             it = self.classes[weekday]
             it.offset = single(mean + own * (added - mean) - self.centre)
@@ -165,7 +171,7 @@ class PlainDays:
 
 def _kept(y: float) -> int:
     """Whole 1024ths that fit two bytes."""
-    return round(clip(y * week.ONE, week.GREATEST))
+    return math.floor(clip(y * week.ONE, week.GREATEST) + 0.5)
 
 
 def _weekday(day: int) -> int:
@@ -178,7 +184,6 @@ def _trimmed(kept: list[int]) -> float:
     return sum(inner) / len(inner) / week.ONE
 
 
-def _squares_within(added: list[float], first: int = 0) -> float:
-    """The sum of squares of some around their mean, the first ones and the others each around their own."""
-    parts = [it for it in (added[:first], added[first:]) if it]
-    return sum(it**2 for it in added) - sum(sum(it) ** 2 / len(it) for it in parts)
+def _of_common(added: list[float]) -> float:
+    """The part of the sum of squares that their mean explains."""
+    return sum(added) ** 2 / max(len(added), 1)
