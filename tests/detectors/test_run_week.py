@@ -32,6 +32,7 @@ def said_of_daily(rows: Floats) -> np.ndarray:
 
 def week_of(means: Floats) -> np.recarray:
     """A series that has learned days with these means, on the log scale, since Monday."""
+    model: np.recarray
     (model,) = np.zeros(1, RUN_MODEL).view(np.recarray)
     start_week(model)
     for day, mean in enumerate(means):
