@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from detectors import run_routines as routines
 from detectors.run_tails import SPREAD_MIN
+from detectors.run_week import DAYS_MIN
 from tests.detectors.plain_tails import clip, single
 from tests.detectors.plain_week import HOUR_MS, Class, PlainDays, PlainWeek
 
@@ -106,12 +107,14 @@ class PlainRoutines:
             day.place = -1 if place is None else place
             if place is None:
                 continue
-            rest = self._bounded(kind, rest, spread)
-            scale = spread
+            if kind == WEEKDAY and interval_s < routines.OFTEN_A_DAY_S:
+                self._note_edge(time_ms, rest, spread)
+            rest, above, scale = self._bounded(kind, rest, spread), 0.0, spread
             if kind == WEEKDAY:
-                self._learn_run_of_week(time_ms, rest, level, spread, interval_s)
-                scale = self._scale_of_week(spread, interval_s)
-            self._learn_place(kind, place, rest, scale)
+                self._learn_run_of_week(rest, level, spread)
+                if interval_s > routines.DAILY_S and self.odds[WEEKDAY] < routines.BELIEVED:
+                    above, scale = self._weighed_by_week(level, spread)
+            self._learn_place(kind, place, rest, above, scale)
         return Learned(found, moved)
 
     def _added(self, kind: int, place: int) -> float:
@@ -130,37 +133,40 @@ class PlainRoutines:
         mean = day.total / day.count
         return mean + clip(rest - mean, routines.LATER_CLIP * spread)
 
-    def _learn_run_of_week(
-        self, time_ms: int, rest: float, level: float, spread: float, interval_s: float
-    ) -> None:
-        """Note where a run lies with its level, and whether it looks like one of the day next to its hour."""
-        day, believed = self.days[WEEKDAY], self.odds[WEEKDAY] > routines.BELIEVED
-        it = self.classes[WEEKDAY][day.place]
-        offset = self._shrunk(WEEKDAY, it)
+    def _note_edge(self, time_ms: int, rest: float, spread: float) -> None:
+        """Note whether a run looks like one of the day next to its hour."""
         clock_ms = self.begins.clock(time_ms)
         hour = clock_ms // HOUR_MS % 24
         other = self.classes[WEEKDAY][weekday(clock_ms + (DAY_MS if hour >= 12 else -DAY_MS))]
-        if believed and interval_s < routines.OFTEN_A_DAY_S and other.visits > 0:
-            self.begins.note(hour, (rest - offset) / spread, (rest - other.offset) / spread)
+        if self.odds[WEEKDAY] > routines.BELIEVED and other.visits > 0:
+            own = self.classes[WEEKDAY][self.days[WEEKDAY].place]
+            self.begins.note(hour, (rest - own.offset) / spread, (rest - other.offset) / spread)
+
+    def _learn_run_of_week(self, rest: float, level: float, spread: float) -> None:
+        """Note where a run lies with its level."""
+        day = self.days[WEEKDAY]
+        offset = self._shrunk(WEEKDAY, self.classes[WEEKDAY][day.place])
+        believed = self.odds[WEEKDAY] > routines.BELIEVED
         bound = routines.LATER_CLIP * spread if believed else routines.FIRST_CLIP
         day.with_level = single(day.with_level + level + offset + clip(rest - offset, bound))
 
-    def _scale_of_week(self, spread: float, interval_s: float) -> float:
-        """The scale that evidence for days of the week is measured in."""
-        open_still = self.odds[WEEKDAY] < routines.BELIEVED
-        if not (open_still and interval_s > routines.DAILY_S and self.week.freedom):
-            return spread
-        left = single(math.sqrt(self.week.noise))
-        return min(spread, routines.WEEK_SCALE * max(left, SPREAD_MIN))
+    def _weighed_by_week(self, level: float, spread: float) -> tuple[float, float]:
+        """How far the level lies above that of the week, and the scale of evidence, once weeks tell their noise."""
+        week = self.week
+        if not week.freedom:
+            return 0.0, spread
+        above = level - week.level() - week.centre if len(week.days) >= DAYS_MIN else 0.0
+        return above, min(spread, routines.WEEK_SCALE * max(single(math.sqrt(week.noise)), SPREAD_MIN))
 
-    def _learn_place(self, kind: int, place: int, rest: float, scale: float) -> None:
+    def _learn_place(self, kind: int, place: int, rest: float, above: float, scale: float) -> None:
+        """Learn a run within its day; evidence is what lies `above` too."""
         day, it = self.days[kind], self._known(kind, place)
         day.count += 1
         day.total = single(day.total + rest)
         if kind == HOUR:
             self.hours.setdefault(place, []).append(rest)
         elif it:
-            day.gain = single(day.gain + _gain(rest, self._shrunk(kind, it), scale))
+            day.gain = single(day.gain + _gain(rest + above, self._shrunk(kind, it), scale))
 
     def _date(self, kind: int, time_ms: int) -> int:
         return (self.begins.clock(time_ms) if kind == WEEKDAY else time_ms) // DAY_MS

@@ -73,7 +73,7 @@ class PlainWeek:
         self.days = {place: _kept(kept / week.ONE + by) for place, kept in self.days.items()}
 
     def _learn_middle(self, day: int) -> float:
-        """Learn the day that six others surround; by how much less each weekday adds now."""
+        """Learn the day that six others surround; by how much less each weekday adds now, of which the first one added nothing before."""
         if day % 7 not in self.days or len(self.days) < week.DAYS_MIN:
             return 0.0
         self.added[_weekday(day)][day // 7 % WEEKS] = _kept(self.days[day % 7] / week.ONE - self.level())
@@ -85,7 +85,7 @@ class PlainWeek:
         for it in known:
             it.offset = single(it.offset - common)
         self.centre = single(self.centre + common)
-        return common
+        return common if len(known) > 1 else 0.0
 
     def _means(self) -> dict[int, float]:
         """What each weekday that is known added, without the least and the greatest once there are three."""
