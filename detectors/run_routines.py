@@ -27,7 +27,7 @@ from detectors.month_classes import (
 from detectors.run_days import moved_days, neighbour_of, note_hour, on_days
 from detectors.run_layout import BY_HOUR, BY_START, BY_WEEKDAY, ROUTINES, STARTS
 from detectors.run_tails import SPREAD_MIN
-from detectors.run_week import begin_week_anew, note_day, start_week
+from detectors.run_week import DAYS_MIN, begin_week_anew, note_day, start_week, week_level
 
 ODDS_START = (-1.5, -1.5, -1.5, -1.5)
 ODDS_LEAST, ODDS_GREATEST = -3.0, 8.0
@@ -233,12 +233,12 @@ def learn_routines(
             continue
         known = _known_class(m, kind, place)
         offset = offset_at(m, kind, known) if known >= 0 else 0.0
+        if kind == BY_WEEKDAY and m.routine[kind] > BELIEVED and interval_s < OFTEN_A_DAY_S:
+            _note_edge(m, local_ms, rest, offset, spread)
         if kind != BY_HOUR and visit.count >= TODAY_RUNS:
             mean = visit.total / visit.count
             rest = mean + clip(rest - mean, LATER_CLIP * spread)
         if kind == BY_WEEKDAY:
-            if m.routine[kind] > BELIEVED and interval_s < OFTEN_A_DAY_S:
-                _note_edge(m, local_ms, rest, offset, spread)
             bound = LATER_CLIP * spread if m.routine[kind] > BELIEVED else FIRST_CLIP
             m.day_total += level + offset + clip(rest - offset, bound)
         visit.count += 1
@@ -248,16 +248,27 @@ def learn_routines(
             m.hour_count[place] += 1
         elif known >= 0:
             scale = spread
-            if (
-                kind == BY_WEEKDAY
-                and interval_s > DAILY_S
-                and m.week_freedom > 0
-                and m.routine[kind] < BELIEVED
-            ):
-                scale = min(spread, WEEK_SCALE * max(math.sqrt(m.week_noise), SPREAD_MIN))
+            if kind == BY_WEEKDAY and interval_s > DAILY_S and m.routine[kind] < BELIEVED:
+                rest += _above_week(m, level)
+                scale = _scale_of_week(m, spread)
             without = min((rest / scale) ** 2, SQUARE_MAX)
             visit.gain += 0.5 * (without - min(((rest - offset) / scale) ** 2, SQUARE_MAX))
     return found
+
+
+@inner
+def _above_week(m: Record, level: float) -> float:
+    """How far the level lies above that of the last week, once weeks tell their noise: while a routine is open the level goes along with it."""
+    known, of_week = week_level(m)
+    return level - of_week - m.added_centre if m.week_freedom > 0 and known >= DAYS_MIN else 0.0
+
+
+@inner
+def _scale_of_week(m: Record, spread: float) -> float:
+    """The scale that evidence for days of the week of daily runs is measured in."""
+    return (
+        min(spread, WEEK_SCALE * max(math.sqrt(m.week_noise), SPREAD_MIN)) if m.week_freedom > 0 else spread
+    )
 
 
 @inner

@@ -34,7 +34,7 @@ OF_OWN_MEAN = WEEK_DAYS / (WEEK_DAYS - 1.0)
 
 @inner
 def _rounded(parts: float) -> int:
-    return int(math.floor(parts + 0.5))
+    return math.floor(parts + 0.5)
 
 
 @inner
@@ -172,7 +172,7 @@ def _kind_of(m: Record, edge: int, heavy: bool) -> tuple[int, float]:
 
 @inner
 def _centre(m: Record) -> float:
-    """Have the days of a week that are known add nothing together; by how much less each adds."""
+    """Have the days of a week that are known add nothing together; by how much less each adds. The first one added nothing before."""
     total, known = 0.0, 0
     for of_week in range(WEEK_DAYS):
         if m.visits[STARTS[BY_WEEKDAY] + of_week] > 0:
@@ -182,7 +182,7 @@ def _centre(m: Record) -> float:
         if m.visits[STARTS[BY_WEEKDAY] + of_week] > 0:
             m.offset[STARTS[BY_WEEKDAY] + of_week] -= total / known
     m.added_centre += total / known
-    return total / known
+    return total / known if known > 1 else 0.0
 
 
 @inner

@@ -1,5 +1,5 @@
-"""The model of runs in plain Python, one object a series, from the formulas in `run_model`, `run_tails`, `run_routines`, `shift`,
-`new_level` and `wider`: what the kernels are tested against.
+"""The model of runs in plain Python, one object a series, from the formulas in `run_model`, `run_tails`, `run_routines`, `run_week`,
+`run_days`, `shift`, `new_level` and `wider`: what the kernels are tested against.
 
 For positive values that are no whole numbers, with default settings, in UTC, without like series. Student's t, quantiles of dates
 and weekdays are other people's. What kernels keep in single precision is rounded as there.
@@ -18,6 +18,8 @@ from detectors import shift as shifts
 from detectors import wider
 from detectors.numeric_layout import ACCEPTED, DRIFT, FIRST, ORDINARY, POINT, PROPOSED, SHIFT, WIDER
 from detectors.run_head import DRIFT_RUNS, DRIFT_SIZE, LASTING_SCORE
+from detectors.run_routines import DAILY_S
+from detectors.run_week import DAYS_MIN
 from tests.detectors.plain_changes import PlainNewLevel, PlainShift, PlainUnrest
 from tests.detectors.plain_routines import DAY_MS, START, WEEKDAY, PlainRoutines, Range
 from tests.detectors.plain_tails import PlainTails, clip, single
@@ -101,6 +103,7 @@ class PlainRuns:
         edges = [_expm1(low - self.reach * below), _expm1(high + self.reach * above)]
         if stage == levels.ACCEPTED:
             self.level += self.new.mean
+            self.routines.week.move(self.new.mean)
             self.unrest.sum = 0.0
             self.shift.end()
             self.new = PlainNewLevel()
@@ -110,7 +113,7 @@ class PlainRuns:
 
     def _points(self, alpha: float) -> float:
         ceiling, young = PER_DAY * max(self.interval_s, 1.0) / 86_400, model.POINTS * alpha
-        least = model.DAILY_POINTS * alpha if self.interval_s > model.DAILY_S else young
+        least = model.DAILY_POINTS * alpha if self.interval_s > DAILY_S else young
         settled = min(max(least, model.REALISED * (ceiling - model.SHIFTS * alpha)), model.POINTS_MAX)
         between = [model.UNSETTLED_RUNS, model.SETTLED_RUNS]
         return float(np.interp(min(self.n, self.tails.runs), between, [young, settled]))
@@ -193,7 +196,7 @@ class PlainRuns:
         if self.n >= model.SLOPE_FROM and memory == model.MEMORY:
             self.slope += waiting * rate * (0.75 * rate * ordinary - 0.25 * self.slope)
         lasted = lasting if time_ms - new.since_ms > model.ROUTINE_DAYS * DAY_MS else 0.0
-        found = self._learn_routines(time_ms, residual - lasted, likely)
+        found = self._learn_routines(time_ms, residual - lasted, y - residual, likely)
         noise = _unexplained(residual - lasting, likely, least, greatest)
         if self.routines.days[WEEKDAY].count >= model.TODAY_RUNS:
             of_today = residual - self.routines.today()
@@ -201,6 +204,8 @@ class PlainRuns:
         remembered = min(max(model.SPREAD_MEMORY, memory), model.SPREAD_MEMORY_MAX)
         slowed = wider.WAITING if self.unrest.is_under_way else 1.0
         slowed = min(slowed, model.SPREAD_WAITING if waiting == model.WAITING else 1.0)
+        if abs(noise) >= self.reach * spread * self.tails.side(1 if noise > 0 else -1):
+            slowed *= model.POINT_SHARE
         calm = self.shift.way == 0 and not self.shift.is_half_way
         self.tails.learn(noise, slowed * max(model.HASTE / self.tails.runs, 1 / remembered), calm=calm)
         self.tails.runs += model.WORTH
@@ -209,8 +214,9 @@ class PlainRuns:
         if found is not None:
             self._begin_spread_anew(found)
 
-    def _learn_routines(self, time_ms: int, residual: float, likely: float) -> int | None:
-        learned = self.routines.learn(time_ms, residual, likely, self.tails.spread())
+    def _learn_routines(self, time_ms: int, residual: float, level: float, likely: float) -> int | None:
+        spread = self.tails.spread()
+        learned = self.routines.learn(time_ms, residual, level, likely, spread, self.interval_s)
         for more in learned.moved:
             self.level += more
         return learned.found
@@ -221,9 +227,16 @@ class PlainRuns:
             visited = self.routines.visited(kind)
             squares = [it.visits * it.offset**2 for it in visited]
             explained = sum(squares) / sum(it.visits for it in visited)
-        left = max(variance - explained, model.UNEXPLAINED_LEAST * variance)
+        left, runs = max(variance - explained, model.UNEXPLAINED_LEAST * variance), model.SPREAD_ANEW
+        if kind == WEEKDAY:
+            week = self.routines.week
+            if len(week.days) >= DAYS_MIN:
+                self.level, self.slope = week.level() + week.centre, 0.0
+            freedom, noise = week.freedom, week.noise
+            if self.interval_s > DAILY_S and freedom >= model.FREEDOM_MIN:
+                left, runs = (left + freedom * noise) / (1 + freedom), 2 + freedom / 2
         self.tails.start(left, left)
-        self.tails.runs = min(self.tails.runs, model.SPREAD_ANEW)
+        self.tails.runs = min(self.tails.runs, runs)
         self.unrest.sum, self.reach_n = 0.0, 0
 
     def _learn_first(self, time_ms: int, y: float) -> None:
@@ -236,7 +249,7 @@ class PlainRuns:
         self.tails.runs = model.PRIOR_RUNS + self.n
         known = self.tails.runs - 1
         self.tails.start(squares / known, model.PRIOR_RUNS * model.PRIOR_VARIANCE / known)
-        self._learn_routines(time_ms, y - self.level, self._range(time_ms).likely)
+        self._learn_routines(time_ms, y - self.level, self.level, self._range(time_ms).likely)
 
 
 def _expm1(y: float) -> float:

@@ -30,10 +30,7 @@ def runs(draw: st.DrawFn) -> tuple[list[int], list[float]]:
     return times.tolist(), values.tolist()
 
 
-@settings(deadline=None, max_examples=80, derandomize=True)
-@given(runs=runs())
-def test_kernels_and_plain_formulas_agree(runs: tuple[list[int], list[float]]) -> None:
-    times, values = runs
+def assert_they_agree(times: list[int], values: list[float]) -> None:
     bank, plain = NumericBank(), PlainRuns()
     said = bank.judge_many(np.full(len(times), bank.add(Kind.RUNS)), times, values)
     for run, (time_ms, value) in enumerate(zip(times, values, strict=True)):
@@ -44,3 +41,24 @@ def test_kernels_and_plain_formulas_agree(runs: tuple[list[int], list[float]]) -
                 run,
                 name,
             )
+
+
+@settings(deadline=None, max_examples=80, derandomize=True)
+@given(runs=runs())
+def test_kernels_and_plain_formulas_agree(runs: tuple[list[int], list[float]]) -> None:
+    assert_they_agree(*runs)
+
+
+@pytest.mark.parametrize("weekend", [1 / 3, 1.0, 4.0])
+@pytest.mark.parametrize(("hours", "days"), [(24, 280), (12, 80), (6, 60), (3, 45)])
+def test_kernels_and_plain_formulas_agree_on_weeks_that_begin_in_the_afternoon(
+    hours: int, days: int, weekend: float
+) -> None:
+    rng, runs = np.random.default_rng(hours), days * 24 // hours
+    times = MONDAY_MS + np.arange(runs) * hours * HOUR_MS + rng.integers(0, HOUR_MS // 3, runs)
+    noise = rng.normal(0, 0.08, runs) + rng.choice([0.0, -1.0], runs, p=[0.98, 0.02])
+    noise += np.log(weekend) * (((times + 9 * HOUR_MS) // (24 * HOUR_MS) + 3) % 7 >= 5)
+    noise[2 * runs // 3 :] += 0.7
+    known = rng.random(runs) > 0.03
+    values = np.floor(300_000 * np.exp(noise)) + 0.5
+    assert_they_agree(times[known].tolist(), values[known].tolist())
