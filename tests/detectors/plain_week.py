@@ -47,7 +47,7 @@ class PlainWeek:
         self.begin()
         self.centre = centre
         for it in self.classes:
-            it.visits = min(it.visits, 1.0)
+            it.visits = min(it.visits, 1)
 
     def note(self, day: int, mean: float) -> float:
         """Learn the mean of a day that is over; by how much less each weekday adds now."""
@@ -89,9 +89,7 @@ class PlainWeek:
 
     def _means(self) -> dict[int, float]:
         """What each weekday that is known added, without the least and the greatest once there are three."""
-        return {
-            weekday: single(_trimmed(list(kept.values()))) for weekday, kept in self.added.items() if kept
-        }
+        return {weekday: _trimmed(list(kept.values())) for weekday, kept in self.added.items() if kept}
 
     def _noise(self) -> tuple[int, float]:
         """What weekdays do not explain: degrees of freedom and variance."""
@@ -117,7 +115,7 @@ class PlainWeek:
 
     def _split(self) -> Split:
         means = list(self._means().values())
-        squares = sum(single(it**2) for it in means)
+        squares = sum(it**2 for it in means)
         whole = squares - _of_common(means)
         edge, within = week.GREATEST, whole
         for bound in means:
@@ -142,29 +140,29 @@ class PlainWeek:
             mean = sum(means[it] for it in kind) / len(kind)
             it = self.classes[weekday]
             it.offset = single(mean + own * (added - mean) - self.centre)
-            it.visits = single(min(count + (1 - own) * (days - count), week.VISITS_MAX))
+            it.visits = min(count + int((1 - own) * (days - count)), week.VISITS_MAX)
 
 
 class PlainDays:
     """How many hours before midnight the days of a series begin, and what each hour says of it."""
 
     def __init__(self) -> None:
-        self.shift, self.edge = 0, [0.0] * 24
+        self.shift, self.edge = 0, [0] * 24
 
     def clock(self, time_ms: int) -> int:
         return time_ms + self.shift * HOUR_MS
 
     def note(self, hour: int, own: float, other: float) -> None:
-        said = clip((own**2 - other**2) / 2, begin.EACH_MAX)
-        self.edge[hour] = single(self.edge[hour] + said)
+        said = self.edge[hour] + begin.ONE * clip((own**2 - other**2) / 2, begin.EACH_MAX)
+        self.edge[hour] = int(clip(said, begin.GREATEST))
 
     def move(self) -> bool:
         """Whether days begin at another hour from now on."""
         hours = range(1, 13)
         said = {it: sum(self.edge[24 - it :]) for it in hours} | {-it: sum(self.edge[:it]) for it in hours}
         best = max(said, key=lambda it: said[it])
-        moved = said[best] > begin.BAR and abs(self.shift + best) <= begin.SHIFT_MAX
-        self.edge = [0.0 if moved else single(begin.KEPT * it) for it in self.edge]
+        moved = said[best] > begin.BAR * begin.ONE and abs(self.shift + best) <= begin.SHIFT_MAX
+        self.edge = [0 if moved else int(begin.KEPT * it) for it in self.edge]
         self.shift += best if moved else 0
         return moved
 
@@ -181,7 +179,7 @@ def _weekday(day: int) -> int:
 
 def _trimmed(kept: list[int]) -> float:
     inner = sorted(kept)[1:-1] if len(kept) >= week.TRIMMED_FROM else kept
-    return sum(inner) / len(inner) / week.ONE
+    return math.floor(sum(inner) / len(inner) + 0.5) / week.ONE
 
 
 def _of_common(added: list[float]) -> float:

@@ -228,7 +228,7 @@ def test_runs_that_come_rarely_cost_little() -> None:
     bank = bank_of([Kind.RUNS] * 100)
     for day in range(40):
         bank.judge_many(np.arange(100), np.full(100, day * DAY_MS), np.full(100, 1000.0 + day))
-    assert bank.size_bytes <= 125 * 1024 + bank.bytes_model + bank.bytes_deep + bank.bytes_young
+    assert bank.size_bytes <= 100 * 1024 + bank.bytes_model + bank.bytes_deep + bank.bytes_young
 
 
 @pytest.mark.parametrize("slot", [-1, 1, 64, 10**9])
