@@ -64,6 +64,8 @@ DRIFT_RUNS = 12
 DRIFT_SIZE = 2.0
 """A change that took so many runs to find and is smaller than so many deviations is a drift."""
 LASTING_SCORE = 0.1
+SPREAD_RUNS_AFTER = 12.0
+"""Runs that the spread counts for at most around a level that has just been accepted, which few runs tell."""
 
 RunVerdict = tuple[float, float, float, float, float, bool, int]
 """Score, expected, lower, upper, p_value, anomalous, change."""
@@ -248,6 +250,7 @@ def accept(m: Record) -> None:
     """Make the new level the level."""
     m.level += m.new_mean
     move_week(m, m.new_mean)
+    m.spread_runs, m.reach_n = min(m.spread_runs, SPREAD_RUNS_AFTER), 0
     m.shifted, m.unrest = 0, 0.0
     forget_shift(m)
     forget_new_level(m)

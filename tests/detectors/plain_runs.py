@@ -17,7 +17,7 @@ from detectors import run_tails as tails
 from detectors import shift as shifts
 from detectors import wider
 from detectors.numeric_layout import ACCEPTED, DRIFT, FIRST, ORDINARY, POINT, PROPOSED, SHIFT, WIDER
-from detectors.run_head import DRIFT_RUNS, DRIFT_SIZE, LASTING_SCORE
+from detectors.run_head import DRIFT_RUNS, DRIFT_SIZE, LASTING_SCORE, SPREAD_RUNS_AFTER
 from detectors.run_routines import DAILY_S
 from detectors.run_week import DAYS_MIN
 from tests.detectors.plain_changes import PlainNewLevel, PlainShift, PlainUnrest
@@ -104,6 +104,7 @@ class PlainRuns:
         if stage == levels.ACCEPTED:
             self.level += self.new.mean
             self.routines.week.move(self.new.mean)
+            self.tails.runs, self.reach_n = min(self.tails.runs, SPREAD_RUNS_AFTER), 0
             self.unrest.sum = 0.0
             self.shift.end()
             self.new = PlainNewLevel()

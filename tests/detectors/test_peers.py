@@ -62,10 +62,9 @@ def test_a_new_series_that_is_unlike_its_siblings_is_told_once_within_a_day() ->
     assert "unlike its 7 siblings" in alerts[0].summary
 
 
-@pytest.mark.parametrize("a_day", [1.02, 1.03])
-def test_a_series_that_drifts_away_is_told_once_its_own_baseline_has_come_along(a_day: float) -> None:
+def test_a_series_that_drifts_away_is_told_once_its_own_baseline_has_come_along() -> None:
     alerts = Pipeline().run(
-        whole(hourly(60, lambda task, hour: 5000 * a_day ** (hour / 24 if task == 3 else 0)))
+        whole(hourly(60, lambda task, hour: 5000 * 1.03 ** (hour / 24 if task == 3 else 0)))
     )
     assert {it.series.labels["task"] for it in unlike(alerts)} == {"part-3"}
     reasons = [it.transition_reason for it in alerts if it.series.labels["task"] == "part-3"]
@@ -73,14 +72,16 @@ def test_a_series_that_drifts_away_is_told_once_its_own_baseline_has_come_along(
     assert accepted < reasons.index("opened: unlike_peers")
 
 
-def test_a_series_that_drifts_slowly_is_told_by_itself_again_and_again_and_by_its_siblings_once_at_most() -> (
-    None
-):
+@pytest.mark.parametrize("a_day", [1.01, 1.02])
+def test_a_series_that_drifts_slowly_is_told_by_itself_again_and_again_and_by_its_siblings_once_at_most(
+    a_day: float,
+) -> None:
     alerts = Pipeline().run(
-        whole(hourly(60, lambda task, hour: 5000 * 1.01 ** (hour / 24 if task == 3 else 0)))
+        whole(hourly(60, lambda task, hour: 5000 * a_day ** (hour / 24 if task == 3 else 0)))
     )
     reasons = [it.transition_reason for it in alerts if it.series.labels["task"] == "part-3"]
-    assert reasons.count("resolved: baseline_shift_accepted") >= 2
+    assert sum(it.startswith("opened: ") and it != "opened: unlike_peers" for it in reasons) >= 2
+    assert "resolved: baseline_shift_accepted" in reasons
     assert len(unlike(alerts)) <= 1
 
 
