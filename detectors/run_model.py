@@ -79,7 +79,7 @@ REACH_YOUNG, YOUNG_RUNS = 10.0, 150
 that would allow them anything. Noise of Student's t with 3 degrees of freedom goes so far in one of ten series, once."""
 POINTS, SHIFTS = 0.48, 0.62
 """Shares of the budget for single runs and for all CUSUMs of the two sides, of which a third is realised: u is clipped."""
-REALISED, POINTS_MAX = 0.4, 0.06
+REALISED, POINTS_MAX = 0.48, 0.06
 """The share of its ceiling that a settled series has at least, but so many single runs at most; a quarter to a half comes true."""
 UNSETTLED_RUNS, SETTLED_RUNS = 16.0, 28.0
 """Up to so many runs a series is young; from so many on the tail that is learned is the noise's own, no longer wider."""
@@ -129,7 +129,7 @@ def points_of(m: Record, false_alarms_per_day: float, interval_s: float) -> floa
     """How likely an ordinary run may alarm by itself.
 
     While a series is young that is a part of `alpha_of`. Where this is far below the ceiling, a settled series spends `REALISED` of the
-    ceiling instead, beside what its CUSUMs do: a daily series with one alarm in 30 days allowed has one in some hundred runs.
+    ceiling instead, beside what its CUSUMs do: a daily series with one alarm in 30 days allowed has one in some seventy runs.
     """
     ceiling, alpha = ceiling_of(false_alarms_per_day, interval_s), alpha_of(false_alarms_per_day, interval_s)
     young, least = POINTS * alpha, (DAILY_POINTS if interval_s > DAILY_S else POINTS) * alpha
