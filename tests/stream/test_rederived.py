@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.alerts import Alert, Mode, encode
-from detectors.commands import Acknowledge
+from detectors.commands import Acknowledge, Silence
 from detectors.detect import Detect
 from detectors.lineage import Link, Relation
 from detectors.notes import VERSION, CommandNote, LineageNote
@@ -62,6 +62,7 @@ def recorded(seed: int) -> Recorded:
         notes.append(Kept(len(notes), 0, value))
 
     hear(encode_note(LineageNote(VERSION, (START_MS,), (Link("payments", Relation.AFTER, "orders"),))))
+    hear(encode_note(silence()))
     while left := [shard for shard in range(SHARDS) if at[shard] < len(logs[shard])]:
         shard = rng.choice(left)
         for output in shards[shard].step(at[shard], logs[shard][at[shard]]):
@@ -75,10 +76,19 @@ def recorded(seed: int) -> Recorded:
     return Recorded(samples, notes, alerts)
 
 
+def silence() -> CommandNote:
+    """Of the schemas of datasets, for all of the log."""
+    given_at, until = datetime(2026, 5, 28, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
+    command = Silence(
+        command_id="quiet", author="ada", time=given_at, match={"dataset": "warehouse.*"}, until=until
+    )
+    return CommandNote(VERSION, "streamgauge.commands", 0, 0, START_MS, command)
+
+
 def acknowledgement(alert_id: str) -> CommandNote:
     given_at = datetime(2026, 6, 1, tzinfo=UTC)
     command = Acknowledge(command_id=alert_id, author="ada", time=given_at, alert_id=alert_id)
-    return CommandNote(VERSION, "streamgauge.commands", 0, 0, START_MS, command)
+    return CommandNote(VERSION, "streamgauge.commands", 0, 1, START_MS, command)
 
 
 def again(
