@@ -24,6 +24,7 @@ from detectors.month_classes import (
     month_end_class,
     month_start_class,
 )
+from detectors.run_classes import centre
 from detectors.run_days import moved_days, neighbour_of, note_hour, on_days
 from detectors.run_layout import BY_HOUR, BY_START, BY_WEEKDAY, ROUTINES, STARTS
 from detectors.run_tails import SPREAD_MIN
@@ -325,7 +326,8 @@ def _end_day(m: Record, kind: int, spread: float) -> bool:
     gain = min(max(visit.gain, -LOSS_MAX[kind]), GAIN_MAX)
     m.routine[kind] = min(max(before + gain, ODDS_LEAST), ODDS_GREATEST)
     if kind == BY_HOUR:
-        _centre(m, kind)
+        _, common = centre(m, kind)
+        m.level += weight_of(m, kind) * common
     visit.count, visit.total, visit.gain = 0, 0.0, 0.0
     return before < BELIEVED <= m.routine[kind]
 
@@ -367,18 +369,3 @@ def _learn_hours(m: Record, spread: float) -> float:
             _learn_class(m, BY_HOUR, place, mean, spread)
         m.hour_total[place], m.hour_count[place] = 0.0, 0
     return gain
-
-
-@inner
-def _centre(m: Record, kind: int) -> None:
-    """Have the level take over what all classes of a kind have in common."""
-    total, known = 0.0, 0
-    for place in range(STARTS[kind], STARTS[kind + 1]):
-        if m.visits[place] > 0:
-            total += m.offset[place]
-            known += 1
-    common = total / known
-    for place in range(STARTS[kind], STARTS[kind + 1]):
-        if m.visits[place] > 0:
-            m.offset[place] -= common
-    m.level += weight_of(m, kind) * common

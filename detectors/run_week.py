@@ -13,6 +13,7 @@ import math
 from detectors.civil_days import WEEK_DAYS, weekday
 from detectors.compiled import inner
 from detectors.core.layout import Record
+from detectors.run_classes import centre
 from detectors.run_layout import BY_WEEKDAY, NO_DAY, STARTS, WEEKS
 
 HALF = WEEK_DAYS // 2
@@ -61,7 +62,7 @@ def start_week(m: Record) -> None:
 def note_day(m: Record, day: int, mean: float) -> float:
     """Learn a day that is over; `mean` is that of its runs, on the log scale, without other routines.
 
-    Returns by how much less each day of the week adds now, because together they add nothing.
+    Returns by how much less each day of the week adds now, because together they add nothing. The first one added nothing before.
     """
     less = 0.0
     first = max(m.newest_day + 1, day - WEEK_DAYS + 1)
@@ -100,15 +101,19 @@ def week_level(m: Record) -> tuple[int, float]:
 @inner
 def _learn_middle(m: Record, day: int) -> float:
     y = m.days[day % WEEK_DAYS]
+    if y == NO_DAY:
+        return 0.0
     known, level = week_level(m)
-    if y == NO_DAY or known < DAYS_MIN:
+    if known < DAYS_MIN:
         return 0.0
     of_week = weekday(day)
     m.added[of_week, day // WEEK_DAYS % WEEKS] = _kept(y / ONE - level)
     m.weeks[of_week], m.means[of_week] = _trimmed_mean(m, of_week)
     m.week_freedom, m.week_noise = _noise(m)
     _share(m)
-    return _centre(m)
+    known, common = centre(m, BY_WEEKDAY)
+    m.added_centre += common
+    return common if known > 1 else 0.0
 
 
 @inner
@@ -168,21 +173,6 @@ def _kind_of(m: Record, edge: int, heavy: bool) -> tuple[int, float]:
         if m.weeks[of_week] > 0 and (m.means[of_week] > edge) == heavy:
             days, known, total = days + m.weeks[of_week], known + 1, total + m.means[of_week] / ONE
     return days, total / max(known, 1)
-
-
-@inner
-def _centre(m: Record) -> float:
-    """Have the days of a week that are known add nothing together; by how much less each adds. The first one added nothing before."""
-    total, known = 0.0, 0
-    for of_week in range(WEEK_DAYS):
-        if m.visits[STARTS[BY_WEEKDAY] + of_week] > 0:
-            total += m.offset[STARTS[BY_WEEKDAY] + of_week]
-            known += 1
-    for of_week in range(WEEK_DAYS):
-        if m.visits[STARTS[BY_WEEKDAY] + of_week] > 0:
-            m.offset[STARTS[BY_WEEKDAY] + of_week] -= total / known
-    m.added_centre += total / known
-    return total / known if known > 1 else 0.0
 
 
 @inner
@@ -255,9 +245,9 @@ def _noise(m: Record) -> tuple[int, float]:
 @inner
 def begin_week_anew(m: Record) -> None:
     """Days begin at another hour: what each adds is to be learned anew, and holds until then."""
-    centre = m.added_centre
+    kept_centre = m.added_centre
     start_week(m)
-    m.added_centre = centre
+    m.added_centre = kept_centre
     for of_week in range(WEEK_DAYS):
         m.visits[STARTS[BY_WEEKDAY] + of_week] = min(m.visits[STARTS[BY_WEEKDAY] + of_week], 1)
 
