@@ -10,7 +10,9 @@ PIP := -m pip install --quiet --disable-pip-version-check
 INSTALL := $(BIN)/python $(PIP)
 PEERS := .venv-bench
 # Each process has a broker of its own; a third one works while the tests of the two others wait.
-SHARED_OUT := -n 3 --dist loadfile --no-loadscope-reorder
+# One that hangs where no signal reaches it is ended, and the run with it: loadfile would begin the same test again.
+SHARED_OUT := -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+PATIENT := --timeout 7200 -o faulthandler_timeout=0
 CHECKED := stream detectors tests $(wildcard bench)
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
@@ -49,9 +51,9 @@ test: $(STAMP) ## all tests; the run prints which Kafka it used
 
 test-faults: $(STAMP) ## every fault, on Apache Kafka, as root for the network's; ROUNDS=60 kills, SEED=n repeats a run
 	@tests/faults/install-tools
-	STREAMGAUGE_SEEDS=$(or $(STREAMGAUGE_SEEDS),20000) $(BIN)/python -m pytest -n auto tests/simulator
+	STREAMGAUGE_SEEDS=$(or $(STREAMGAUGE_SEEDS),20000) $(BIN)/python -m pytest $(PATIENT) -n auto tests/simulator
 	CI=true STREAMGAUGE_FUZZ=$(or $(STREAMGAUGE_FUZZ),1200000) \
-	  $(BIN)/python -m pytest --all-faults -rP $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(SEED),--seed=$(SEED)) \
+	  $(BIN)/python -m pytest $(PATIENT) --all-faults -rP $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(SEED),--seed=$(SEED)) \
 	  tests/fuzz tests/faults tests/detectors/test_mixed_determinism.py
 
 lint: $(STAMP) ## ruff, formatting, mypy --strict, import rules
