@@ -26,6 +26,8 @@ import msgspec
 QUIET_MS = 3_600_000
 QUIET_INTERVALS = 1.5
 QUIET_MS_MAX = 3 * 86_400_000
+AGAIN_MS = 4 * 3_600_000
+"""For how long after its quiet time a sample outside its range, on the same side, is the same again."""
 WORSENED_STEP = 1.0
 """In units of the severity; for the core's score, about as much as four times fewer false alarms."""
 WORSENED_GAP_MS = 1_800_000

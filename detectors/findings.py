@@ -20,7 +20,7 @@ def new_finding(a: Arrays, what: int, part: int, follower: int, time_ms: int, st
     finding.chance_per_day, finding.allowed_per_day, finding.muted = math.nan, math.nan, 0
     finding.score, finding.n, finding.since_ms, finding.last_ms = 0.0, 0, -1, -1
     finding.method, finding.days, finding.anomalous = 0, 0, 0
-    finding.pooled, finding.change = 0, 0
+    finding.pooled, finding.change, finding.anew = 0, 0, 0
     finding.asked, finding.interval_s = 0, 0.0
     finding.source[0] = finding.source[1] = NOWHERE
     return finding

@@ -186,6 +186,7 @@ FINDING = np.dtype(
         ("change", "<i4"),
         ("asked", "<i4"),
         ("muted", "<i4"),
+        ("anew", "<i4"),
         ("source", "<i4", (2,)),
         ("offset", "<i8", (2,)),
     ]

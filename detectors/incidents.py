@@ -10,7 +10,8 @@ among the lead's children. The lead's alert is told again when what joins is of 
 - An incident ends when all of its episodes have: a lead that is back in its range waits for those that joined (`recovered`). Left again meanwhile, it
   goes on, and is told again if it was away for longer than `JOIN_MS`.
 - A single sample that stands out (`stands_out`) while only a lasting change of its series is open is an episode of its own: who was told of a slow drift
-  has not been told that the rows of a run are a thousandth of what they were. The lead is always told again of it.
+  has not been told that the rows of a run are a thousandth of what they were. So is one that detect shows `anew`, because the single samples that were told were on the
+  other side, or have long been inside their range. The lead is always told again of it, once for the series in which it shows.
 - What opens again soon after an incident is over (`resumes`) is that incident again, not one more (flap detection, as Nagios calls it): the alert that
   led it is `reopened`, under its old `alert_id`. Within `FLAPPING_MS` of when people were last told of it, it waits as `pending`: a run that is late
   again and again is one notice and one end an hour, and an outage after a late run is told within the hour.
@@ -22,7 +23,7 @@ import math
 import msgspec
 
 from detectors.alerts import Kind, RootCause, State
-from detectors.episodes import WORSENED_GAP_MS, Episode
+from detectors.episodes import AGAIN_MS, WORSENED_GAP_MS, Episode
 from detectors.samples import NEVER
 from detectors.series import Labels, group_of, series_text
 from detectors.settings import Severity
@@ -32,8 +33,8 @@ JOIN_MS = 86_400_000
 LASTING = (Change.SHIFT, Change.DRIFT)
 RESUMING = (Change.POINT, *LASTING)
 APART = "apart"
-"""The part of a series whose episode is about single samples that stand out from a lasting change."""
-LASTING_AGAIN_MS, POINT_AGAIN_MS = 2 * 86_400_000, 4 * 3_600_000
+"""How parts of a series are named whose episodes are about single samples on one side that stand out from what was told."""
+LASTING_AGAIN_MS, POINT_AGAIN_MS = 2 * 86_400_000, AGAIN_MS
 """How long after its end an incident goes on when a lasting change or a single sample of its kind comes again, the latter if it was heard of within `JOIN_MS`."""
 FLAPPING_MS = 3_600_000
 """For so long after people were told of it, what ended with what was missing goes on when it comes again, and is not told."""
@@ -226,12 +227,31 @@ class Incident(msgspec.Struct):
     def join(self, kind: Kind, verdict: Verdict, alert_id: str, part: str) -> bool:
         """Note that an episode has joined; whether the lead's alert is to be told again."""
         self.adopt(alert_id)
-        news = part == APART or kind not in self.kinds or verdict.time_ms - self.told_ms >= WORSENED_GAP_MS
+        apart = is_apart(part) and not self._tells_apart(verdict.time_ms, alert_id)
+        news = apart or kind not in self.kinds or verdict.time_ms - self.told_ms >= WORSENED_GAP_MS
         if kind not in self.kinds:
             self.kinds.append(kind)
         if news:
             self.told_ms = max(self.told_ms, verdict.time_ms)
         return news
+
+    def _tells_apart(self, time_ms: int, alert_id: str) -> bool:
+        """Whether another episode began at about this time that stands out from what was told."""
+        return any(
+            is_apart(part) and it.alert_id != alert_id and abs(time_ms - it.starts_at_ms) < WORSENED_GAP_MS
+            for parts in self.open.values()
+            for part, it in parts.items()
+        )
+
+
+def apart_of(verdict: Verdict) -> str:
+    """The part of its series that a single sample belongs to which stands out."""
+    return f"{APART} {verdict.direction}"
+
+
+def is_apart(part: str) -> bool:
+    """Whether it is such a part."""
+    return part.startswith(APART)
 
 
 def group_name(verdict: Verdict) -> str:
@@ -242,10 +262,15 @@ def group_name(verdict: Verdict) -> str:
 def stands_out(told: Verdict, verdict: Verdict) -> bool:
     """Whether a verdict is news to those who know of its series what `told` says.
 
-    A single sample is, where only a lasting change was told, if it lies on the other side or `OUTSTANDING` times further.
+    A single sample is, where only a lasting change was told, if it lies on the other side or `OUTSTANDING` times further; where a
+    single sample was told, if detect shows it `anew` and it lies on the other side or no nearer.
     """
-    apart = told.change in LASTING and verdict.change is Change.POINT
-    return apart and (verdict.direction is not told.direction or _is_further(told, verdict))
+    if verdict.change is not Change.POINT:
+        return False
+    across = verdict.direction is not told.direction
+    if told.change in LASTING:
+        return across or _is_further(told, verdict)
+    return verdict.anew and (across or _distance(verdict) >= _distance(told))
 
 
 def _is_further(told: Verdict, verdict: Verdict) -> bool:

@@ -4,11 +4,15 @@ A record with the field `interest_ms` has it: 0 while no episode is open, else t
 the one that is; `told_ms`, `told_severity` and `told_step` are the episode's own, as in `episodes.Episode`. While the fleet's ceiling
 mutes the episode, because no finding has passed it yet, `told_step` is 0: the first one is shown for the record, then
 none until one passes, which begins the episode. What triage would pass over stays here: an outage of everything costs no more than an ordinary day.
+
+A record with the field `single_ms`, too, follows single samples outside their range in an episode, which also goes on while nothing but a lasting change is
+known or suspected: until then, negative when it was below, one on the same side is more of what was told. The first one after that, and `AGAIN_MS` later where it
+is on the same side, is shown anew: had the episode ended with the samples that it was about, another one would begin.
 """
 
 from detectors.compiled import inner
 from detectors.core.layout import Record
-from detectors.episodes import WORSENED_STEP, has_worsened, quiet_ms_of
+from detectors.episodes import AGAIN_MS, WORSENED_STEP, has_worsened, quiet_ms_of
 
 INTEREST = (("interest_ms", "<i8"), ("told_ms", "<i8"), ("told_severity", "<f8"), ("told_step", "<f8"))
 """The fields of whatever can have an episode. All zero while none is open."""
@@ -60,6 +64,26 @@ def begins_or_worsens(s: Record, time_ms: int, severity: float, passes: bool, in
         return False
     s.told_ms, s.told_severity = time_ms, severity
     return True
+
+
+@inner
+def is_anew(s: Record, time_ms: int, side: int, passes: bool) -> bool:
+    """Whether a single sample outside its range, above for a positive `side`, is news in an episode that was told of other ones."""
+    again_ms = AGAIN_MS if s.single_ms * side > 0 else 0
+    return passes and s.told_step > 0 and time_ms > abs(s.single_ms) + again_ms
+
+
+@inner
+def note_single(s: Record, time_ms: int, side: int, interval_ms: float) -> None:
+    """Note that it was there."""
+    until_ms = max(abs(s.single_ms), time_ms + _quiet_ms_of(interval_ms))
+    s.single_ms = until_ms if side > 0 else -until_ms
+
+
+@inner
+def tell_anew(s: Record, time_ms: int, severity: float) -> None:
+    """Begin to measure by this finding what is worse."""
+    s.told_ms, s.told_severity, s.told_step = time_ms, severity, WORSENED_STEP
 
 
 @inner

@@ -26,7 +26,7 @@ from detectors.record_array import RecordArray
 from detectors.run_layout import RUN_MODEL
 from detectors.settings import AMONG_MAX, SEASONS, UTC, Persistence, Season
 
-VERSION = 17
+VERSION = 18
 """Of the layout of stored state: changes with any change of a dtype or of what a field means."""
 HEAD = "bank"
 _TOPS = codes.LIGHT_TOP, codes.DEEP_TOP, codes.YOUNG_TOP, codes.MODEL_TOP

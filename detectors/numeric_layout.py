@@ -34,6 +34,7 @@ LIGHT = np.dtype(
         ("last_ms", "<i8"),
         ("latest", "<f8"),
         *INTEREST,
+        ("single_ms", "<i8"),
         ("kind", "i1"),
         ("direction", "i1"),
         ("asked", "i1"),
@@ -61,7 +62,7 @@ LIGHT = np.dtype(
 )
 """Settings and few-samples state of one series.
 
-`n` counts all samples, `runs` those that the head for few values has learned, INTEREST see `interest`. `zone` is the number of its
+`n` counts all samples, `runs` those that the head for few values has learned, INTEREST and `single_ms` see `interest`. `zone` is the number of its
 time zone in the bank's table (`local_time`), `season` which routines it may have. `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
 it crossed its limits; `needed` of the last `among` must have. `heavy` is how the first values speak for heavy tails (logarithm
 of odds, see `few_values`). `prior_weight` values of a relative spread `prior_spread` count

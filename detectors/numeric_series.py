@@ -11,9 +11,27 @@ from detectors.compiled import inner, pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
 from detectors.follower_layout import DELAY, MEASURES, NUMERIC, RUN_EVENTS, SERIES, TOO_LONG, VALUE, Arrays
-from detectors.interest import awaited, begins_or_worsens, ends, is_muted, wanted
+from detectors.interest import (
+    awaited,
+    begins_or_worsens,
+    ends,
+    is_anew,
+    is_muted,
+    note_single,
+    tell_anew,
+    wanted,
+)
 from detectors.numeric_kernels import judge_sample, limits_at
-from detectors.numeric_layout import ACCEPTED, LIGHT_BLOCK_BITS, NEW_UNIT, PROPOSED, REFUSED, RUNS, VALUES
+from detectors.numeric_layout import (
+    ACCEPTED,
+    LIGHT_BLOCK_BITS,
+    NEW_UNIT,
+    POINT,
+    PROPOSED,
+    REFUSED,
+    RUNS,
+    VALUES,
+)
 from detectors.numeric_slots import take_slot
 from detectors.persistence import would_persist
 from detectors.run_model import points_of
@@ -21,6 +39,7 @@ from detectors.run_model import points_of
 TOO_LONG_FACTOR_MIN = 1.5
 TOO_LONG_SEVERITY = 1.0
 UNKNOWN = -1.0
+TOLD, ANEW = 1, 2
 
 
 @pasted
@@ -42,13 +61,30 @@ def _wide(number: int) -> int:
 
 
 @inner
-def _told(s: Record, time_ms: int, anomalous: bool, severity: float, change: int, passes: bool) -> bool:
-    """Whether triage needs this finding. An accepted level ends an episode at once; a proposed one and a new unit are told once."""
+def _told(s: Record, time_ms: int, anomalous: bool, severity: float, change: int, passes: bool) -> int:
+    """Whether triage needs this finding (TOLD), as news beside what is known of the series (ANEW), or not (0).
+
+    An accepted level ends an episode at once; a proposed one and a new unit are told once.
+    """
     if abs(change) == ACCEPTED and s.interest_ms > 0:
-        return ends(s, time_ms, True)
-    if wanted(s, time_ms, anomalous, severity, passes, 1000.0 * s.interval_s):
-        return True
-    return abs(change) in (PROPOSED, NEW_UNIT) and not is_muted(s)
+        return TOLD if ends(s, time_ms, True) else 0
+    single, interval_ms, was_told = anomalous and abs(change) == POINT, 1000.0 * s.interval_s, s.told_step > 0
+    anew = single and is_anew(s, time_ms, change, passes)
+    needed = wanted(s, time_ms, anomalous, severity, passes, interval_ms)
+    _note_single(s, time_ms, change if single and passes else 0, interval_ms, was_told)
+    if anew:
+        tell_anew(s, time_ms, severity)
+        return ANEW
+    return TOLD if needed or (abs(change) in (PROPOSED, NEW_UNIT) and not is_muted(s)) else 0
+
+
+@inner
+def _note_single(s: Record, time_ms: int, side: int, interval_ms: float, was_told: bool) -> None:
+    """Note a single sample outside its range, on no `side` if there was none, in an episode that was told before or was not."""
+    if not was_told:
+        s.single_ms = 0
+    if side != 0:
+        note_single(s, time_ms, side, interval_ms)
 
 
 @pasted
@@ -89,14 +125,15 @@ def _judge_part(
     chance, allowed = math.inf, a.fleet[0].allowed_per_day
     if said[9]:
         chance = chance_of_p_value(said[4], said[7])
-    if not s.asked and not _told(s, time_ms, said[9], said[0], said[12], chance <= allowed):
+    told = TOLD if s.asked else _told(s, time_ms, said[9], said[0], said[12], chance <= allowed)
+    if told == 0:
         return
     finding = new_finding(a, NUMERIC, part, follower, time_ms, start_ms)
     finding.observed, finding.score, finding.expected = value, said[0], said[1]
     finding.lower, finding.upper, finding.p_value = said[2], said[3], said[4]
     finding.n, finding.since_ms, finding.last_ms = said[5], said[6], last_ms
     finding.method, finding.anomalous, finding.pooled, finding.change = said[8], said[9], said[11], said[12]
-    finding.asked, finding.interval_s = s.asked, said[7]
+    finding.asked, finding.interval_s, finding.anew = s.asked, said[7], told == ANEW
     if said[9]:
         finding.chance_per_day, finding.allowed_per_day, finding.muted = chance, allowed, is_muted(s)
     place_finding(finding, 0, places[0], places[2])
@@ -137,11 +174,12 @@ def report_too_long(
     s = a.bank.light[slot]
     expected, _, _ = limits_at(a.bank, slot, time_ms)
     a.bank.light_dirty[slot >> LIGHT_BLOCK_BITS] = 1
-    interval_ms = 1000.0 * s.interval_s
+    interval_ms, was_told = 1000.0 * s.interval_s, s.told_step > 0
     if not would_persist(s):
         return
     if not s.asked and not begins_or_worsens(s, time_ms, TOO_LONG_SEVERITY, True, interval_ms):
         return
+    _note_single(s, time_ms, 1, interval_ms, was_told)
     finding = new_finding(a, TOO_LONG, part, follower, time_ms, start_ms)
     finding.observed = finding.upper = float(time_ms - start_ms)
     finding.expected, finding.lower, finding.score, finding.anomalous = expected, 0.0, TOO_LONG_SEVERITY, 1

@@ -122,6 +122,7 @@ def verdict_of(
         chance_per_day=_known(finding["chance_per_day"]),
         allowed_per_day=_finite(finding["allowed_per_day"]),
         muted=bool(finding["muted"]),
+        anew=bool(finding["anew"]),
     )
 
 

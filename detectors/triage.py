@@ -9,7 +9,16 @@ from detectors.alerts import Alert, Mode, State
 from detectors.commands import Answer
 from detectors.desk import Desk
 from detectors.episodes import Episode, Transition
-from detectors.incidents import APART, JOIN_MS, Incident, OpenEpisode, Who, group_name, stands_out
+from detectors.incidents import (
+    JOIN_MS,
+    Incident,
+    OpenEpisode,
+    Who,
+    apart_of,
+    group_name,
+    is_apart,
+    stands_out,
+)
 from detectors.ledger import Ledger, load_ledger
 from detectors.lineage import Lineage
 from detectors.merging import Merger
@@ -148,13 +157,16 @@ class Triage:
     def _anomalous(self, verdict: Verdict) -> None:
         series, part = series_text(kind_of(verdict), verdict.labels), _part(verdict)
         incidents = self._register.of_group(group_name(verdict), verdict.time_ms)
-        found = _find(incidents, series, (APART, part) if verdict.change is Change.POINT else (part,))
+        apart = _find(incidents, series, apart_of(verdict)) if verdict.change is Change.POINT else None
+        found = apart or _find(incidents, series, part)
         if found is None:
             self._opens(incidents, series, part, verdict)
-        elif stands_out(found[1].worst, verdict):
-            self._opens(incidents, series, APART, verdict)
-        else:
+        elif not stands_out(found[1].worst, verdict):
             self._goes_on(*found, verdict)
+        elif apart is None:
+            self._opens(incidents, series, apart_of(verdict), verdict)
+        else:
+            self._comes_anew(*apart, verdict)
 
     def _opens(self, incidents: list[Incident], series: str, part: str, verdict: Verdict) -> None:
         who = self._who(verdict)
@@ -218,7 +230,7 @@ class Triage:
             self._tell_joined(incident, verdict, Transition.REOPENED)
         self._teller.tell(incident, opened, verdict, State.SUPPRESSED, Transition.OPENED)
         if news and not was_over:
-            self._tell_joined(incident, verdict, Transition.JOINED, apart=part == APART)
+            self._tell_joined(incident, verdict, Transition.JOINED, apart=is_apart(part))
         self._desk.arm(incident)
 
     def _tell_lead(self, incident: Incident, verdict: Verdict, transition: Transition) -> None:
@@ -261,6 +273,17 @@ class Triage:
             self._tell_lead(incident, verdict, transition)
         else:
             self._teller.tell(incident, known, verdict, State.SUPPRESSED, transition)
+
+    def _comes_anew(self, incident: Incident, known: OpenEpisode, verdict: Verdict) -> None:
+        """What stood out does so again, after it was inside its range for long."""
+        known.recovered, known.worst, known.episode = None, verdict, _begun(verdict)
+        incident.heard_ms = max(incident.heard_ms, verdict.time_ms)
+        if incident.leads(known):
+            incident.told_ms = max(incident.told_ms, verdict.time_ms)
+            self._tell_lead(incident, verdict, Transition.REOPENED)
+            return
+        self._teller.tell(incident, known, verdict, State.SUPPRESSED, Transition.REOPENED)
+        self._tell_joined(incident, verdict, Transition.JOINED, apart=True)
 
     def _ordinary(self, verdict: Verdict) -> None:
         series, group = series_text(kind_of(verdict), verdict.labels), group_name(verdict)
@@ -385,15 +408,12 @@ def _end_by(verdict: Verdict) -> tuple[State, Transition]:
     return State.RESOLVED, Transition.RESOLVED
 
 
-def _find(
-    incidents: list[Incident], series: str, parts: tuple[str, ...]
-) -> tuple[Incident, OpenEpisode] | None:
-    """The open episode of the first of some parts of a series that has one, and its incident."""
-    for part in parts:
-        for incident in incidents:
-            known = incident.find(series, part)
-            if known is not None:
-                return incident, known
+def _find(incidents: list[Incident], series: str, part: str) -> tuple[Incident, OpenEpisode] | None:
+    """The open episode of a part of a series, and its incident."""
+    for incident in incidents:
+        known = incident.find(series, part)
+        if known is not None:
+            return incident, known
     return None
 
 

@@ -170,6 +170,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """The chance per day up to which the fleet's ceiling let verdicts pass."""
     muted: bool = False
     """The fleet's ceiling kept it from opening an episode."""
+    anew: bool = False
+    """It is a single sample outside its range, which is news although an episode of its series is open."""
     schedule: str = ""
     """When a series runs, in words, for what was judged by a schedule."""
 

@@ -46,6 +46,7 @@ def said(
     change: Change = Change.POINT,
     observed: float = 9.0,
     direction: Direction = Direction.UP,
+    anew: bool = False,
 ) -> Verdict:
     time_ms = int(hour * HOUR_MS)
     return Verdict(
@@ -65,6 +66,7 @@ def said(
         expected=1000.0,
         direction=direction,
         owner=owner,
+        anew=anew,
     )
 
 
@@ -187,6 +189,46 @@ def test_what_stands_out_and_the_drift_have_stories_of_their_own_and_end_togethe
         (drift.alert_id, State.RESOLVED),
         (apart.alert_id, State.RESOLVED),
     ]
+
+
+def anew(hour: float, observed: float, signal: str = "latency") -> Verdict:
+    side = Direction.UP if observed > 1 else Direction.DOWN
+    return said(hour, signal, observed=observed, direction=side, anew=True)
+
+
+def test_a_sample_that_comes_anew_is_an_alert_of_its_own_unless_it_is_nearer_than_what_was_told():
+    first, second = told(said(1), anew(40, 10))
+    assert second.transition_reason == "opened: above_range"
+    assert second.alert_id != first.alert_id
+    assert second.starts_at == "1970-01-02T16:00:00.000Z"
+    assert told(said(1), anew(40, 8)) == [first]
+    assert course(told(said(1), anew(40, 0.9)))[1:] == ["firing latency opened: above_range"]
+
+
+def test_what_comes_anew_within_a_day_joins_and_is_told_once_for_all_series_in_which_it_shows():
+    alerts = told(said(1), said(1, "volume"), anew(20, 0.1), anew(20, 0.2, "volume"))
+    assert course(alerts)[2:] == [
+        "firing latency joined: below_range",
+        "suppressed latency opened: above_range",
+        "firing latency joined: above_range",
+        "suppressed volume opened: below_range",
+    ]
+    assert [it.notify for it in alerts] == [True, False, False, False, True, False]
+
+
+def test_what_comes_anew_time_and_again_keeps_its_alert():
+    first, joined, _, again, _ = told(said(1), anew(20, 0.1), anew(30, 0.1))
+    assert (joined.alert_id, again.alert_id) == (again.alert_id, joined.alert_id)
+    assert again.transition_reason == "reopened: above_range"
+    old, own, reopened = told(said(1), anew(40, 0.1), anew(60, 0.1))
+    assert (reopened.alert_id, reopened.state, reopened.notify) == (own.alert_id, State.FIRING, True)
+    assert first.alert_id == old.alert_id
+
+
+def test_all_sides_end_together():
+    alerts = told(said(1), anew(40, 0.1), anew(60, 12), said(62, ordinary=True))
+    assert len({it.alert_id for it in alerts}) == 3
+    assert course(alerts)[4:] == ["resolved latency resolved: ordinary"] * 3
 
 
 AGAIN = LASTING_AGAIN_MS / HOUR_MS
