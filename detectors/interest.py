@@ -5,8 +5,8 @@ the one that is; `told_ms`, `told_severity` and `told_step` are the episode's ow
 mutes the episode, because no finding has passed it yet, `told_step` is 0: the first one is shown for the record, then
 none until one passes, which begins the episode. What triage would pass over stays here: an outage of everything costs no more than an ordinary day.
 
-A record with the field `single_ms`, too, follows single samples outside their range in an episode, which also goes on while nothing but a lasting change is
-known or suspected: until then, negative when it was below, one on the same side is more of what was told. The first one after that, and `AGAIN_MS` later where it
+A record with the fields of SINGLES follows single samples outside their range in an episode, which also goes on while nothing but a lasting change is
+known or suspected. Until the minute `single_min`, negative when they were below, one more is no news. The first one after that, and `AGAIN_MS` later where it
 is on the same side, is shown anew: had the episode ended with the samples that it was about, another one would begin.
 """
 
@@ -16,6 +16,9 @@ from detectors.episodes import AGAIN_MS, WORSENED_STEP, has_worsened, quiet_ms_o
 
 INTEREST = (("interest_ms", "<i8"), ("told_ms", "<i8"), ("told_severity", "<f8"), ("told_step", "<f8"))
 """The fields of whatever can have an episode. All zero while none is open."""
+SINGLES = (*INTEREST[:-1], ("told_step", "<f4"), ("single_min", "<i4"))
+"""The same in the same room, for a step is a power of two, and until when single samples are no news."""
+_MINUTE_MS = 60_000
 
 _has_worsened = inner(has_worsened)
 _quiet_ms_of = inner(quiet_ms_of)
@@ -69,15 +72,15 @@ def begins_or_worsens(s: Record, time_ms: int, severity: float, passes: bool, in
 @inner
 def is_anew(s: Record, time_ms: int, side: int, passes: bool) -> bool:
     """Whether a single sample outside its range, above for a positive `side`, is news in an episode that was told of other ones."""
-    again_ms = AGAIN_MS if s.single_ms * side > 0 else 0
-    return passes and s.told_step > 0 and time_ms > abs(s.single_ms) + again_ms
+    again_ms = AGAIN_MS if s.single_min * side > 0 else 0
+    return passes and s.told_step > 0 and time_ms > abs(s.single_min) * _MINUTE_MS + again_ms
 
 
 @inner
 def note_single(s: Record, time_ms: int, side: int, interval_ms: float) -> None:
     """Note that it was there."""
-    until_ms = max(abs(s.single_ms), time_ms + _quiet_ms_of(interval_ms))
-    s.single_ms = until_ms if side > 0 else -until_ms
+    until_min = max(abs(s.single_min), -(-(time_ms + _quiet_ms_of(interval_ms)) // _MINUTE_MS))
+    s.single_min = until_min if side > 0 else -until_min
 
 
 @inner

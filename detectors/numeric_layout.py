@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.core.layout import Records
-from detectors.interest import INTEREST
+from detectors.interest import SINGLES
 
 FREE, VALUES, RUNS = 0, 1, 2
 BOTH, UP, DOWN = 0, 1, 2
@@ -33,8 +33,7 @@ LIGHT = np.dtype(
         ("first_ms", "<i8"),
         ("last_ms", "<i8"),
         ("latest", "<f8"),
-        *INTEREST,
-        ("single_ms", "<i8"),
+        *SINGLES,
         ("kind", "i1"),
         ("direction", "i1"),
         ("asked", "i1"),
@@ -62,7 +61,7 @@ LIGHT = np.dtype(
 )
 """Settings and few-samples state of one series.
 
-`n` counts all samples, `runs` those that the head for few values has learned, INTEREST and `single_ms` see `interest`. `zone` is the number of its
+`n` counts all samples, `runs` those that the head for few values has learned, SINGLES see `interest`. `zone` is the number of its
 time zone in the bank's table (`local_time`), `season` which routines it may have. `crossed` has a bit for each of the last 16 samples, the newest lowest: whether
 it crossed its limits; `needed` of the last `among` must have. `heavy` is how the first values speak for heavy tails (logarithm
 of odds, see `few_values`). `prior_weight` values of a relative spread `prior_spread` count

@@ -82,7 +82,7 @@ def _told(s: Record, time_ms: int, anomalous: bool, severity: float, change: int
 def _note_single(s: Record, time_ms: int, side: int, interval_ms: float, was_told: bool) -> None:
     """Note a single sample outside its range, on no `side` if there was none, in an episode that was told before or was not."""
     if not was_told:
-        s.single_ms = 0
+        s.single_min = 0
     if side != 0:
         note_single(s, time_ms, side, interval_ms)
 

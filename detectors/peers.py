@@ -333,7 +333,7 @@ def _tell(
     chance, allowed = chance_of_p_value(p_value, PERIOD_MS / 1000.0), float(a.fleet[0]["allowed_per_day"])
     score = float(light["threshold"]) + math.log(abs(float(c.off[i])) / limit)
     light["told_ms"], light["told_severity"] = now_ms, score
-    light["told_step"], light["single_ms"] = (WORSENED_STEP if chance <= allowed else 0.0), 0
+    light["told_step"], light["single_min"] = (WORSENED_STEP if chance <= allowed else 0.0), 0
     return _finding(c, i, light, arrivals, now_ms, (p_value, limit, chance, allowed, score))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from detectors.core.layout import Record
 from detectors.episodes import AGAIN_MS, QUIET_MS
-from detectors.interest import INTEREST, begins_or_worsens, is_anew, note_single
+from detectors.interest import SINGLES, begins_or_worsens, is_anew, note_single
 from detectors.series import Signal
 from tests.detectors.scripted_log import Event, Log, Pipeline, whole
 
@@ -70,7 +70,7 @@ def test_runs_at_the_edge_of_a_lasting_change_are_told_once():
 
 def known(side: int, time_ms: int) -> Record:
     """A series of which a single sample was told."""
-    s = np.zeros(1, np.dtype([*INTEREST, ("single_ms", "<i8")])).view(np.recarray)[0]
+    s = np.zeros(1, np.dtype(list(SINGLES))).view(np.recarray)[0]
     assert begins_or_worsens(s, time_ms, 5.0, True, 0.0)
     note_single(s, time_ms, side, 0.0)
     return s
