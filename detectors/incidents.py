@@ -27,7 +27,7 @@ from detectors.episodes import AGAIN_MS, WORSENED_GAP_MS, Episode
 from detectors.samples import NEVER
 from detectors.series import Labels, group_of, series_text
 from detectors.settings import Severity
-from detectors.verdicts import Change, Reason, Verdict
+from detectors.verdicts import Change, Direction, Reason, Verdict
 
 JOIN_MS = 86_400_000
 LASTING = (Change.SHIFT, Change.DRIFT)
@@ -40,7 +40,7 @@ FLAPPING_MS = 3_600_000
 """For so long after people were told of it, what ended with what was missing goes on when it comes again, and is not told."""
 DISMISSED_MS = 30 * 86_400_000
 OUTSTANDING = 2.0
-"""How many times further from what is expected than the lasting change a single sample is news, as a factor."""
+"""How many times further from what is expected than the lasting change a single sample is news, as a factor; and of what is far outside its range, than its limit."""
 REACH_MS = JOIN_MS
 """For how long after it was last heard of an incident may explain those downstream that open."""
 CHILDREN_MAX = 1000
@@ -227,7 +227,7 @@ class Incident(msgspec.Struct):
     def join(self, kind: Kind, verdict: Verdict, alert_id: str, part: str) -> bool:
         """Note that an episode has joined; whether the lead's alert is to be told again."""
         self.adopt(alert_id)
-        apart = is_apart(part) and not self._tells_apart(verdict.time_ms, alert_id)
+        apart = is_apart(part) and not self.tells_apart(verdict.time_ms, alert_id)
         news = apart or kind not in self.kinds or verdict.time_ms - self.told_ms >= WORSENED_GAP_MS
         if kind not in self.kinds:
             self.kinds.append(kind)
@@ -235,10 +235,10 @@ class Incident(msgspec.Struct):
             self.told_ms = max(self.told_ms, verdict.time_ms)
         return news
 
-    def _tells_apart(self, time_ms: int, alert_id: str) -> bool:
-        """Whether another episode began at about this time that stands out from what was told."""
+    def tells_apart(self, time_ms: int, alert_id: str) -> bool:
+        """Whether another episode, too, stood out from what was told at about this time."""
         return any(
-            is_apart(part) and it.alert_id != alert_id and abs(time_ms - it.starts_at_ms) < WORSENED_GAP_MS
+            is_apart(part) and it.alert_id != alert_id and abs(time_ms - it.worst.time_ms) < WORSENED_GAP_MS
             for parts in self.open.values()
             for part, it in parts.items()
         )
@@ -263,22 +263,32 @@ def stands_out(told: Verdict, verdict: Verdict) -> bool:
     """Whether a verdict is news to those who know of its series what `told` says.
 
     A single sample is, where only a lasting change was told, if it lies on the other side or `OUTSTANDING` times further; where a
-    single sample was told, if detect shows it `anew` and it lies on the other side or no nearer.
+    single sample was told, if detect shows it `anew` and it lies on the other side, no nearer, or far out.
     """
     if verdict.change is not Change.POINT:
         return False
     across = verdict.direction is not told.direction
     if told.change in LASTING:
         return across or _is_further(told, verdict)
-    return verdict.anew and (across or _distance(verdict) >= _distance(told))
+    return verdict.anew and (across or _distance(verdict) >= _distance(told) or _is_far_out(verdict))
 
 
 def _is_further(told: Verdict, verdict: Verdict) -> bool:
     return _distance(verdict) > _distance(told) + math.log(OUTSTANDING)
 
 
+def _is_far_out(verdict: Verdict) -> bool:
+    """Whether it lies `OUTSTANDING` times as far from what is expected as the limit that it crossed."""
+    limit = verdict.lower if verdict.direction is Direction.DOWN else verdict.upper
+    return limit is not None and _distance(verdict) >= OUTSTANDING * _apart(limit, verdict.expected)
+
+
 def _distance(verdict: Verdict) -> float:
     """How many times more or less than expected was observed, as a logarithm."""
-    if verdict.observed is None or verdict.expected is None:
+    return _apart(verdict.observed, verdict.expected)
+
+
+def _apart(one: float | None, other: float | None) -> float:
+    if one is None or other is None:
         return 0.0
-    return abs(math.log1p(max(verdict.observed, 0.0)) - math.log1p(max(verdict.expected, 0.0)))
+    return abs(math.log1p(max(one, 0.0)) - math.log1p(max(other, 0.0)))

@@ -278,12 +278,13 @@ class Triage:
         """What stood out does so again, after it was inside its range for long."""
         known.recovered, known.worst, known.episode = None, verdict, _begun(verdict)
         incident.heard_ms = max(incident.heard_ms, verdict.time_ms)
+        incident.told_ms = max(incident.told_ms, verdict.time_ms)
         if incident.leads(known):
-            incident.told_ms = max(incident.told_ms, verdict.time_ms)
             self._tell_lead(incident, verdict, Transition.REOPENED)
             return
         self._teller.tell(incident, known, verdict, State.SUPPRESSED, Transition.REOPENED)
-        self._tell_joined(incident, verdict, Transition.JOINED, apart=True)
+        if not incident.tells_apart(verdict.time_ms, known.alert_id):
+            self._tell_joined(incident, verdict, Transition.JOINED, apart=True)
 
     def _ordinary(self, verdict: Verdict) -> None:
         series, group = series_text(kind_of(verdict), verdict.labels), group_name(verdict)

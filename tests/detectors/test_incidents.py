@@ -205,6 +205,12 @@ def test_a_sample_that_comes_anew_is_an_alert_of_its_own_unless_it_is_nearer_tha
     assert course(told(said(1), anew(40, 0.9)))[1:] == ["firing latency opened: above_range"]
 
 
+def test_a_sample_far_outside_its_range_that_comes_anew_is_an_alert_of_its_own_even_if_it_is_nearer():
+    at_the_edge, far_out = (msgspec.structs.replace(anew(40, 4), upper=upper) for upper in (2100.0, 1900.0))
+    assert course(told(said(1), at_the_edge))[1:] == []
+    assert course(told(said(1), far_out))[1:] == ["firing latency opened: above_range"]
+
+
 def test_what_comes_anew_within_a_day_joins_and_is_told_once_for_all_series_in_which_it_shows():
     alerts = told(said(1), said(1, "volume"), anew(20, 0.1), anew(20, 0.2, "volume"))
     assert course(alerts)[2:] == [
@@ -223,6 +229,13 @@ def test_what_comes_anew_time_and_again_keeps_its_alert():
     old, own, reopened = told(said(1), anew(40, 0.1), anew(60, 0.1))
     assert (reopened.alert_id, reopened.state, reopened.notify) == (own.alert_id, State.FIRING, True)
     assert first.alert_id == old.alert_id
+
+
+def test_what_comes_anew_again_in_several_series_is_told_once():
+    alerts = told(
+        said(1), *(anew(hour, 0.1, signal) for hour in (20, 30) for signal in ("latency", "volume"))
+    )
+    assert sum(it.notify for it in alerts) == 3
 
 
 def test_all_sides_end_together():
