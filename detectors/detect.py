@@ -56,7 +56,7 @@ from detectors.warm_start import History, Live, Wanted, WarmStart
 from detectors.watching import Watch
 from detectors.watermarks import Progress, Watermarks
 
-FORMAT: Final = 14
+FORMAT: Final = 15
 PENDING_ROWS_MAX: Final = 1_000_000
 """Rows that may wait for a source partition that lags behind; beyond, half of them are applied without it."""
 

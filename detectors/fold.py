@@ -8,8 +8,18 @@ from detectors.compiled import entry, inner, pasted
 from detectors.core.layout import Record, Records
 from detectors.event_counts import WINDOW_END, set_window_timer, window_ended
 from detectors.fleet import pass_time
-from detectors.follower_layout import DELAY, FOLLOWER_BLOCK_BITS, FREE, NOW_MS, RUN_EVENTS, TIMERS, Arrays
+from detectors.follower_layout import (
+    DELAY,
+    FOLLOWER_BLOCK_BITS,
+    FREE,
+    NOW_MS,
+    RUN_EVENTS,
+    TIMERS,
+    VALUE,
+    Arrays,
+)
 from detectors.freshness import SILENCE, note_arrival, set_silence_timer, silence_expired
+from detectors.hour_means import average_value
 from detectors.lateness import judge_lateness
 from detectors.numeric_series import NOWHERE, judge_part
 from detectors.room import has_room
@@ -51,6 +61,8 @@ def _apply(a: Arrays, row: Record, window_ms: int) -> None:
     else:
         if f.kind != DELAY:
             note_arrival(a, row.follower, row)
+        if f.kind == VALUE:
+            average_value(a, row.follower, row)
         sources, offsets = (row.source, NOWHERE), (row.offset, 0)
         judge_part(a, row.follower, 0, row.time_ms, row.value, row.time_ms, sources, offsets)
 
@@ -87,7 +99,7 @@ def set_timers(a: Arrays, followers: npt.NDArray[np.int64], window_ms: int) -> N
     for follower in followers:
         f = a.followers[follower]
         set_silence_timer(a, follower)
-        if f.window.count > 0:
+        if f.kind == RUN_EVENTS and f.window.count > 0:
             set_window_timer(a, follower, window_ms)
         place = f.open_first
         while place != NONE:

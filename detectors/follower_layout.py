@@ -26,6 +26,8 @@ KINDS = 6
 LATENCY, ROWS, BYTES, EVENTS, FAILURES, DUPLICATES, FRESHNESS, LATENESS = range(8)
 PARTS = 8
 """The series of a follower of runs. A follower of one value has it as its part 0, and the last two."""
+HOURLY = 1
+"""The part of a follower of a metric that is the mean of its hours."""
 MEASURES = 4
 """The parts that are numeric series."""
 
@@ -70,13 +72,14 @@ WINDOW = np.dtype(
         ("window", "<i8"),
         ("count", "<i8"),
         ("mean", "<f8"),
+        ("total", "<f8"),
         ("first_offset", "<i8"),
         ("last_offset", "<i8"),
         ("first_source", "<i4"),
         ("last_source", "<i4"),
     ]
 )
-"""The open window of event counts; `window` is -1 before the first."""
+"""The open window of event counts, or the open hour of a metric with its `total`; `window` is -1 before the first, `mean` is the usual count."""
 
 FOLLOWER = np.dtype(
     [

@@ -10,7 +10,17 @@ from detectors.budget import alpha_for, chance_of_p_value
 from detectors.compiled import inner, pasted
 from detectors.core.layout import WARM_UP, Record
 from detectors.findings import NOWHERE, new_finding, place_finding
-from detectors.follower_layout import DELAY, MEASURES, NUMERIC, RUN_EVENTS, SERIES, TOO_LONG, VALUE, Arrays
+from detectors.follower_layout import (
+    DELAY,
+    HOURLY,
+    MEASURES,
+    NUMERIC,
+    RUN_EVENTS,
+    SERIES,
+    TOO_LONG,
+    VALUE,
+    Arrays,
+)
 from detectors.interest import (
     awaited,
     begins_or_worsens,
@@ -26,6 +36,7 @@ from detectors.numeric_layout import (
     ACCEPTED,
     LIGHT_BLOCK_BITS,
     NEW_UNIT,
+    ORDINARY,
     POINT,
     PROPOSED,
     REFUSED,
@@ -46,9 +57,9 @@ TOLD, ANEW = 1, 2
 def _slot(a: Arrays, follower: int, part: int) -> int:
     f = a.followers[follower]
     if f.slots[part] == 0:
-        kind = VALUES if f.kind == VALUE else RUNS
-        of_windows = MEASURES + 1 if f.kind == DELAY else MEASURES
-        pool = f.pool if f.kind == VALUE else part if f.kind == RUN_EVENTS else of_windows
+        kind = VALUES if f.kind == VALUE and part != HOURLY else RUNS
+        of_windows = MEASURES + 1 if f.kind == DELAY else MEASURES + 2 if f.kind == VALUE else MEASURES
+        pool = f.pool if kind == VALUES else part if f.kind == RUN_EVENTS else of_windows
         f.slots[part] = 1 + take_slot(a.bank, kind, pool, a.tuned[f.tuned[part]])
         a.counters[SERIES] += 1
     return f.slots[part] - 1
@@ -123,18 +134,26 @@ def _judge_part(
     if said[8] == REFUSED:
         return
     chance, allowed = math.inf, a.fleet[0].allowed_per_day
-    if said[9]:
+    alarms, change = said[9], said[12]
+    if (
+        a.followers[follower].kind == VALUE
+        and part == HOURLY
+        and change != -POINT
+        and abs(change) != ACCEPTED
+    ):
+        alarms, change = False, ORDINARY
+    if alarms:
         chance = chance_of_p_value(said[4], said[7])
-    told = TOLD if s.asked else _told(s, time_ms, said[9], said[0], said[12], chance <= allowed)
+    told = TOLD if s.asked else _told(s, time_ms, alarms, said[0], change, chance <= allowed)
     if told == 0:
         return
     finding = new_finding(a, NUMERIC, part, follower, time_ms, start_ms)
     finding.observed, finding.score, finding.expected = value, said[0], said[1]
     finding.lower, finding.upper, finding.p_value = said[2], said[3], said[4]
     finding.n, finding.since_ms, finding.last_ms = said[5], said[6], last_ms
-    finding.method, finding.anomalous, finding.pooled, finding.change = said[8], said[9], said[11], said[12]
+    finding.method, finding.anomalous, finding.pooled, finding.change = said[8], alarms, said[11], change
     finding.asked, finding.interval_s, finding.anew = s.asked, said[7], told == ANEW
-    if said[9]:
+    if alarms:
         finding.chance_per_day, finding.allowed_per_day, finding.muted = chance, allowed, is_muted(s)
     place_finding(finding, 0, places[0], places[2])
     place_finding(finding, 1, places[1], places[3])

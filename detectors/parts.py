@@ -12,7 +12,7 @@ from detectors.core.layout import Records
 from detectors.numeric import Direction, tuned
 from detectors.numeric_layout import TUNED
 from detectors.samples import FollowerKind, Key
-from detectors.series import Labels, Signal
+from detectors.series import HOURLY_MEAN, Labels, Signal, measured
 from detectors.settings import BUILT_IN, VOLUME_SIGNALS, Model, SeriesSettings, Settings
 
 MEASURES: Final = {layout.ROWS: "rows", layout.BYTES: "bytes", layout.EVENTS: "events"}
@@ -32,7 +32,7 @@ _OF_VALUES: Final = {layout.FRESHNESS: Signal.FRESHNESS, layout.LATENESS: Signal
 _SIDES: Final = {"both": Direction.BOTH, "up": Direction.UP, "down": Direction.DOWN}
 _KINDS: Final = {
     FollowerKind.RUN_EVENTS: dict(enumerate(_SIGNALS)),
-    FollowerKind.VALUE: {0: Signal.VALUE, **_OF_VALUES},
+    FollowerKind.VALUE: {0: Signal.VALUE, layout.HOURLY: Signal.VALUE, **_OF_VALUES},
     FollowerKind.AMOUNT: {0: Signal.VOLUME, **_OF_VALUES},
     FollowerKind.SCHEMA: {},
     FollowerKind.DELAY: {0: Signal.LATENCY},
@@ -50,7 +50,8 @@ class Series(NamedTuple):
 def series_of(key: Key, part: int) -> Series:
     """The name of one part of the follower of a key."""
     if key.follower_kind != FollowerKind.RUN_EVENTS and part not in _OF_VALUES:
-        return Series(Signal(key.kind), key.labels, key.unit)
+        labels = measured(key.labels, HOURLY_MEAN) if part == layout.HOURLY else key.labels
+        return Series(Signal(key.kind), labels, key.unit)
     measure = MEASURES.get(part)
     labels = measured(key.labels, measure) if measure else key.labels
     return Series(_SIGNALS[part], labels, _UNITS[part])
@@ -59,11 +60,6 @@ def series_of(key: Key, part: int) -> Series:
 def parts_of(key: Key) -> Iterable[int]:
     """The parts of the follower of a key."""
     return _KINDS[FollowerKind(key.follower_kind)]
-
-
-def measured(labels: Labels, measure: str) -> Labels:
-    """The labels of a volume series: what is counted stands in the label `measure`."""
-    return tuple(sorted((*labels, ("measure", measure))))
 
 
 def volume_keys(labels: Labels) -> tuple[Key, Key]:
@@ -75,6 +71,14 @@ def volume_keys(labels: Labels) -> tuple[Key, Key]:
 def delay_key(signal: Signal, labels: Labels, measure: str) -> Key:
     """The key of a quantile of delays in a window: of those from event time to broker (`latency`), or behind other records (`lateness`)."""
     return Key(signal, measured(labels, measure), "ms")
+
+
+def _of_part(kind: int, part: int, settings: SeriesSettings) -> SeriesSettings:
+    """Of hours only falls count, unless nothing below does, and no model of the user's is asked about them."""
+    if kind != FollowerKind.VALUE or part != layout.HOURLY:
+        return settings
+    direction = "up" if settings.direction == "up" else "down"
+    return msgspec.structs.replace(settings, direction=direction, model=Model(BUILT_IN))
 
 
 class Part(NamedTuple):
@@ -102,7 +106,8 @@ class Tunings:
         numbers = np.zeros((layout.KINDS, layout.PARTS), np.int32)
         for kind, signals in _KINDS.items():
             for part, signal in signals.items():
-                numbers[kind, part] = self._number(signal, self._settings.for_signal(signal))
+                settings = _of_part(kind, part, self._settings.for_signal(signal))
+                numbers[kind, part] = self._number(signal, settings)
         return numbers
 
     def of(self, key: Key) -> list[int]:
@@ -110,9 +115,8 @@ class Tunings:
         numbers = [0] * layout.PARTS
         for part in parts_of(key):
             name = series_of(key, part)
-            numbers[part] = self._number(
-                name.signal, self._settings.for_series(name.signal, dict(name.labels))
-            )
+            settings = self._settings.for_series(name.signal, dict(name.labels))
+            numbers[part] = self._number(name.signal, _of_part(key.follower_kind, part, settings))
         return numbers
 
     def _number(self, signal: Signal, settings: SeriesSettings) -> int:

@@ -120,7 +120,8 @@ class Peers:
     def _judge_part(self, a: Arrays, part: int, now_ms: int) -> list[Any]:
         peers = self._state.data[: self._used]
         slots = a.followers["slots"][: self._used, part].astype(np.int64) - 1
-        places = np.flatnonzero((peers["family"] > 0) & (slots >= 0))
+        of_hours = (a.followers["kind"][: self._used] == layout.VALUE) & (part == layout.HOURLY)
+        places = np.flatnonzero((peers["family"] > 0) & (slots >= 0) & ~of_hours)
         light = a.bank.light[slots[places]]
         stale_ms = np.maximum(2000.0 * light["interval_s"], PERIOD_MS)
         places = places[

@@ -20,7 +20,7 @@ from detectors.counts import count_at_least, count_at_most, greatest_count, leas
 from detectors.month_classes import NONE
 from detectors.new_level import forget_new_level
 from detectors.numeric_layout import BOTH, DOWN, FIRST, UP
-from detectors.run_layout import BY_WEEKDAY, CLASSES, ROUTINES
+from detectors.run_layout import BY_WEEKDAY, CLASSES, ROUTINES, TAILS
 from detectors.run_routines import (
     DAILY_S,
     Range,
@@ -29,6 +29,7 @@ from detectors.run_routines import (
     routine_range,
     start_routines,
     today,
+    weight_of,
 )
 from detectors.run_tails import REACH_MAX, learn_tails, reach_for, side_of, spread_of, start_tails
 from detectors.run_week import DAYS_MIN, week_level
@@ -58,6 +59,11 @@ UNEXPLAINED_LEAST = 0.25
 FREEDOM_MIN = 3
 """Degrees of freedom from which on days of the week tell the spread of daily runs."""
 TODAY_RUNS = 12
+WEEK_FREEDOM_MIN = 6
+WEEK_ROOM, WEEK_DOUBT = 1.7, 6.0
+"""Degrees of freedom from which on weeks bound the spread, and how many times their variance it is at most: so many, and so many over the degrees of freedom."""
+SURELY = 0.9
+"""Weight of a routine that is believed."""
 PRIOR_RUNS, PRIOR_VARIANCE = 4.0, 0.04
 SLOPE_FROM = 15
 WAITING, SPREAD_WAITING = 0.25, 0.5
@@ -282,10 +288,26 @@ def learn(  # noqa: PLR0913  a kernel takes no objects
         slowed *= POINT_SHARE
     learn_tails(m, noise, slowed * max(HASTE / m.spread_runs, slowest))
     m.spread_runs += WORTH
+    if interval_s > DAILY_S:
+        _bound_spread(m)
     forget_returned(m, interval_s)
     m.n += 1
     if found != NONE:
         _begin_spread_anew(m, found, interval_s)
+
+
+@inner
+def _bound_spread(m: Record) -> None:
+    """Daily runs vary not much more than one week differs from the next: what widens the spread beyond are holidays, incidents and weekends that were not known."""
+    if m.week_freedom < WEEK_FREEDOM_MIN:
+        return
+    if weight_of(m, BY_WEEKDAY) < SURELY and explained_by(m, BY_WEEKDAY) > m.week_noise:
+        return
+    bound = (WEEK_ROOM + WEEK_DOUBT / m.week_freedom) * m.week_noise
+    if m.variance[0] > bound:
+        share = bound / m.variance[0]
+        for k in range(TAILS):
+            m.variance[k] *= share
 
 
 @inner

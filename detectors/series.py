@@ -3,11 +3,17 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Final
 
 from xxhash import xxh3_64_intdigest, xxh64_intdigest
 
 Labels = tuple[tuple[str, str], ...]
 """Label pairs in the order of their names: the canonical, hashable form."""
+
+MEASURE: Final = "measure"
+"""The label that tells apart several series about the same."""
+HOURLY_MEAN: Final = "hourly_mean"
+"""The measure of the series that is the mean of each hour of a metric."""
 
 
 class Signal(StrEnum):
@@ -30,6 +36,11 @@ def canonical_labels(labels: Mapping[str, str] | Iterable[tuple[str, str]]) -> L
     return tuple(sorted((name, value) for name, value in pairs if value))
 
 
+def measured(labels: Labels, measure: str) -> Labels:
+    """The labels of one of several series about the same."""
+    return tuple(sorted((*labels, (MEASURE, measure))))
+
+
 def series_text(signal: str, labels: Labels) -> str:
     """The name of a series as people read it: `latency{pipeline="orders",task="load"}`."""
     inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
@@ -43,7 +54,7 @@ def _escaped(value: str) -> str:
 def group_of(labels: Labels) -> Labels:
     """What stands and falls together: all series of one pipeline, and without one those with the same labels."""
     pipeline = tuple(pair for pair in labels if pair[0] == "pipeline")
-    return pipeline or tuple(pair for pair in labels if pair[0] != "measure")
+    return pipeline or tuple(pair for pair in labels if pair[0] != MEASURE)
 
 
 def shard_of(labels: Labels, partitions: int) -> int:

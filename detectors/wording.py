@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from detectors.series import Labels
+from detectors.series import HOURLY_MEAN, MEASURE, Labels
 from detectors.verdicts import Change, Direction, Reason, SchemaChange, Verdict
 
 _FIRST = ("pipeline", "task", "dataset", "name", "topic", "subject")
@@ -50,7 +50,7 @@ def subject(labels: Labels) -> str:
     """What the series is about, the best known labels first: `orders/load (region=eu)`."""
     by_name = dict(labels)
     names = "/".join(by_name.pop(name) for name in _FIRST if name in by_name)
-    by_name.pop("measure", None)
+    by_name.pop(MEASURE, None)
     rest = ", ".join(f"{name}={value}" for name, value in sorted(by_name.items()))
     return " ".join(part for part in (names, rest and f"({rest})") if part)
 
@@ -126,12 +126,12 @@ _VERBS = {"latency": "took", "volume": "carried"}
 
 
 def _predicate(verdict: Verdict) -> str:
-    verb = _VERBS.get(verdict.signal, "was at")
-    said = _SAYINGS.get(verdict.reason, verb + " {observed} at {when}{usual}")
+    said = _SAYINGS.get(verdict.reason) or _ordinary_saying(verdict)
     words = {
         "observed": _amount(verdict.observed, verdict),
         "expected": _amount(verdict.expected, verdict),
         "when": _clock(verdict.time_ms),
+        "time": _clock(verdict.time_ms).split(" ", 1)[1],
         "since": _clock(verdict.window_start_ms),
         "usual": _usual(verdict),
         "lasting": _lasting(verdict),
@@ -147,6 +147,12 @@ def _predicate(verdict: Verdict) -> str:
         "usual_times": f"{verdict.expected or 0:.0f}",
     }
     return " " + said.format_map(words)
+
+
+def _ordinary_saying(verdict: Verdict) -> str:
+    if dict(verdict.labels).get(MEASURE) == HOURLY_MEAN:
+        return "averaged {observed} from {since} to {time}{usual}"
+    return _VERBS.get(verdict.signal, "was at") + " {observed} at {when}{usual}"
 
 
 def _due(verdict: Verdict) -> str:

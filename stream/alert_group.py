@@ -65,8 +65,8 @@ class Unreadable(NamedTuple):
 class AlertGroup:
     """A member of a consumer group on the alert topic; it gives one record at a time.
 
-    A group that has committed nothing yet begins at the end of the topic, and commits that before it reads: what comes
-    from then on is not missed, even if nobody reads for a while.
+    A group that has committed nothing yet begins at the end of the topic (`from_beginning`: with what it holds), and commits that before it reads: what comes
+    from then on is not missed, even if nobody reads for a while, and whoever joins later and asks for another beginning.
 
     Args:
         properties: of librdkafka, for the connection.
@@ -161,7 +161,7 @@ class AlertGroup:
 
     def lag(self) -> int:
         """Records of the owned partitions that are not done, as far as known without asking Kafka."""
-        ends = [(place, self._end(place)) for place in self._places(self._owned)]
+        ends = [(place, self._bounds(place, cached=True)[1]) for place in self._places(self._owned)]
         positions = {it.partition: it.offset for it in self._consumer.position([place for place, _ in ends])}
         return sum(
             max(0, end - positions[place.partition]) for place, end in ends if positions[place.partition] >= 0
@@ -183,26 +183,28 @@ class AlertGroup:
 
     def _begin(self, from_beginning: bool) -> None:
         places = self._places(partitions_of(self._consumer, self.topic))
-        if from_beginning:
-            return
         known = self._consumer.committed(places, timeout=REACH_TIMEOUT_S)
         if all(place.offset < 0 for place in known):
-            ends = [
-                TopicPartition(self.topic, place.partition, self._end(place, cached=False))
-                for place in places
-            ]
-            self._commit_start(ends)
+            bounds = [self._bounds(place, cached=False) for place in places]
+            starts = [first if from_beginning else end for first, end in bounds]
+            self._commit_start(
+                [
+                    TopicPartition(self.topic, place.partition, start)
+                    for place, start in zip(places, starts, strict=True)
+                ]
+            )
 
-    def _commit_start(self, ends: list[TopicPartition]) -> None:
+    def _commit_start(self, starts: list[TopicPartition]) -> None:
         try:
-            self._consumer.commit(offsets=ends, asynchronous=False)
+            self._consumer.commit(offsets=starts, asynchronous=False)
         except KafkaException as error:
             if error.args[0].code() not in _HAS_MEMBERS:  # they have found out where to begin
                 raise
 
-    def _end(self, place: TopicPartition, *, cached: bool = True) -> int:
-        _, end = self._consumer.get_watermark_offsets(place, timeout=REACH_TIMEOUT_S, cached=cached)
-        return end
+    def _bounds(self, place: TopicPartition, *, cached: bool) -> tuple[int, int]:
+        """The first record of a partition, and the next one that will be written."""
+        first, end = self._consumer.get_watermark_offsets(place, timeout=REACH_TIMEOUT_S, cached=cached)
+        return first, end
 
     def _places(self, partitions: Sequence[int] | set[int]) -> list[TopicPartition]:
         return [TopicPartition(self.topic, partition) for partition in sorted(partitions)]

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detectors.core.layout import HOUR_MS
 from detectors.outputs import Destination, Output
 from detectors.samples import (
     RUN_COLUMNS,
@@ -17,7 +18,7 @@ from detectors.samples import (
     SampleBatch,
     decode_key,
 )
-from detectors.series import Labels, Signal, series_text
+from detectors.series import HOURLY_MEAN, MEASURE, Labels, Signal, measured, series_text
 
 SAMPLES_MAX: Final = 200_000
 """Samples of one series that are kept unless said otherwise: the latest."""
@@ -62,6 +63,8 @@ class Samples:
 
     def of(self, name: Name) -> Points:
         """What is known of one series; nothing where it has no numbers."""
+        if (base := _averaged(name)) is not None:
+            return _hour_means(self.of(base))
         parts = self._parts.get(name) or [Points(np.empty(0, np.int64), np.empty(0))]
         times, values = (
             np.concatenate([it.times_ms for it in parts]),
@@ -110,15 +113,39 @@ class Samples:
         ident = batch.idents[16 * number : 16 * number + 16]
         if (known := self._keys.get(ident)) is None:
             (text,) = batch.key_texts(np.array([number]))
-            known = self._keys[ident] = [it for it in _series(decode_key(text)) if self._wanted(it[0])]
+            series = _series(decode_key(text))
+            known = self._keys[ident] = [it for it in series if self._is_wanted(it[0])]
         return known
+
+    def _is_wanted(self, name: Name) -> bool:
+        return self._wanted(name) or (name.signal == Signal.VALUE and self._wanted(_hourly(name)))
+
+
+def _hourly(name: Name) -> Name:
+    """The series of the hour means of a metric."""
+    return Name(name.signal, measured(name.labels, HOURLY_MEAN))
+
+
+def _averaged(name: Name) -> Name | None:
+    """The metric of whose hours a series is the mean; None for any other series."""
+    if (MEASURE, HOURLY_MEAN) not in name.labels:
+        return None
+    return Name(name.signal, tuple(pair for pair in name.labels if pair[0] != MEASURE))
+
+
+def _hour_means(points: Points) -> Points:
+    """The mean of each clock hour, at its end."""
+    hours, first = np.unique(points.times_ms // HOUR_MS, return_index=True)
+    counts = np.diff(np.append(first, len(points.times_ms)))
+    totals = np.add.reduceat(points.values, first) if len(first) else points.values
+    return Points((hours + 1) * HOUR_MS, totals / counts)
 
 
 def _series(key: Key) -> list[tuple[Name, str]]:
     if key.kind != RUNS:
         return [(Name(key.kind, key.labels), "value")]
     labels = key.labels
-    volumes = [(Name("volume", tuple(sorted((*labels, ("measure", it))))), it) for it in MEASURES]
+    volumes = [(Name("volume", measured(labels, it)), it) for it in MEASURES]
     return [
         (Name("latency", labels), "duration_ms"),
         *volumes,

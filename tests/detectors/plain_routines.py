@@ -79,7 +79,7 @@ class PlainRoutines:
                 least, greatest = min(low, low - min(ends)), max(high, high - max(ends))
             else:
                 least, greatest = least + min(ends), greatest + max(ends)
-            likely += self._weight(kind) * offset
+            likely += self.weight(kind) * offset
         return Range(likely, least, greatest, variance, new)
 
     def today(self) -> float:
@@ -88,7 +88,7 @@ class PlainRoutines:
         if day.count < routines.TODAY_RUNS or day.place < 0:
             return 0.0
         it = self.classes[WEEKDAY][day.place]
-        expected = self._weight(WEEKDAY) * self._shrunk(WEEKDAY, it) if it.visits > 0 else 0.0
+        expected = self.weight(WEEKDAY) * self._shrunk(WEEKDAY, it) if it.visits > 0 else 0.0
         return (day.total / day.count - expected) * day.count / (day.count + routines.TODAY_SHRINK)
 
     def learn(
@@ -121,9 +121,7 @@ class PlainRoutines:
         """What a class was thought to add."""
         it = self._known(kind, place)
         return (
-            self._weight(kind) * self._shrunk(kind, it)
-            if it and self.odds[kind] >= routines.REJECTED
-            else 0.0
+            self.weight(kind) * self._shrunk(kind, it) if it and self.odds[kind] >= routines.REJECTED else 0.0
         )
 
     def _bounded(self, kind: int, rest: float, spread: float) -> float:
@@ -190,7 +188,7 @@ class PlainRoutines:
             return it.offset
         return single(it.offset * it.visits) / (it.visits + routines.SHRINK[kind])
 
-    def _weight(self, kind: int) -> float:
+    def weight(self, kind: int) -> float:
         return 1 / (1 + math.exp(-self.odds[kind]))
 
     def _between_hours(self, time_ms: int, place: int) -> float:
@@ -225,7 +223,7 @@ class PlainRoutines:
             common = sum(it.offset for it in known) / len(known)
             for it in known:
                 it.offset = single(it.offset - common)
-            moved.append(self._weight(kind) * common)
+            moved.append(self.weight(kind) * common)
         day.count, day.total, day.gain = 0, 0.0, 0.0
         return before < routines.BELIEVED <= self.odds[kind]
 
@@ -233,7 +231,7 @@ class PlainRoutines:
         """Learn the day of the week that is over; the log odds as of before it."""
         day, odds = self.days[WEEKDAY], self.odds[WEEKDAY]
         assert day.date is not None
-        moved.append(self._weight(WEEKDAY) * self.week.note(day.date, day.with_level / day.count))
+        moved.append(self.weight(WEEKDAY) * self.week.note(day.date, day.with_level / day.count))
         day.with_level = 0.0
         if self.begins.move():
             self.week.begin_anew()

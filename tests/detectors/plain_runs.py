@@ -210,6 +210,8 @@ class PlainRuns:
         calm = self.shift.way == 0 and not self.shift.is_half_way
         self.tails.learn(noise, slowed * max(model.HASTE / self.tails.runs, 1 / remembered), calm=calm)
         self.tails.runs += model.WORTH
+        if self.interval_s > DAILY_S:
+            self._bound_spread()
         self.shift.forget(self.interval_s)
         self.n += 1
         if found is not None:
@@ -222,12 +224,24 @@ class PlainRuns:
             self.level += more
         return learned.found
 
+    def _explained(self, kind: int) -> float:
+        if kind >= START:
+            return 0.0
+        visited = self.routines.visited(kind)
+        return sum(it.visits * it.offset**2 for it in visited) / sum(it.visits for it in visited)
+
+    def _bound_spread(self) -> None:
+        week = self.routines.week
+        if week.freedom < model.WEEK_FREEDOM_MIN:
+            return
+        if self.routines.weight(WEEKDAY) < model.SURELY and self._explained(WEEKDAY) > week.noise:
+            return
+        bound = (model.WEEK_ROOM + model.WEEK_DOUBT / week.freedom) * week.noise
+        share = min(1.0, bound / self.tails.variance[0])
+        self.tails.variance = [share * it for it in self.tails.variance]
+
     def _begin_spread_anew(self, kind: int) -> None:
-        explained, variance = 0.0, self.tails.variance[0]
-        if kind < START:
-            visited = self.routines.visited(kind)
-            squares = [it.visits * it.offset**2 for it in visited]
-            explained = sum(squares) / sum(it.visits for it in visited)
+        explained, variance = self._explained(kind), self.tails.variance[0]
         left, runs = max(variance - explained, model.UNEXPLAINED_LEAST * variance), model.SPREAD_ANEW
         if kind == WEEKDAY:
             week = self.routines.week

@@ -14,7 +14,7 @@ from stream.testing.simulator.scenario import Faults
 from tests.simulator.broken_parts import BROKEN, no_fence_in_detect
 
 SEEDS = int(os.environ.get("STREAMGAUGE_SEEDS", "2000"))
-AT_ONCE = 2000
+AT_ONCE = 500
 FAULTS = {
     "crash",
     "crash with records under way",

@@ -85,6 +85,22 @@ def test_a_record_in_hand_goes_to_whoever_has_its_partition_after_a_rebalance(
     assert not standby.wait(0.1, lambda: False)
 
 
+@pytest.mark.parametrize("from_beginning", [True, False])
+def test_where_a_group_begins_holds_though_its_first_member_leaves_with_nothing_done(
+    kafka: str, make_topic: TopicMaker, from_beginning: bool
+) -> None:
+    topic, group = make_topic(), f"group-{uuid.uuid4().hex[:8]}"
+    publish(kafka, topic, episode(1))
+    first = AlertGroup({"bootstrap.servers": kafka}, group, topic, from_beginning=from_beginning)
+    first.close()
+    publish(kafka, topic, episode(2))
+    second = AlertGroup({"bootstrap.servers": kafka}, group, topic, from_beginning=not from_beginning)
+    record = taken(second, POLLS // 3)
+    second.close()
+    assert isinstance(record, Delivery)
+    assert record.alert.alert_id == episode(1 if from_beginning else 2).alert_id
+
+
 def test_a_kafka_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.alert_stream.REACH_TIMEOUT_S", 1.0)
     with pytest.raises(Refused, match=r"cannot be reached at 127\.0\.0\.1:1:") as caught:

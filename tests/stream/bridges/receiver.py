@@ -1,5 +1,6 @@
 """A web server of a test's own: it answers as it is told and keeps what it was sent."""
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +26,15 @@ def status(code: int, body: bytes = b"", **headers: str) -> Answer:
     return lambda _: (code, named, body)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that does not wait for its answer is none."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 class Receiver:
     """Listens on a free loopback port; `answer` may be replaced while it runs."""
 
@@ -48,8 +58,7 @@ class Receiver:
             def log_message(self, *_: object) -> None:
                 """Quiet."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
