@@ -87,7 +87,7 @@ POINTS, SHIFTS = 0.48, 0.62
 """Shares of the budget for single runs and for all CUSUMs of the two sides, of which a third is realised: u is clipped."""
 REALISED, POINTS_MAX = 0.48, 0.06
 """The share of its ceiling that a settled series has at least, but so many single runs at most; a quarter to a half comes true."""
-UNSETTLED_RUNS, SETTLED_RUNS = 16.0, 28.0
+UNSETTLED_RUNS, SETTLED_RUNS = 16.0, 22.0
 """Up to so many runs a series is young; from so many on the tail that is learned is the noise's own, no longer wider."""
 DAILY_POINTS = 0.45
 """Of daily and rarer runs single ones get this share, once settled: they are too few to learn how log-normal noise leans."""
