@@ -8,7 +8,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from detectors.alerts import Alert, decode
-from stream.alert_stream import REACH_TIMEOUT_S, UNREADABLE, judge, partitions_of
+from stream.alert_stream import CHANGING_LEADERS, REACH_TIMEOUT_S, UNREADABLE, judge, partitions_of
 from stream.exits import Exit, Refused
 from stream.formats.dead import Position
 
@@ -30,8 +30,9 @@ _GETTING_READY: Final = (
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError._WAIT_COORD,  # noqa: SLF001  librdkafka's own codes begin with _
+    *CHANGING_LEADERS,
 )
-"""A group's broker is being chosen, or reads its state."""
+"""A group's broker is being chosen, or reads its state, or a partition's is."""
 _HAS_MEMBERS: Final = (
     KafkaError.UNKNOWN_MEMBER_ID,
     KafkaError.REBALANCE_IN_PROGRESS,

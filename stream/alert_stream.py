@@ -33,6 +33,8 @@ _OVERRIDES: Final[Mapping[str, Any]] = {
     "isolation.level": "read_committed",
     "log_level": 0,
 }
+CHANGING_LEADERS: Final = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+"""A partition is being made, or handed to another broker."""
 _LASTING: Final = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -66,16 +68,24 @@ def assign(consumer: Consumer, topic: str, since_ms: int | None) -> int:
     Raises:
         Refused: Kafka cannot be reached, or there is no such topic.
     """
-    try:
-        partitions = partitions_of(consumer, topic)
-        starts = [TopicPartition(topic, partition, OFFSET_END) for partition in partitions]
-        if since_ms is not None:
-            starts = _offsets_from(consumer, starts, since_ms)
-        elif starts:
-            starts = [_end(consumer, start) for start in starts]
-        consumer.assign(starts)
-    except KafkaException as error:
-        raise Refused(f"Kafka cannot be reached: {error.args[0].str()}", Exit.KAFKA) from None
+    deadline = time.monotonic() + REACH_TIMEOUT_S
+    while True:
+        try:
+            return _assign(consumer, topic, since_ms)
+        except KafkaException as error:
+            if error.args[0].code() not in CHANGING_LEADERS or time.monotonic() > deadline:
+                raise Refused(f"Kafka cannot be reached: {error.args[0].str()}", Exit.KAFKA) from None
+        time.sleep(_POLL_S)
+
+
+def _assign(consumer: Consumer, topic: str, since_ms: int | None) -> int:
+    partitions = partitions_of(consumer, topic)
+    starts = [TopicPartition(topic, partition, OFFSET_END) for partition in partitions]
+    if since_ms is not None:
+        starts = _offsets_from(consumer, starts, since_ms)
+    elif starts:
+        starts = [_end(consumer, start) for start in starts]
+    consumer.assign(starts)
     return len(partitions)
 
 

@@ -115,7 +115,7 @@ def test_a_spread_that_stays_is_told_within_its_share_of_the_budget(noise: str) 
 def test_durations_that_became_too_small_by_a_unit_are_told_once_as_such_whatever_side_is_watched(
     factor: int, direction: Direction
 ) -> None:
-    values = [*runs(0.05, 60), *(value / factor for value in runs(0.05, 5, 2))]
+    values = [*runs(0.05, 60), *(value / factor for value in runs(0.04, 5, 2))]
     out = judged(Kind.RUNS, values, DAY_MS, min_effect=0.2, direction=direction)
     assert said(out, codes.NEW_UNIT) == [61]
     assert out["change"][61] == -codes.NEW_UNIT

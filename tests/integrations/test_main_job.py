@@ -246,7 +246,13 @@ def test_metrics_of_both_kinds_become_series_and_a_spike_in_one_is_an_alert(depl
     deployment.wait_until_read(worker)
     wait_until_settled(worker, len(values))
     assert worker.end(signal.SIGTERM) == 0, worker.log.read_text()
-    counts = {dict(labels)["name"]: n for name, labels, _, n, _ in deployment.followed() if name == "value"}
-    assert counts == {"queue_depth": 2160, "cpu": 2160}
+    known = [(dict(it.labels), it.n) for it in deployment.followed() if it.signal == "value"]
+    counts = {(labels["name"], labels.get("measure")): n for labels, n in known}
+    samples, hours = 3 * 720, 3 * 24 - 2
+    assert {name: n for (name, of), n in counts.items() if of is None} == {
+        "queue_depth": values,
+        "cpu": values,
+    }
+    assert all(n in (hours, hours + 1) for (_, of), n in counts.items() if of == "hourly_mean")
     (alert, *_) = (alert for alert in deployment.alerts() if alert.observed == 900)
     assert (alert.kind, alert.labels["name"], alert.direction) == ("value", "queue_depth", "up")
