@@ -250,8 +250,8 @@ def test_metrics_of_both_kinds_become_series_and_a_spike_in_one_is_an_alert(depl
     counts = {(labels["name"], labels.get("measure")): n for labels, n in known}
     samples, hours = 3 * 720, 3 * 24 - 2
     assert {name: n for (name, of), n in counts.items() if of is None} == {
-        "queue_depth": values,
-        "cpu": values,
+        "queue_depth": samples,
+        "cpu": samples,
     }
     assert all(n in (hours, hours + 1) for (_, of), n in counts.items() if of == "hourly_mean")
     (alert, *_) = (alert for alert in deployment.alerts() if alert.observed == 900)
