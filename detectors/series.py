@@ -41,6 +41,11 @@ def measured(labels: Labels, measure: str) -> Labels:
     return tuple(sorted((*labels, (MEASURE, measure))))
 
 
+def unmeasured(labels: Labels) -> Labels:
+    """What `measured` series about the same have in common."""
+    return tuple(pair for pair in labels if pair[0] != MEASURE)
+
+
 def series_text(signal: str, labels: Labels) -> str:
     """The name of a series as people read it: `latency{pipeline="orders",task="load"}`."""
     inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
@@ -54,7 +59,7 @@ def _escaped(value: str) -> str:
 def group_of(labels: Labels) -> Labels:
     """What stands and falls together: all series of one pipeline, and without one those with the same labels."""
     pipeline = tuple(pair for pair in labels if pair[0] == "pipeline")
-    return pipeline or tuple(pair for pair in labels if pair[0] != MEASURE)
+    return pipeline or unmeasured(labels)
 
 
 def shard_of(labels: Labels, partitions: int) -> int:

@@ -20,7 +20,7 @@ from detectors.parts import parts_of, series_of
 from detectors.rates import HARDLY_EVER, PRIOR_YES, SELDOM, SOMETIMES
 from detectors.reports import RATES
 from detectors.samples import RUNS, Key
-from detectors.series import MEASURE, Labels, Signal
+from detectors.series import Labels, Signal, unmeasured
 
 _PRIORS: Final = {layout.FAILURES: SOMETIMES, layout.DUPLICATES: HARDLY_EVER, layout.LATENESS: SELDOM}
 
@@ -149,10 +149,10 @@ def _expected_gap(cadence: Any) -> _Limits:
 
 def _keys(signal: Signal, labels: Labels) -> list[Key]:
     """What a follower of such a series may be about."""
-    unmeasured = tuple(pair for pair in labels if pair[0] != MEASURE)
+    common = unmeasured(labels)
     return [
-        Key(RUNS, unmeasured),
-        Key(Signal.VALUE, unmeasured),
+        Key(RUNS, common),
+        Key(Signal.VALUE, common),
         *(Key(kind, labels) for kind in (signal, *Signal)),
     ]
 

@@ -8,7 +8,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from detectors.alerts import Alert, decode
-from stream.alert_stream import CHANGING_LEADERS, REACH_TIMEOUT_S, UNREADABLE, judge, partitions_of
+from stream.alert_stream import CHANGING_LEADERS, REACH_TIMEOUT_S, UNREADABLE, in_time, judge, partitions_of
 from stream.exits import Exit, Refused
 from stream.formats.dead import Position
 
@@ -94,7 +94,7 @@ class AlertGroup:
         except KafkaException as error:
             raise Refused(f"kafka: {error.args[0].str()}", Exit.CONFIG) from None
         try:
-            self._begin_in_time(from_beginning)
+            in_time(lambda: self._begin(from_beginning), _GETTING_READY)
             self._consumer.subscribe([topic], on_assign=self._gained, on_revoke=self._lost)
         except KafkaException as error:
             self._consumer.close()
@@ -171,16 +171,6 @@ class AlertGroup:
     def close(self) -> None:
         """Commit what is done and leave the group."""
         self._consumer.close()
-
-    def _begin_in_time(self, from_beginning: bool) -> None:
-        deadline = time.monotonic() + REACH_TIMEOUT_S
-        while True:
-            try:
-                return self._begin(from_beginning)
-            except KafkaException as error:
-                if error.args[0].code() not in _GETTING_READY or time.monotonic() > deadline:
-                    raise
-            time.sleep(_WAIT_S)
 
     def _begin(self, from_beginning: bool) -> None:
         places = self._places(partitions_of(self._consumer, self.topic))

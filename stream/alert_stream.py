@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from confluent_kafka import (
@@ -23,6 +23,7 @@ REACH_TIMEOUT_S: Final = 10.0
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What `decode` raises for a record that holds no alert."""
 _POLL_S: Final = 0.2
+AnswerT = TypeVar("AnswerT")
 _OVERRIDES: Final[Mapping[str, Any]] = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
@@ -68,13 +69,25 @@ def assign(consumer: Consumer, topic: str, since_ms: int | None) -> int:
     Raises:
         Refused: Kafka cannot be reached, or there is no such topic.
     """
+    try:
+        return in_time(lambda: _assign(consumer, topic, since_ms), CHANGING_LEADERS)
+    except KafkaException as error:
+        raise Refused(f"Kafka cannot be reached: {error.args[0].str()}", Exit.KAFKA) from None
+
+
+def in_time(ask: Callable[[], AnswerT], passing: Sequence[int]) -> AnswerT:
+    """What Kafka answers, asked again for up to `REACH_TIMEOUT_S` while its errors are of those codes that pass.
+
+    Raises:
+        KafkaException: it has another error, or the same for too long.
+    """
     deadline = time.monotonic() + REACH_TIMEOUT_S
     while True:
         try:
-            return _assign(consumer, topic, since_ms)
+            return ask()
         except KafkaException as error:
-            if error.args[0].code() not in CHANGING_LEADERS or time.monotonic() > deadline:
-                raise Refused(f"Kafka cannot be reached: {error.args[0].str()}", Exit.KAFKA) from None
+            if error.args[0].code() not in passing or time.monotonic() > deadline:
+                raise
         time.sleep(_POLL_S)
 
 

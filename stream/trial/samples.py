@@ -18,7 +18,7 @@ from detectors.samples import (
     SampleBatch,
     decode_key,
 )
-from detectors.series import HOURLY_MEAN, MEASURE, Labels, Signal, measured, series_text
+from detectors.series import HOURLY_MEAN, MEASURE, Labels, Signal, measured, series_text, unmeasured
 
 SAMPLES_MAX: Final = 200_000
 """Samples of one series that are kept unless said otherwise: the latest."""
@@ -130,7 +130,7 @@ def _averaged(name: Name) -> Name | None:
     """The metric of whose hours a series is the mean; None for any other series."""
     if (MEASURE, HOURLY_MEAN) not in name.labels:
         return None
-    return Name(name.signal, tuple(pair for pair in name.labels if pair[0] != MEASURE))
+    return Name(name.signal, unmeasured(name.labels))
 
 
 def _hour_means(points: Points) -> Points:
